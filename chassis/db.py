@@ -1,0 +1,104 @@
+"""Postgres: one pool per process, and the only place that commits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, TypeVar
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from chassis import context, errors, telemetry
+
+Tx: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
+T = TypeVar("T")
+log = telemetry.logger()
+
+POOL_SIZE = 10
+"""Two cores saturate with fewer; more would only queue inside Postgres."""
+STATEMENT_TIMEOUT_MS = 30_000
+"""No statement of ours runs longer; a forgotten one may not hold locks for ever."""
+TRIES = 4
+"""A deadlock or a serialization failure is run again this often; each try starts from the beginning."""
+
+
+class Database:
+    """A pool of connections to one database. `open` waits for the first connection, `close` for the last."""
+
+    def __init__(self, url: str, size: int = POOL_SIZE, application: str = "one-stock") -> None:
+        self.url = url
+        self._pool: AsyncConnectionPool[Tx] = AsyncConnectionPool(
+            url,
+            min_size=min(2, size),
+            max_size=size,
+            open=False,
+            timeout=context.DEFAULT_DEADLINE_S,
+            kwargs={
+                "autocommit": True,
+                "application_name": application,
+                "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+                "connect_timeout": 5,
+            },
+        )
+
+    async def open(self) -> None:
+        """Raises PoolTimeout when the server cannot be reached within ten seconds."""
+        await self._pool.open(wait=True, timeout=10)
+
+    async def close(self) -> None:
+        """Waits for running transactions."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Tx]:
+        """A connection in autocommit: each statement is its own transaction. JOURNAL_UNREACHABLE when there is none."""
+        try:
+            async with self._pool.connection(timeout=context.remaining_s()) as connection:
+                yield connection
+        except psycopg.OperationalError as broken:
+            raise self._unreachable(broken) from broken
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """Runs `work` in one transaction that the caller's cancellation cannot cut, again after a deadlock.
+
+        `work` must be safe to repeat from its start. JOURNAL_UNREACHABLE leaves the outcome open: repeat it
+        with the same ids.
+        """
+        return await asyncio.shield(asyncio.create_task(self._run(work)))
+
+    async def _run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        for attempt in range(1, TRIES + 1):
+            try:
+                async with self._pool.connection(timeout=context.remaining_s()) as connection, connection.transaction():
+                    return await work(connection)
+            except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
+                if attempt == TRIES:
+                    raise
+                log.info("db.retried", attempt=attempt)
+            except psycopg.OperationalError as broken:
+                raise self._unreachable(broken) from broken
+        raise AssertionError("unreachable")
+
+    def _unreachable(self, broken: psycopg.OperationalError) -> errors.ServiceError:
+        if not isinstance(broken, PoolTimeout):
+            # One dead connection often means all are: have the pool look at them before somebody else gets one.
+            _keep(asyncio.create_task(self._pool.check()))
+        log.warning("db.unreachable", error=str(broken).strip())
+        return errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
+
+
+_background: set[asyncio.Task[Any]] = set()
+
+
+def _keep(task: asyncio.Task[Any]) -> None:
+    """A task nobody awaits must still be referenced until it ends."""
+    _background.add(task)
+    task.add_done_callback(_background.discard)

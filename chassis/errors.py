@@ -1,0 +1,127 @@
+"""Errors as they travel: a gRPC code, a documented reason, metadata with every number, and what fields are wrong.
+
+The shape follows google.rpc (Status, ErrorInfo, BadRequest, RetryInfo); AIP-193 is the source of the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import grpc
+from google.protobuf.any_pb2 import Any
+from google.rpc import error_details_pb2, status_pb2
+
+DOMAIN = "one-stock"
+DETAILS_KEY = "grpc-status-details-bin"
+
+
+@dataclass(frozen=True)
+class FieldViolation:
+    """One wrong field: its path as in `lines[0].quantity`, a reason, and words for people."""
+
+    path: str
+    reason: str
+    description: str
+
+
+@dataclass(eq=False)
+class ServiceError(Exception):
+    """A refusal that crosses a process border. `retry_after_ms` says when a repeat may succeed."""
+
+    code: grpc.StatusCode
+    reason: str
+    message: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    violations: tuple[FieldViolation, ...] = ()
+    retry_after_ms: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.message}"
+
+
+def invalid(path: str, reason: str, description: str) -> ServiceError:
+    """INVALID_ARGUMENT for one field."""
+    return invalid_fields([FieldViolation(path, reason, description)])
+
+
+def required(path: str) -> ServiceError:
+    """INVALID_ARGUMENT: FIELD_REQUIRED."""
+    return invalid(path, "FIELD_REQUIRED", "is required")
+
+
+def invalid_fields(violations: list[FieldViolation]) -> ServiceError:
+    """INVALID_ARGUMENT for several fields; the first gives reason and message."""
+    first = violations[0]
+    return ServiceError(
+        grpc.StatusCode.INVALID_ARGUMENT,
+        first.reason,
+        f"{first.path}: {first.description}",
+        {"field": first.path},
+        tuple(violations),
+    )
+
+
+def unavailable(reason: str, message: str, retry_after_ms: int = 500, **metadata: str) -> ServiceError:
+    """UNAVAILABLE with RetryInfo: nothing is lost, the same request_id may be sent again."""
+    return ServiceError(grpc.StatusCode.UNAVAILABLE, reason, message, metadata, (), retry_after_ms)
+
+
+def overloaded(message: str, retry_after_ms: int = 200) -> ServiceError:
+    """RESOURCE_EXHAUSTED with RetryInfo: refused before anything was done."""
+    return ServiceError(grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED", message, {}, (), retry_after_ms)
+
+
+def trailers(error: ServiceError) -> tuple[tuple[str, bytes], ...]:
+    """The trailing metadata that carries the error's details (google.rpc.Status, serialized)."""
+    details = [
+        _packed(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=dict(error.metadata))),
+    ]
+    if error.violations:
+        bad_request = error_details_pb2.BadRequest()
+        for violation in error.violations:
+            bad_request.field_violations.add(
+                field=violation.path, reason=violation.reason, description=violation.description
+            )
+        details.append(_packed(bad_request))
+    if error.retry_after_ms is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromMilliseconds(error.retry_after_ms)
+        details.append(_packed(retry))
+    number = error.code.value[0]
+    status = status_pb2.Status(code=number, message=error.message, details=details)
+    return ((DETAILS_KEY, status.SerializeToString()),)
+
+
+def _packed(message: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo) -> Any:
+    packed = Any()
+    packed.Pack(message)
+    return packed
+
+
+def from_rpc_error(error: grpc.aio.AioRpcError) -> ServiceError:
+    """Reads an error that another server sent; one without details keeps its code and has the code's name as reason."""
+    raw = dict(error.trailing_metadata() or ()).get(DETAILS_KEY)
+    message = error.details() or error.code().name
+    if not isinstance(raw, bytes):
+        retry = 500 if error.code() is grpc.StatusCode.UNAVAILABLE else None
+        return ServiceError(error.code(), error.code().name, message, {}, (), retry)
+    return from_status(error.code(), status_pb2.Status.FromString(raw))
+
+
+def from_status(code: grpc.StatusCode, status: status_pb2.Status) -> ServiceError:
+    """Reads google.rpc.Status back into the error it was made of."""
+    info = error_details_pb2.ErrorInfo()
+    bad_request = error_details_pb2.BadRequest()
+    retry = error_details_pb2.RetryInfo()
+    retry_after_ms = None
+    for detail in status.details:
+        if detail.Is(info.DESCRIPTOR):
+            detail.Unpack(info)
+        elif detail.Is(bad_request.DESCRIPTOR):
+            detail.Unpack(bad_request)
+        elif detail.Is(retry.DESCRIPTOR):
+            detail.Unpack(retry)
+            retry_after_ms = retry.retry_delay.ToMilliseconds()
+    violations = tuple(FieldViolation(v.field, v.reason, v.description) for v in bad_request.field_violations)
+    return ServiceError(code, info.reason or code.name, status.message, dict(info.metadata), violations, retry_after_ms)

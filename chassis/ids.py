@@ -1,0 +1,25 @@
+"""Ids and fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,100}")
+"""Ids end up in Redis keys, SQL and URLs: characters that need no quoting anywhere."""
+
+
+def new_id(prefix: str) -> str:
+    """A random id of 26 characters and the prefix, for example `req_4kq...`."""
+    return f"{prefix}_{secrets.token_hex(13)}"
+
+
+def fingerprint(*parts: str | bytes) -> str:
+    """32 hex characters that differ when any part differs; parts cannot run into each other."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        digest.update(len(raw).to_bytes(8, "big"))
+        digest.update(raw)
+    return digest.hexdigest()

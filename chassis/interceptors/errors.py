@@ -1,0 +1,59 @@
+"""Turns exceptions into gRPC statuses: ours as they are, domain errors by the service's table, all else as INTERNAL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, NoReturn, Protocol, TypeAlias
+
+import grpc
+import psycopg
+import redis.exceptions
+
+from chassis import errors, telemetry
+from chassis.errors import ServiceError
+
+log = telemetry.logger()
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+class DomainError(Protocol):
+    """What every service's domain errors offer."""
+
+    reason: str
+
+    @property
+    def metadata(self) -> Mapping[str, str]: ...
+
+
+ErrorTable: TypeAlias = Mapping[type[Exception], grpc.StatusCode]
+
+
+async def abort(context: Context, raised: Exception, table: ErrorTable) -> NoReturn:
+    """Ends the call with the status that fits what was raised."""
+    error = to_service_error(raised, table)
+    if error.reason == "INTERNAL":
+        log.error("rpc.failed", error=repr(raised), exc_info=raised)
+    await context.abort(error.code, error.message, errors.trailers(error))
+
+
+def to_service_error(raised: Exception, table: ErrorTable) -> ServiceError:
+    """The error a caller may see for what was raised."""
+    if isinstance(raised, ServiceError):
+        return raised
+    for kind in type(raised).__mro__:
+        if kind in table:
+            return _from_domain(raised, table[kind])
+    if isinstance(raised, asyncio.TimeoutError):
+        return ServiceError(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the deadline passed")
+    if isinstance(raised, psycopg.OperationalError):
+        return errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
+    if isinstance(raised, redis.exceptions.ConnectionError | redis.exceptions.TimeoutError):
+        return errors.unavailable("GATE_UNREACHABLE", "Redis does not answer")
+    return ServiceError(grpc.StatusCode.INTERNAL, "INTERNAL", "internal error")
+
+
+def _from_domain(raised: Any, code: grpc.StatusCode) -> ServiceError:
+    """A domain error has a reason and metadata (see DomainError); its text is for people."""
+    domain_error: DomainError = raised
+    return ServiceError(code, domain_error.reason, str(raised), dict(domain_error.metadata))

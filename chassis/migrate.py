@@ -1,0 +1,86 @@
+"""Brings a database up to date: creates it when missing, runs Alembic, installs the journal's functions.
+
+Functions are code, not data: they are installed anew on every run (as Flyway's repeatable
+migrations are), after the versions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from importlib import import_module
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from alembic import command, context
+from alembic.config import Config
+from psycopg import sql
+from sqlalchemy import create_engine, pool
+
+from chassis import config
+
+SERVICES = {"inventory": "inventory_svc", "orders": "order_svc", "promo": "promo_svc"}
+LOCK = 7_401_002
+"""Two migrations at once wait for each other on this advisory lock."""
+
+
+def run_environment() -> None:
+    """What every migrations/env.py calls: runs the versions on the URL that `migrate` set."""
+    url = context.config.get_main_option("sqlalchemy.url") or ""
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        context.configure(connection=connection, transaction_per_migration=True)
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+def migrate(database: str, url: str) -> None:
+    """Brings `database` (inventory, orders or promo) at `url` up to date. A repeat changes nothing."""
+    create_database(url)
+    package = import_module(SERVICES[database])
+    folder = Path(str(package.__file__)).parent / "migrations"
+    settings = Config()
+    settings.set_main_option("script_location", str(folder))
+    settings.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
+        command.upgrade(settings, "head")
+        functions = folder / "functions.py"
+        if functions.exists():
+            module = import_module(f"{SERVICES[database]}.migrations.functions")
+            with connection.transaction():
+                for statement in module.statements():
+                    connection.execute(statement)
+
+
+def create_database(url: str) -> None:
+    """Creates the URL's database unless it is there."""
+    parts = urlsplit(url)
+    name = parts.path.lstrip("/")
+    for maintenance in ("postgres", "template1"):
+        try:
+            server = psycopg.connect(urlunsplit(parts._replace(path=f"/{maintenance}")), autocommit=True)
+            break
+        except psycopg.OperationalError as failed:
+            if "does not exist" not in str(failed):
+                raise
+    with server as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
+            return
+        with contextlib.suppress(psycopg.errors.DuplicateDatabase):  # somebody else was faster
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+
+def main() -> None:
+    """`python -m chassis.migrate inventory|orders|promo`"""
+    if len(sys.argv) != 2 or sys.argv[1] not in SERVICES:
+        raise SystemExit(f"usage: python -m chassis.migrate {'|'.join(SERVICES)}")
+    try:
+        migrate(sys.argv[1], config.database_url(sys.argv[1]))
+    except (psycopg.OperationalError, config.ConfigError) as failed:
+        raise SystemExit(f"migrate {sys.argv[1]}: {str(failed).strip()}") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""A gRPC server as every service runs it: health, reflection, deadlines, errors with details, drain on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+
+from chassis import context, telemetry
+from chassis.interceptors import errors, request
+
+log = telemetry.logger()
+
+MESSAGE_BYTES = 4 * 1024 * 1024
+"""Largest request or answer: a batch of 500 skus with 16 KiB of attributes each would not fit, and should not."""
+CONCURRENT_RPCS = 8192
+"""Above it grpc answers RESOURCE_EXHAUSTED by itself: a flash crowd fits, memory stays bounded."""
+DRAIN_S = 8.0
+"""Time for running RPCs after SIGTERM, below the ten seconds that supervisors usually grant."""
+READINESS_PERIOD_S = 1.0
+OPTIONS = [
+    ("grpc.so_reuseport", 1),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_BYTES),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+]
+
+
+@dataclass(frozen=True)
+class Servicer:
+    """One gRPC service: the generated module's names and the object that implements it."""
+
+    pb: ModuleType
+    pb_grpc: ModuleType
+    name: str
+    implementation: object
+
+    @property
+    def full_name(self) -> str:
+        """For example `inventory.v1.StockService`."""
+        return str(self.pb.DESCRIPTOR.services_by_name[self.name].full_name)
+
+
+class Server:
+    """Serves servicers at one address until stopped. `ready` is asked every second and published as health."""
+
+    def __init__(
+        self,
+        address: str,
+        servicers: list[Servicer],
+        table: errors.ErrorTable,
+        ready: Callable[[], Awaitable[bool]],
+    ) -> None:
+        self._address = address
+        self._names = [servicer.full_name for servicer in servicers]
+        self._ready = ready
+        self._health = HealthServicer()
+        self._server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=CONCURRENT_RPCS)
+        for servicer in servicers:
+            add = getattr(servicer.pb_grpc, f"add_{servicer.name}Servicer_to_server")
+            add(_instrumented(servicer, table), self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection(
+            (*self._names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME),
+            self._server,
+        )
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listens. RuntimeError when the address cannot be bound."""
+        self.port = self._server.add_insecure_port(self._address)
+        await self._publish(False)
+        await self._server.start()
+
+    async def run_until_stopped(self) -> None:
+        """Publishes readiness until SIGTERM or SIGINT, then drains."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        watcher = asyncio.create_task(self.watch_readiness())
+        await stop.wait()
+        watcher.cancel()
+        await self.stop()
+
+    async def watch_readiness(self) -> None:
+        """Asks `ready` again and again; an exception means not ready."""
+        before: bool | None = None
+        while True:
+            try:
+                now = await self._ready()
+            except Exception as failed:
+                now = False
+                log.debug("server.not_ready", error=repr(failed))
+            if now != before:
+                await self._publish(now)
+                log.info("server.ready" if now else "server.not_ready", address=self._address)
+            before = now
+            await asyncio.sleep(READINESS_PERIOD_S)
+
+    async def stop(self) -> None:
+        """Takes no new RPCs, waits for the running ones."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(DRAIN_S)
+
+    async def _publish(self, ready: bool) -> None:
+        status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", *self._names):
+            await self._health.set(name, status)
+
+
+class _Instrumented:
+    """Holds one wrapped coroutine per method; grpc reads them by name."""
+
+
+def _instrumented(servicer: Servicer, table: errors.ErrorTable) -> object:
+    wrapped = _Instrumented()
+    for method in servicer.pb.DESCRIPTOR.services_by_name[servicer.name].methods:
+        setattr(wrapped, method.name, _wrap(getattr(servicer.implementation, method.name), table))
+    return wrapped
+
+
+def _wrap(handler: Callable[[Any, Any], Awaitable[Any]], table: errors.ErrorTable) -> Callable[[Any, Any], Any]:
+    async def handle(message: Any, rpc: Any) -> Any:
+        unbounded = request.enter(rpc)
+        try:
+            if not unbounded:
+                return await handler(message, rpc)
+            async with asyncio.timeout(context.DEFAULT_DEADLINE_S):
+                return await handler(message, rpc)
+        except Exception as raised:
+            await errors.abort(rpc, raised, table)
+
+    return handle
