@@ -11,6 +11,6 @@ from chassis.db import Tx
 PUT = "INSERT INTO outbox (type, key, payload) VALUES (%s, %s, %s::jsonb)"
 
 
-async def put(tx: Tx, *, type: str, key: str, payload: dict[str, Any]) -> None:  # noqa: A002
+async def put(tx: Tx, *, type: str, key: str, payload: dict[str, Any]) -> None:
     """One event: a CloudEvents type such as `order.order.confirmed`, the key that orders it, its message as JSON."""
     await tx.execute(PUT, (type, key, orjson.dumps(payload).decode()))

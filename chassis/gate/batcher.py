@@ -1,0 +1,107 @@
+"""Group work: what arrives while a batch is under way forms the next one. No timer, no artificial wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from chassis import errors, telemetry
+
+T = TypeVar("T")
+R = TypeVar("R")
+log = telemetry.logger()
+
+
+class Batcher(Generic[T, R]):
+    """`lanes` tasks flush a bounded queue in batches. `flush` answers each item, with a result or an exception.
+
+    A submitter that is cancelled does not stop its batch: what was begun is finished.
+    """
+
+    def __init__(
+        self,
+        flush: Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]],
+        *,
+        lanes: int,
+        batch_weight: int,
+        queue_items: int,
+        weight: Callable[[T], int] = lambda _item: 1,
+    ) -> None:
+        self._flush = flush
+        self._batch_weight = batch_weight
+        self._queue_items = queue_items
+        self._weight = weight
+        self._queue: deque[tuple[T, asyncio.Future[R]]] = deque()
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._lanes = lanes
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
+
+    def start(self) -> None:
+        """Starts the lanes; call it inside the loop that submits."""
+        self._tasks = [asyncio.create_task(self._lane()) for _ in range(self._lanes)]
+
+    async def close(self) -> None:
+        """Finishes what is queued, then ends the lanes."""
+        self._closing = True
+        while self._idle:
+            self._wake()
+        await asyncio.gather(*self._tasks)
+
+    @property
+    def queued(self) -> int:
+        """Items that wait for a lane."""
+        return len(self._queue)
+
+    async def submit(self, item: T) -> R:
+        """Answers as `flush` did. OVERLOADED when the queue is full: nothing was done then."""
+        if len(self._queue) >= self._queue_items or self._closing:
+            raise errors.overloaded("too many requests are waiting")
+        answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._queue.append((item, answer))
+        if self._idle:
+            self._wake()
+        return await answer
+
+    def _wake(self) -> None:
+        waiting = self._idle.popleft()
+        if not waiting.done():
+            waiting.set_result(None)
+
+    async def _lane(self) -> None:
+        while True:
+            while not self._queue:
+                if self._closing:
+                    return
+                waiting = asyncio.get_running_loop().create_future()
+                self._idle.append(waiting)
+                await waiting
+            await self._flush_batch(self._next_batch())
+
+    def _next_batch(self) -> list[tuple[T, asyncio.Future[R]]]:
+        batch: list[tuple[T, asyncio.Future[R]]] = []
+        room = self._batch_weight
+        while self._queue and (not batch or room >= self._weight(self._queue[0][0])):
+            item, answer = self._queue.popleft()
+            if answer.done():  # its submitter is gone and nothing was done yet
+                continue
+            room -= self._weight(item)
+            batch.append((item, answer))
+        return batch
+
+    async def _flush_batch(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+        if not batch:
+            return
+        try:
+            results: Sequence[R | Exception] = await self._flush([item for item, _ in batch])
+        except Exception as failed:
+            results = [failed] * len(batch)
+        for (_, answer), result in zip(batch, results, strict=True):
+            if answer.done():
+                continue
+            if isinstance(result, Exception):
+                answer.set_exception(result)
+            else:
+                answer.set_result(result)

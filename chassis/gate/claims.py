@@ -1,0 +1,226 @@
+"""The protocol's steps, in their order: take from the gate first, give back to the gate last.
+
+One object per partition and process. Everything it does may be cut at any await; what is left half done is found by the
+sweeper, and what is asked twice is done once.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from chassis import errors, telemetry
+from chassis.errors import ServiceError
+from chassis.gate.batcher import Batcher
+from chassis.gate.epochs import Epochs
+from chassis.gate.gate import Action, Gate, Settlement
+from chassis.gate.journal import Become, Journal, Settled, Transition
+from chassis.gate.model import Aborted, Claim, Reservation, Reused, Stale, Take
+
+log = telemetry.logger()
+
+GATE_LANES = 1
+"""One script at a time per process: what arrives meanwhile is the next batch."""
+JOURNAL_LANES = 2
+"""While one transaction waits for its flush to disk, the next is being written."""
+BATCH_LINES = 1_000
+"""Lines per batch: keeps a script within a few milliseconds, hence the gate responsive to others."""
+QUEUE_ITEMS = 4_096
+"""Waiting requests per stage; about half a second of work. More are refused before anything is done."""
+JOURNAL_TRIES = 4
+"""A batch whose COMMIT is in doubt is run again this often: it is idempotent, so doubt never needs a guess."""
+STALE_TRIES = 5
+BREAKER_S = 0.5
+"""After the journal failed, requests are refused this long before one is let through again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A reservation that stands in the journal; `replayed` when an earlier request made it."""
+
+    reservation: Reservation
+    replayed: bool
+
+
+class Claims:
+    """Reserve, commit, release, extend and expire, through the gate and the journal of one partition."""
+
+    def __init__(self, gate: Gate, journal: Journal, epochs: Epochs) -> None:
+        self._gate = gate
+        self._journal = journal
+        self._epochs = epochs
+        self._journal_down_until = 0.0
+        self._gate_stage: Batcher[tuple[Claim, str], Take] = Batcher(
+            self._flush_gate,
+            lanes=GATE_LANES,
+            batch_weight=BATCH_LINES,
+            queue_items=QUEUE_ITEMS,
+            weight=lambda item: len(item[0].lines),
+        )
+        self._journal_stage: Batcher[Take, Reservation] = Batcher(
+            self._flush_journal,
+            lanes=JOURNAL_LANES,
+            batch_weight=BATCH_LINES,
+            queue_items=QUEUE_ITEMS,
+            weight=lambda take: len(take.taken),
+        )
+        self._settle_stage: Batcher[Transition, tuple[Reservation | None, bool]] = Batcher(
+            self._flush_settle, lanes=JOURNAL_LANES, batch_weight=BATCH_LINES, queue_items=QUEUE_ITEMS
+        )
+
+    def start(self) -> None:
+        """Starts the stages, in the running loop."""
+        for stage in (self._gate_stage, self._journal_stage, self._settle_stage):
+            stage.start()
+
+    async def close(self) -> None:
+        """Finishes what was begun."""
+        for stage in (self._gate_stage, self._journal_stage, self._settle_stage):
+            await stage.close()
+
+    async def reserve(self, claim: Claim) -> Reserved:
+        """Claims all lines or none; durable when it returns. Repeating it is safe and answers the same reservation.
+
+        Refused (does not fit), Reused (same id, other body), Aborted (undone before), OVERLOADED, GATE_REBUILDING,
+        GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
+        """
+        if time.monotonic() < self._journal_down_until:
+            raise errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
+        nonce = secrets.token_hex(6)
+        for _ in range(STALE_TRIES):
+            try:
+                take = await self._gate_stage.submit((claim, nonce))
+                reservation = await self._journal_stage.submit(take)
+            except Stale as stale:
+                await self._epochs.ensure(stale.epoch)
+                continue
+            return await self._accept(take, reservation)
+        raise errors.unavailable("GATE_REBUILDING", "the gate is being rebuilt")
+
+    async def settle(self, id: str, to: Become, ttl_ms: int = 0) -> tuple[Reservation | None, bool]:
+        """Moves one reservation; answers it as it stands then (None: unknown) and whether this call moved it.
+
+        Repeating is safe: it finds the reservation moved.
+        """
+        return await self._settle_stage.submit(Transition(id, to, ttl_ms))
+
+    async def settle_many(self, transitions: Sequence[Transition]) -> Settled:
+        """Moves reservations in one transaction, then tells the gate; ids distinct. For background jobs."""
+        settled = await self._journal.settle(transitions)
+        await self._tell_gate(settled)
+        return settled
+
+    async def _accept(self, take: Take, reservation: Reservation) -> Reserved:
+        """Compares what the journal has with what was taken: an answer, or a take that must be given back."""
+        ours = reservation.nonce == take.nonce
+        if not ours and take.fresh:
+            await self._give_back(take)
+        if reservation.state == "ABORTED":
+            raise Aborted(reservation.id)
+        if reservation.fingerprint != take.claim.fingerprint:
+            raise Reused
+        return Reserved(reservation, replayed=not (ours and take.fresh))
+
+    async def _flush_gate(self, items: Sequence[tuple[Claim, str]]) -> list[Take | Exception]:
+        epoch = self._epochs.current
+        if epoch == 0:
+            raise Stale(0)
+        answers: list[Take | Exception] = await self._gate.reserve(epoch, items, int(time.time() * 1000))
+        return answers
+
+    async def _flush_journal(self, takes: Sequence[Take]) -> list[Reservation | Exception]:
+        """One transaction for all takes of the current epoch; those of an older one go back through the gate."""
+        epoch = max(take.epoch for take in takes)
+        distinct = {take.claim.id: take for take in takes if take.epoch == epoch}
+        found = await self._write(list(distinct.values()))
+        return [found[take.claim.id] if take.epoch == epoch else Stale(take.epoch) for take in takes]
+
+    async def _write(self, takes: Sequence[Take]) -> dict[str, Reservation | Exception]:
+        """Runs the batch until its outcome is known, singly when one of it is bad. Errors are per take."""
+        failed: Exception = errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
+        for _ in range(JOURNAL_TRIES):
+            try:
+                rows = await self._journal.reserve(takes)
+            except Stale as stale:
+                return {take.claim.id: stale for take in takes}
+            except ServiceError as unreachable:
+                failed = unreachable
+                continue
+            except psycopg.Error as refused:
+                if len(takes) == 1:
+                    return {takes[0].claim.id: await self._refuse(takes[0], refused)}
+                answers: dict[str, Reservation | Exception] = {}
+                for take in takes:
+                    answers |= await self._write([take])
+                return answers
+            self._journal_down_until = 0.0
+            return dict(rows)
+        self._journal_down_until = time.monotonic() + BREAKER_S
+        return {take.claim.id: failed for take in takes}
+
+    async def _refuse(self, take: Take, refused: psycopg.Error) -> Exception:
+        """The journal does not want this take: a tombstone makes that final, then the gate gets it back."""
+        await self.settle_many([Transition(take.claim.id, "ABORTED")])
+        await self._give_back(take)
+        if refused.sqlstate == "OS001":
+            log.warning("journal.guard_refused", reservation=take.claim.id)
+            return GuardRefused()
+        log.error("journal.row_refused", reservation=take.claim.id, error=str(refused))
+        return refused
+
+    async def _give_back(self, take: Take) -> None:
+        """Returns one take to the gate; when that fails, the sweeper does it."""
+        await self._tell(take.epoch, [Settlement(take.claim.id, take.nonce, "give")])
+
+    async def _flush_settle(self, items: Sequence[Transition]) -> list[tuple[Reservation | None, bool] | Exception]:
+        """Settles distinct ids together; the second transition of one id waits for the next round."""
+        answers: list[tuple[Reservation | None, bool] | Exception | None] = [None] * len(items)
+        open_items = list(enumerate(items))
+        while open_items:
+            round_items: dict[str, tuple[int, Transition]] = {}
+            later = []
+            for position, item in open_items:
+                if item.id in round_items:
+                    later.append((position, item))
+                else:
+                    round_items[item.id] = (position, item)
+            settled = await self._settle_until_known([item for _, item in round_items.values()])
+            for position, item in round_items.values():
+                answers[position] = (settled.reservations.get(item.id), item.id in settled.changed)
+            open_items = later
+        return [answer for answer in answers if answer is not None]
+
+    async def _settle_until_known(self, transitions: Sequence[Transition]) -> Settled:
+        for attempt in range(1, JOURNAL_TRIES + 1):
+            try:
+                return await self.settle_many(transitions)
+            except ServiceError as unreachable:
+                if unreachable.reason != "JOURNAL_UNREACHABLE" or attempt == JOURNAL_TRIES:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _tell_gate(self, settled: Settled) -> None:
+        """Ended reservations go back, committed ones are forgotten, each by the token of its take."""
+        actions: dict[str, Action] = {"RELEASED": "give", "EXPIRED": "give", "COMMITTED": "forget"}
+        settlements = [
+            Settlement(found.id, found.nonce, actions[found.state])
+            for found in settled.reservations.values()
+            if found.state in actions
+        ]
+        if settlements:
+            await self._tell(settled.epoch, settlements)
+
+    async def _tell(self, epoch: int, settlements: Sequence[Settlement]) -> None:
+        """The journal has decided; the gate may learn it late. What fails here is found by the sweeper."""
+        try:
+            await self._gate.settle(epoch, settlements)
+        except (ServiceError, Stale) as failed:
+            log.info("gate.told_later", reservations=len(settlements), error=str(failed))
+
+
+class GuardRefused(Exception):
+    """The gate let through what the journal does not have: a forced decrease was faster, or the gate drifted."""

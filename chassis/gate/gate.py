@@ -1,0 +1,223 @@
+"""The gate's side of the protocol: one method per script, Redis errors turned into ours. Decides nothing by itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import orjson
+import redis.exceptions as failures
+
+from chassis import errors
+from chassis.gate import scripts
+from chassis.gate.keys import GateKeys
+from chassis.gate.model import Claim, Refused, Reused, ShortLine, Stale, Take, Taken
+from chassis.redis import Client
+
+FIRST_LOOK_MS = 30_000
+"""When the sweeper first looks at an entry: long after its journal entry must have arrived, well within 90 s."""
+APPLIED_MEMORY_MS = 3_600_000
+"""Adjustment ids are remembered for an hour, and older adjustments are not accepted."""
+LOOKED_AT = 200
+"""Entries that `next_lapse` looks at: bounded, so "soon" is all it can tell."""
+LOAD_CHUNK = 2_000
+"""Hash fields per command while loading: short commands keep the server answering others."""
+
+Action: TypeAlias = Literal["give", "forget", "later"]
+
+
+class Settlement(NamedTuple):
+    """What to do with one entry, if it still is the take that the journal spoke of."""
+
+    id: str
+    nonce: str
+    action: Action
+    due_ms: int = 0
+
+
+class Entry(NamedTuple):
+    """One reservation as the gate has it."""
+
+    id: str
+    fingerprint: str
+    nonce: str
+    taken: Taken
+
+
+class Gate:
+    """One partition's gate on one Redis or Valkey server."""
+
+    def __init__(self, client: Client, keys: GateKeys) -> None:
+        self._redis = client
+        self._keys = keys
+
+    async def reserve(self, epoch: int, claims: Sequence[tuple[Claim, str]], now_ms: int) -> list[Any]:
+        """Takes a batch of (claim, nonce): a Take, Refused or Reused each. Stale when the epoch or its script is gone."""
+        batch = [
+            [claim.id, claim.fingerprint, nonce, now_ms + min(claim.ttl_ms, FIRST_LOOK_MS), _wire(claim)]
+            for claim, nonce in claims
+        ]
+        keys = self._keys
+        async with _translated(epoch):
+            raw = await self._redis.evalsha(
+                scripts.sha(scripts.reserve(epoch)), 4, keys.pointer, *keys.of_epoch(epoch)[:3], orjson.dumps(batch)
+            )
+        if raw == "STALE":
+            raise Stale(epoch)
+        return [
+            _outcome(claim, nonce, answer, epoch)
+            for (claim, nonce), answer in zip(claims, orjson.loads(raw), strict=True)
+        ]
+
+    async def settle(self, epoch: int, settlements: Sequence[Settlement]) -> str:
+        """Gives back, forgets or postpones entries: "NEWER", "OLDER" or "DONE"."""
+        answer = await self._eval(
+            "give",
+            [self._keys.pointer, *self._keys.of_epoch(epoch)[:3]],
+            [str(epoch), orjson.dumps([list(settlement) for settlement in settlements])],
+            epoch,
+        )
+        return str(answer).split()[0]
+
+    async def adjust(self, epoch: int, changes: Sequence[tuple[int, str, int, int]]) -> str:
+        """Applies recorded changes (id, counter key, delta, created ms), each id once: "NEWER", "OLDER" or "DONE"."""
+        keys = [self._keys.pointer, self._keys.available(epoch), self._keys.applied(epoch)]
+        named = [[str(number), key, delta, created] for number, key, delta, created in changes]
+        answer = await self._eval("adjust", keys, [str(epoch), orjson.dumps(named), str(APPLIED_MEMORY_MS)], epoch)
+        return str(answer).split()[0]
+
+    async def due(self, epoch: int, now_ms: int, most: int) -> list[Entry]:
+        """Entries the sweeper should look at now. Those without a body are dropped from the set by `settle`."""
+        async with _translated(epoch):
+            ids: list[Any] = await self._redis.zrangebyscore(self._keys.due(epoch), "-inf", now_ms, start=0, num=most)
+            if not ids:
+                return []
+            raw: list[Any] = await self._redis.hmget(self._keys.reservations(epoch), ids)
+        return [_entry(id, body) for id, body in zip(ids, raw, strict=True)]
+
+    async def next_lapse(self, epoch: int, keys: Sequence[str]) -> list[int]:
+        """When the next reservation on each counter is looked at, unix ms; 0 when not soon."""
+        names = [self._keys.pointer, self._keys.reservations(epoch), self._keys.due(epoch)]
+        answer = await self._eval("lapse", names, [str(LOOKED_AT), *keys], epoch)
+        return [int(due) for due in orjson.loads(answer)]
+
+    async def current_epoch(self) -> int | None:
+        """What the pointer says; None when there is none."""
+        async with _translated(0):
+            raw = await self._redis.get(self._keys.pointer)
+        return None if raw is None else int(raw)
+
+    async def serves(self, epoch: int) -> bool:
+        """True when the pointer names this epoch and its reserve script is loaded."""
+        async with _translated(epoch):
+            loaded = await self._redis.script_exists(scripts.sha(scripts.reserve(epoch)))
+        return bool(loaded[0]) and await self.current_epoch() == epoch
+
+    async def run_id(self) -> str:
+        """Identifies the server's run; changes at every restart."""
+        async with _translated(0):
+            return str((await self._redis.info("server"))["run_id"])
+
+    async def check_server(self) -> None:
+        """Refuses a server that may evict keys: a counter that vanishes would sell what is not there."""
+        async with _translated(0):
+            policy = (await self._redis.info("memory")).get("maxmemory_policy")
+        if policy != "noeviction":
+            raise errors.unavailable("GATE_UNREACHABLE", f"Redis has maxmemory-policy {policy}, it must be noeviction")
+
+    async def announce(self, epoch: int) -> None:
+        """Notes that keys of this epoch may exist, before the first is written."""
+        async with _translated(epoch):
+            await self._redis.sadd(self._keys.epochs, epoch)
+
+    async def load_counters(self, epoch: int, counters: Sequence[tuple[str, int]]) -> None:
+        """Writes counters of an epoch that is not published yet."""
+        async with _translated(epoch), self._redis.pipeline(transaction=False) as pipe:
+            for first in range(0, len(counters), LOAD_CHUNK):
+                pipe.hset(self._keys.available(epoch), mapping=dict(counters[first : first + LOAD_CHUNK]))
+            await pipe.execute()
+
+    async def load_entries(self, epoch: int, entries: Sequence[Entry], due_ms: int) -> None:
+        """Writes live reservations of an epoch that is not published yet."""
+        bodies: dict[Any, Any] = {
+            entry.id: orjson.dumps([entry.fingerprint, entry.nonce, entry.taken]) for entry in entries
+        }
+        async with _translated(epoch), self._redis.pipeline(transaction=False) as pipe:
+            pipe.hset(self._keys.reservations(epoch), mapping=bodies)
+            pipe.zadd(self._keys.due(epoch), dict.fromkeys(bodies, due_ms))
+            await pipe.execute()
+
+    async def publish(self, epoch: int) -> bool:
+        """Points callers at the epoch, loads its script last, drops older epochs. False when a newer one is current."""
+        answer = await self._eval("publish", [self._keys.pointer, self._keys.epochs], [str(epoch)], epoch)
+        if answer[0] == "NEWER":
+            return False
+        async with _translated(epoch):
+            await self._redis.script_load(scripts.reserve(epoch))
+            for older in map(int, answer[1:]):
+                await self._redis.unlink(*self._keys.of_epoch(older))
+                await self._redis.srem(self._keys.epochs, older)
+        return True
+
+    async def counters(self, epoch: int, keys: Sequence[str]) -> list[int | None]:
+        """What may still be taken, per counter key; None where the gate knows none."""
+        async with _translated(epoch):
+            raw = await self._redis.hmget(self._keys.available(epoch), list(keys))
+        return [None if value is None else int(value) for value in raw]
+
+    async def counter_count(self, epoch: int) -> int:
+        """How many counters the epoch has."""
+        async with _translated(epoch):
+            return int(await self._redis.hlen(self._keys.available(epoch)))
+
+    async def _eval(self, name: str, keys: Sequence[str], arguments: Sequence[str | bytes], epoch: int) -> Any:
+        """EVALSHA, loading the script when the server forgot it: for scripts that carry the epoch as an argument."""
+        script = scripts.text(name)
+        async with _translated(epoch):
+            try:
+                return await self._redis.evalsha(scripts.sha(script), len(keys), *keys, *arguments)
+            except failures.NoScriptError:
+                return await self._redis.eval(script, len(keys), *keys, *arguments)
+
+
+def _wire(claim: Claim) -> list[Any]:
+    return [[line.quantity, 1 if line.split else 0, line.keys] for line in claim.lines]
+
+
+def _outcome(claim: Claim, nonce: str, answer: list[Any], epoch: int) -> Take | Exception:
+    match answer[0]:
+        case "taken":
+            return Take(claim, nonce, _taken(answer[1]), epoch, fresh=True)
+        case "duplicate":
+            return Take(claim, answer[1], _taken(answer[2]), epoch, fresh=False)
+        case "reused":
+            return Reused()
+        case _:
+            return Refused(tuple(ShortLine(index, int(most), bool(known)) for index, most, known in answer[1]))
+
+
+def _taken(raw: list[list[Any]]) -> Taken:
+    return tuple((key, int(quantity)) for key, quantity in raw)
+
+
+def _entry(id: str, body: str | None) -> Entry:
+    if body is None:
+        return Entry(id, "", "", ())
+    fingerprint, nonce, taken = orjson.loads(body)
+    return Entry(id, fingerprint, nonce, _taken(taken))
+
+
+@asynccontextmanager
+async def _translated(epoch: int) -> AsyncIterator[None]:
+    """NOSCRIPT means a restart or a failover; a lost connection leaves the outcome open, which idempotency covers."""
+    try:
+        yield
+    except failures.NoScriptError as gone:
+        raise Stale(epoch) from gone
+    except (failures.ConnectionError, failures.TimeoutError, OSError) as gone:
+        raise errors.unavailable("GATE_UNREACHABLE", "Redis does not answer") from gone
+    except failures.OutOfMemoryError as full:
+        raise errors.unavailable("GATE_UNREACHABLE", "Redis is out of memory", 2_000) from full
+    except failures.ResponseError as refused:
+        raise errors.unavailable("GATE_UNREACHABLE", f"Redis refuses: {refused}") from refused

@@ -1,0 +1,143 @@
+"""The journal's side of the protocol: one call per batch, and what makes a lost answer harmless: it is asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, LiteralString, NamedTuple, TypeAlias
+
+import orjson
+
+from chassis.db import Database, Tx
+from chassis.gate.model import Reservation, Stale, Take
+
+LOCK_CLASS = 7401
+"""Advisory lock (class, partition): shared by every writer of the journal, exclusive for the rebuilder."""
+GRACE_MS = 2_000
+"""A reservation lapses this long after expires_at: room for a commit that is under way."""
+
+RESERVE: LiteralString = "SELECT journal_reserve(%s, %s, %s::jsonb)::text"
+SETTLE: LiteralString = "SELECT journal_settle(%s, %s::jsonb, %s)::text"
+ENTER: LiteralString = "SELECT pg_advisory_xact_lock_shared(7401, %s)"
+EPOCH: LiteralString = "SELECT epoch FROM gate WHERE partition = %s"
+
+Become: TypeAlias = Literal["COMMITTED", "RELEASED", "EXPIRED", "ABORTED", "EXTENDED"]
+
+
+class Transition(NamedTuple):
+    """One reservation and what it shall become."""
+
+    id: str
+    to: Become
+    ttl_ms: int = 0
+
+
+class Settled(NamedTuple):
+    """What a batch of transitions came to: the epoch it was validated in, and each known reservation after it."""
+
+    epoch: int
+    reservations: dict[str, Reservation]
+    changed: set[str]
+
+
+class Journal:
+    """One partition's journal in one service's database; `reservations` is that service's table of them."""
+
+    def __init__(self, db: Database, partition: int, reservations: LiteralString) -> None:
+        self._db = db
+        self.partition = partition
+        self._expired: LiteralString = (
+            f"SELECT id FROM {reservations} WHERE partition = %s AND state = 'ACTIVE' AND expires_at"
+            " < now() - %s * interval '1 millisecond' ORDER BY expires_at LIMIT %s"
+        )
+        self._read: LiteralString = f"SELECT journal_reservation(r)::text FROM {reservations} r WHERE id = ANY (%s)"
+
+    async def reserve(self, takes: Sequence[Take]) -> dict[str, Reservation]:
+        """Writes takes of one epoch, ids distinct; answers every id's reservation as it stands then. Stale; OS001."""
+        epoch = takes[0].epoch
+        batch = [_row(take) for take in takes]
+        async with self._db.connection() as connection:
+            cursor = await connection.execute(RESERVE, (self.partition, epoch, orjson.dumps(batch).decode()))
+            answer = await _json(cursor)
+        if answer.get("stale"):
+            raise Stale(epoch)
+        found = {raw["id"]: _reservation(raw) for raw in answer["existing"]}
+        now = answer["now"]
+        return {take.claim.id: found.get(take.claim.id) or _made(take, now) for take in takes}
+
+    async def settle(self, transitions: Sequence[Transition]) -> Settled:
+        """Moves reservations, ids distinct. A repeat finds them moved and changes nothing."""
+        batch = [{"id": one.id, "to": one.to, "ttl_ms": one.ttl_ms} for one in transitions]
+        async with self._db.connection() as connection:
+            cursor = await connection.execute(SETTLE, (self.partition, orjson.dumps(batch).decode(), GRACE_MS))
+            answer = await _json(cursor)
+        rows = {raw["id"]: _reservation(raw) for raw in answer["rows"]}
+        changed = {raw["id"] for raw in answer["rows"] if raw["changed"]}
+        return Settled(answer["epoch"], rows, changed)
+
+    async def read(self, ids: Sequence[str]) -> dict[str, Reservation]:
+        """Those of the reservations that exist."""
+        async with self._db.connection() as connection:
+            cursor = await connection.execute(self._read, (list(ids),))
+            rows = await cursor.fetchall()
+        return {found.id: found for found in (_reservation(orjson.loads(row[0])) for row in rows)}
+
+    async def expired(self, most: int) -> list[str]:
+        """Ids of active reservations that lapsed, longest ago first."""
+        async with self._db.connection() as connection:
+            cursor = await connection.execute(self._expired, (self.partition, GRACE_MS, most))
+            return [row[0] for row in await cursor.fetchall()]
+
+    async def states_under(self, epoch: int, ids: Sequence[str]) -> dict[str, Reservation]:
+        """As `read`, but Stale unless `epoch` is current while it reads."""
+        async with self._db.transaction() as tx:
+            if await enter(tx, self.partition) != epoch:
+                raise Stale(epoch)
+            rows = await (await tx.execute(self._read, (list(ids),))).fetchall()
+        return {found.id: found for found in (_reservation(orjson.loads(row[0])) for row in rows)}
+
+
+async def enter(tx: Tx, partition: int) -> int:
+    """What every writer of counters does first in its transaction: bars a rebuild until it ends; answers the epoch.
+
+    Two statements on purpose: only the second one's snapshot is sure to see what a rebuilder committed (READ COMMITTED).
+    """
+    await tx.execute(ENTER, (partition,))
+    row = await (await tx.execute(EPOCH, (partition,))).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _row(take: Take) -> dict[str, Any]:
+    return {
+        "id": take.claim.id,
+        "fingerprint": take.claim.fingerprint,
+        "nonce": take.nonce,
+        "owner": take.claim.owner,
+        "ttl_ms": take.claim.ttl_ms,
+        "lines": [{"key": key, "quantity": quantity} for key, quantity in take.taken],
+    }
+
+
+def _made(take: Take, now_ms: int) -> Reservation:
+    claim = take.claim
+    expires = now_ms + claim.ttl_ms
+    return Reservation(claim.id, "ACTIVE", claim.fingerprint, take.nonce, claim.owner, take.taken, expires, now_ms)
+
+
+def _reservation(raw: dict[str, Any]) -> Reservation:
+    taken = tuple((line["key"], line["quantity"]) for line in raw["lines"])
+    return Reservation(
+        raw["id"],
+        raw["state"],
+        raw["fingerprint"],
+        raw["nonce"],
+        raw["owner"],
+        taken,
+        raw["expires"],
+        raw["created"],
+    )
+
+
+async def _json(cursor: Any) -> dict[str, Any]:
+    row = await cursor.fetchone()
+    answer: dict[str, Any] = orjson.loads(row[0])
+    return answer

@@ -1,0 +1,14 @@
+-- Purpose: make a freshly loaded epoch the current one, unless a newer one is.
+-- KEYS:    1 epoch pointer, 2 epochs (set of all epochs that have keys)
+-- ARGV:    1 the new epoch
+-- Returns: "NEWER", or "PUBLISHED" followed by the older epochs, whose keys may be deleted
+-- Keeps:   the pointer never goes back.
+-- Cost:    constant.
+local new = tonumber(ARGV[1])
+if tonumber(redis.call('GET', KEYS[1]) or 0) > new then return {'NEWER'} end
+redis.call('SET', KEYS[1], ARGV[1])
+local answer = {'PUBLISHED'}
+for _, epoch in ipairs(redis.call('SMEMBERS', KEYS[2])) do
+  if tonumber(epoch) < new then answer[#answer + 1] = epoch end
+end
+return answer

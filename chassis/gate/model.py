@@ -1,0 +1,89 @@
+"""The words of the mechanism: counters, claims, takes and what became of them. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+State: TypeAlias = Literal["ACTIVE", "COMMITTED", "RELEASED", "EXPIRED", "ABORTED"]
+Taken: TypeAlias = tuple[tuple[str, int], ...]
+"""What was taken: counter key and quantity, each key once."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedLine:
+    """`quantity` from the first of `keys` that has it, or from several of them where `split` allows."""
+
+    keys: tuple[str, ...]
+    quantity: int
+    split: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A wish to claim counters, all or nothing. The id is the key: a repeat is the same reservation."""
+
+    id: str
+    fingerprint: str
+    lines: tuple[WantedLine, ...]
+    ttl_ms: int
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """A claim that the gate let through, on its way to the journal. `nonce` tells this take from any other of the id."""
+
+    claim: Claim
+    nonce: str
+    taken: Taken
+    epoch: int
+    fresh: bool
+    """True when this very call took; False when the gate knew the reservation already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A reservation as the journal has it; times in unix milliseconds of the journal's clock."""
+
+    id: str
+    state: State
+    fingerprint: str
+    nonce: str
+    owner: str
+    taken: Taken
+    expires_ms: int
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShortLine:
+    """A line that did not fit: its index, the most there is, and whether the gate knows any of its counters."""
+
+    index: int
+    available: int
+    known: bool
+
+
+class Refused(Exception):
+    """The claim does not fit; nothing is taken."""
+
+    def __init__(self, short: tuple[ShortLine, ...]) -> None:
+        super().__init__("short")
+        self.short = short
+
+
+class Reused(Exception):
+    """The id belongs to a reservation with another body."""
+
+
+class Aborted(Exception):
+    """The reservation was undone before it was complete; its id is dead."""
+
+
+class Stale(Exception):
+    """The gate's epoch is not the one the caller holds (or its scripts are gone): rebuild or adopt, then try again."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(f"epoch {epoch} is not current")
+        self.epoch = epoch

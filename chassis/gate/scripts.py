@@ -1,0 +1,25 @@
+"""The Lua scripts. Only the rebuilder loads `reserve`, whose text holds the epoch; the others may be loaded by anyone."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "lua"
+
+
+@cache
+def text(name: str) -> str:
+    """The script as it is stored."""
+    return (FOLDER / f"{name}.lua").read_text()
+
+
+def reserve(epoch: int) -> str:
+    """`reserve.lua` for one epoch: the epoch is part of the text, hence of the SHA that callers use."""
+    return text("reserve").replace("@EPOCH@", str(epoch))
+
+
+def sha(script: str) -> str:
+    """What EVALSHA wants."""
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()

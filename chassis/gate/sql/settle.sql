@@ -1,0 +1,81 @@
+-- Purpose: move a batch of reservations to another state, each by compare-and-set on its row: the one arbiter.
+-- Batch:   [{"id", "to", "ttl_ms"}], each id once; `to` is COMMITTED, RELEASED, EXPIRED, ABORTED or EXTENDED.
+--          RELEASED and ABORTED of an unknown id leave a tombstone; ABORTED touches nothing that is there.
+--          EXPIRED moves only what lapsed at least `p_grace_ms` ago. EXTENDED moves expires_at to now + ttl, never back.
+-- Returns: {"epoch", "now": unix ms, "rows": [reservation + "changed"]}; unknown ids are absent from `rows`.
+CREATE OR REPLACE FUNCTION journal_settle(p_partition integer, p_batch jsonb, p_grace_ms bigint) RETURNS jsonb
+LANGUAGE plpgsql AS $function$
+DECLARE
+  v_epoch bigint;
+  v_changed text[];
+  v_moves jsonb;
+  v_rows jsonb;
+BEGIN
+  PERFORM pg_advisory_xact_lock_shared(7401, p_partition);
+  SELECT epoch INTO v_epoch FROM gate WHERE partition = p_partition;
+
+  WITH dead AS (
+    INSERT INTO @reservations@ (id, partition, state, fingerprint, nonce, epoch, owner, lines, expires_at, ended_at)
+    SELECT b.id, p_partition, 'ABORTED', '', '', v_epoch, '', '[]', now(), now()
+      FROM jsonb_to_recordset(p_batch) AS b(id text, "to" text)
+     WHERE b."to" IN ('RELEASED', 'ABORTED') AND NOT EXISTS (SELECT FROM @reservations@ r WHERE r.id = b.id)
+     ORDER BY b.id
+    ON CONFLICT (id) DO NOTHING
+    RETURNING *
+  ), told AS (
+    INSERT INTO outbox (type, key, payload) SELECT '@event@.aborted', r.id, @payload@ FROM dead r
+  )
+  SELECT coalesce(array_agg(id), '{}') INTO v_changed FROM dead;
+
+  PERFORM 1 FROM @reservations@ r
+    WHERE r.id IN (SELECT b->>'id' FROM jsonb_array_elements(p_batch) b) AND r.state = 'ACTIVE'
+    ORDER BY r.id FOR NO KEY UPDATE;
+
+  WITH moved AS (
+    UPDATE @reservations@ r
+       SET state = CASE b."to" WHEN 'EXTENDED' THEN 'ACTIVE' ELSE b."to" END,
+           ended_at = CASE b."to" WHEN 'EXTENDED' THEN NULL ELSE now() END,
+           expires_at = CASE b."to" WHEN 'EXTENDED'
+             THEN greatest(r.expires_at, now() + b.ttl_ms * interval '1 millisecond') ELSE r.expires_at END
+      FROM jsonb_to_recordset(p_batch) AS b(id text, "to" text, ttl_ms bigint)
+     WHERE r.id = b.id AND r.state = 'ACTIVE'
+       AND (b."to" IN ('COMMITTED', 'RELEASED', 'EXTENDED')
+            OR (b."to" = 'EXPIRED' AND r.expires_at + p_grace_ms * interval '1 millisecond' <= now()))
+    RETURNING r.*, b."to" AS became
+  ), told AS (
+    INSERT INTO outbox (type, key, payload) SELECT '@event@.' || lower(r.became), r.id, @payload@ FROM moved r
+  ), lines AS (
+    SELECT r.id, r.became, l.key, l.quantity
+      FROM moved r, jsonb_to_recordset(r.lines) AS l(key text, quantity bigint) WHERE r.became <> 'EXTENDED'
+  ), noted AS (
+    INSERT INTO @movements@ (kind, reference, key, reserved_delta, committed_delta)
+    SELECT CASE became WHEN 'COMMITTED' THEN 'COMMIT' WHEN 'RELEASED' THEN 'RELEASE' ELSE 'EXPIRE' END,
+           id, key, -quantity, CASE became WHEN 'COMMITTED' THEN quantity ELSE 0 END
+      FROM lines
+  ), sums AS (
+    SELECT key, sum(quantity) AS quantity, sum(CASE became WHEN 'COMMITTED' THEN quantity ELSE 0 END) AS committed
+      FROM lines GROUP BY key
+  )
+  SELECT v_changed || coalesce((SELECT array_agg(id) FROM moved), '{}'),
+         (SELECT jsonb_agg(jsonb_build_object('key', key, 'quantity', quantity, 'committed', committed)) FROM sums)
+    INTO v_changed, v_moves;
+
+  IF v_moves IS NOT NULL THEN
+    PERFORM 1 FROM @levels@ s WHERE s.key IN (SELECT m->>'key' FROM jsonb_array_elements(v_moves) m)
+      ORDER BY s.key FOR NO KEY UPDATE;
+    WITH moved AS (
+      UPDATE @levels@ s
+         SET reserved = s.reserved - m.quantity, committed = s.committed + m.committed, version = s.version + 1
+        FROM jsonb_to_recordset(v_moves) AS m(key text, quantity bigint, committed bigint)
+       WHERE s.key = m.key
+      RETURNING s.*
+    )
+    @tell_levels:moved:SETTLE@;
+  END IF;
+
+  SELECT coalesce(jsonb_agg(journal_reservation(r) || jsonb_build_object('changed', r.id = ANY (v_changed))), '[]')
+    INTO v_rows
+    FROM @reservations@ r WHERE r.id IN (SELECT b->>'id' FROM jsonb_array_elements(p_batch) b);
+  RETURN jsonb_build_object('epoch', v_epoch, 'now', journal_ms(now()), 'rows', v_rows);
+END
+$function$

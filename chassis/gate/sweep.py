@@ -1,0 +1,65 @@
+"""The sweeper (rule 9): entries of the gate against the journal. Also lapses what is over (rule 8)."""
+
+from __future__ import annotations
+
+import time
+
+from chassis import telemetry
+from chassis.gate.claims import Claims
+from chassis.gate.epochs import Epochs
+from chassis.gate.gate import FIRST_LOOK_MS, Entry, Gate, Settlement
+from chassis.gate.journal import GRACE_MS, Journal, Transition
+from chassis.gate.model import Reservation, Stale
+
+log = telemetry.logger()
+
+BATCH = 500
+"""Entries per round: one short script and one short transaction."""
+
+
+class Sweeper:
+    """Finds what a crash left between gate and journal. Any number may run; one per partition is enough."""
+
+    def __init__(self, gate: Gate, journal: Journal, epochs: Epochs, claims: Claims) -> None:
+        self._gate = gate
+        self._journal = journal
+        self._epochs = epochs
+        self._claims = claims
+
+    async def run_once(self, now_ms: int | None = None) -> int:
+        """Settles up to BATCH due entries; answers how many were looked at. Stale and unreachable servers raise."""
+        epoch = self._epochs.current
+        if epoch == 0:
+            raise Stale(0)
+        now_ms = int(time.time() * 1000) if now_ms is None else now_ms
+        entries = await self._gate.due(epoch, now_ms, BATCH)
+        if not entries:
+            return 0
+        rows = await self._journal.states_under(epoch, [entry.id for entry in entries])
+        unknown = [entry.id for entry in entries if entry.id not in rows and entry.nonce]
+        if unknown:
+            # Not "Redis has it, Postgres does not, so give it back": first a tombstone, so that a journal entry that is
+            # still on its way finds its id dead. Who lost that race is read back from the answer.
+            settled = await self._claims.settle_many([Transition(id, "ABORTED") for id in unknown])
+            rows |= settled.reservations
+            log.info("sweeper.tombstones", count=len(unknown))
+        await self._gate.settle(epoch, [_verdict(entry, rows.get(entry.id), now_ms) for entry in entries])
+        return len(entries)
+
+    async def expire_once(self) -> int:
+        """Lapses up to BATCH reservations whose time is over by the journal's clock; answers how many."""
+        ids = await self._journal.expired(BATCH)
+        if not ids:
+            return 0
+        settled = await self._claims.settle_many([Transition(id, "EXPIRED") for id in ids])
+        return len(settled.changed)
+
+
+def _verdict(entry: Entry, row: Reservation | None, now_ms: int) -> Settlement:
+    if row is None or row.state in ("RELEASED", "EXPIRED", "ABORTED"):
+        return Settlement(entry.id, entry.nonce, "give")
+    if row.state == "ACTIVE":
+        again = max(now_ms + FIRST_LOOK_MS, row.expires_ms + GRACE_MS)
+        return Settlement(entry.id, entry.nonce, "later", again)
+    # Committed: the units are sold. An entry of another take is a late duplicate that took again: that one is given back.
+    return Settlement(entry.id, entry.nonce, "forget" if entry.nonce == row.nonce else "give")

@@ -1,0 +1,44 @@
+"""Background loops: each runs its `run_once` again and again, at once while there is work, else after a pause."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+from chassis import telemetry
+
+log = telemetry.logger()
+
+MOST_PAUSE_S = 5.0
+"""A job that keeps failing tries again after at most this long."""
+
+
+class Jobs:
+    """The loops of one process. `start` in the composition root, `stop` before what they use is closed."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, name: str, run_once: Callable[[], Awaitable[int | None]], pause_s: float) -> None:
+        """Runs `run_once` until stopped. It answers how much it did: more than nothing means go on at once."""
+        self._tasks.append(asyncio.create_task(self._loop(name, run_once, pause_s), name=name))
+
+    async def stop(self) -> None:
+        """Cancels all loops and waits for them. What a round had begun is safe to cut: jobs repeat."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _loop(self, name: str, run_once: Callable[[], Awaitable[int | None]], pause_s: float) -> None:
+        failures = 0
+        while True:
+            try:
+                done = await run_once()
+                failures = 0
+            except Exception as failed:
+                done, failures = 0, failures + 1
+                log.warning("job.failed", job=name, failures=failures, error=repr(failed))
+            if not done:
+                pause = min(pause_s * 2**failures, max(MOST_PAUSE_S, pause_s))
+                await asyncio.sleep(pause * random.uniform(0.8, 1.2))
