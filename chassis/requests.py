@@ -6,9 +6,11 @@ reservation is its own key.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import grpc
 
-from chassis.db import Tx
+from chassis.db import Database, Tx
 from chassis.errors import ServiceError
 
 CLAIM = """
@@ -45,3 +47,19 @@ def reused(request_id: str) -> ServiceError:
         f"request_id {request_id} was used with another body",
         {"request_id": request_id},
     )
+
+
+async def once(
+    db: Database, request_id: str, method: str, fingerprint: str, work: Callable[[Tx], Awaitable[bytes]]
+) -> tuple[bytes, bool]:
+    """Runs `work` in one transaction, or answers what it answered the first time: (response, replayed)."""
+
+    async def run(tx: Tx) -> tuple[bytes, bool]:
+        before = await replay(tx, request_id, method, fingerprint)
+        if before is not None:
+            return before, True
+        response = await work(tx)
+        await record(tx, request_id, response)
+        return response, False
+
+    return await db.run(run)

@@ -77,8 +77,11 @@ class Journal:
     async def read(self, ids: Sequence[str]) -> dict[str, Reservation]:
         """Those of the reservations that exist."""
         async with self._db.connection() as connection:
-            cursor = await connection.execute(self._read, (list(ids),))
-            rows = await cursor.fetchall()
+            return await self.read_in(connection, ids)
+
+    async def read_in(self, tx: Tx, ids: Sequence[str]) -> dict[str, Reservation]:
+        """As `read`, inside the caller's transaction."""
+        rows = await (await tx.execute(self._read, (list(ids),))).fetchall()
         return {found.id: found for found in (_reservation(orjson.loads(row[0])) for row in rows)}
 
     async def expired(self, most: int) -> list[str]:
@@ -92,8 +95,7 @@ class Journal:
         async with self._db.transaction() as tx:
             if await enter(tx, self.partition) != epoch:
                 raise Stale(epoch)
-            rows = await (await tx.execute(self._read, (list(ids),))).fetchall()
-        return {found.id: found for found in (_reservation(orjson.loads(row[0])) for row in rows)}
+            return await self.read_in(tx, ids)
 
 
 async def enter(tx: Tx, partition: int) -> int:

@@ -40,6 +40,14 @@ end
 local entries, left = read(KEYS[3], ids), read(KEYS[2], keys)
 for key, value in pairs(left) do left[key] = value and tonumber(value) end
 
+-- Notes units of one counter; lines that share a counter become one.
+local function note(taken, key, quantity)
+  for _, line in ipairs(taken) do
+    if line[1] == key then line[2] = line[2] + quantity; return end
+  end
+  taken[#taken + 1] = {key, quantity}
+end
+
 -- Takes one line out of `mine`, this reservation's view of what is left; returns nil and the most there is when short.
 local function take(line, mine, taken)
   local quantity, split, most, total, known = line[1], line[2], 0, 0, 0
@@ -49,7 +57,7 @@ local function take(line, mine, taken)
       known = 1
       if available >= quantity then
         mine[key] = available - quantity
-        taken[#taken + 1] = {key, quantity}
+        note(taken, key, quantity)
         return true
       end
       most, total = math.max(most, available), total + math.max(available, 0)
@@ -60,7 +68,7 @@ local function take(line, mine, taken)
       local part = math.min(quantity, math.max(mine[key] or left[key] or 0, 0))
       if part > 0 then
         mine[key] = (mine[key] or left[key]) - part
-        taken[#taken + 1] = {key, part}
+        note(taken, key, part)
         quantity = quantity - part
       end
     end

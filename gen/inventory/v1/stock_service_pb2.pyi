@@ -552,13 +552,15 @@ class SetStockRequest(_message.Message):
     location: _builtins.str
     """The location."""
     on_hand: _builtins.int
-    """New on_hand of the lot; zero to 1,000,000,000."""
+    """New on_hand of the level, or of the lot when one is named; zero to 1,000,000,000. Of a whole level, more goes to the
+    unnamed lot, less leaves it first, then the lots that expire first.
+    """
     expected_version: _builtins.int
     """The level's version as it was read; unset means whatever it is."""
     reason: _builtins.str
     """Why; at most 200 characters."""
     lot: _builtins.str
-    """The lot to set; empty for the unnamed lot."""
+    """The lot to set; empty for the level as a whole."""
     backorder_limit: _builtins.int
     """New backorder limit, zero to 1,000,000,000; unset leaves it."""
     def __init__(

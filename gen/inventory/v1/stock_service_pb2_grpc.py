@@ -134,8 +134,8 @@ class StockServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AdjustStock(self, request, context):
-        """Corrects on_hand by a delta, with a reason. Atomic; idempotent by request_id. Takes what was promised into account of nobody:
-        available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND.
+        """Corrects on_hand by a delta, with a reason. Atomic; idempotent by request_id. A count is never refused because of what was
+        promised: available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,8 +46,8 @@ class StockServiceStub:
     ReceiveStock: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.ReceiveStockRequest, _stock_service_pb2.ReceiveStockResponse]
     """Goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id. SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER."""
     AdjustStock: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.AdjustStockRequest, _stock_service_pb2.AdjustStockResponse]
-    """Corrects on_hand by a delta, with a reason. Atomic; idempotent by request_id. Takes what was promised into account of nobody:
-    available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND.
+    """Corrects on_hand by a delta, with a reason. Atomic; idempotent by request_id. A count is never refused because of what was
+    promised: available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND.
     """
     SetStock: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.SetStockRequest, _stock_service_pb2.SetStockResponse]
     """Sets on_hand to an absolute number if the level still has the expected version. Atomic; idempotent by request_id.
@@ -76,8 +76,8 @@ class StockServiceAsyncStub(StockServiceStub):
     ReceiveStock: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.ReceiveStockRequest, _stock_service_pb2.ReceiveStockResponse]  # type: ignore[assignment]
     """Goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id. SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER."""
     AdjustStock: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.AdjustStockRequest, _stock_service_pb2.AdjustStockResponse]  # type: ignore[assignment]
-    """Corrects on_hand by a delta, with a reason. Atomic; idempotent by request_id. Takes what was promised into account of nobody:
-    available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND.
+    """Corrects on_hand by a delta, with a reason. Atomic; idempotent by request_id. A count is never refused because of what was
+    promised: available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND.
     """
     SetStock: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.SetStockRequest, _stock_service_pb2.SetStockResponse]  # type: ignore[assignment]
     """Sets on_hand to an absolute number if the level still has the expected version. Atomic; idempotent by request_id.
@@ -145,8 +145,8 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _stock_service_pb2.AdjustStockRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_stock_service_pb2.AdjustStockResponse, _abc.Awaitable[_stock_service_pb2.AdjustStockResponse]]:
-        """Corrects on_hand by a delta, with a reason. Atomic; idempotent by request_id. Takes what was promised into account of nobody:
-        available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND.
+        """Corrects on_hand by a delta, with a reason. Atomic; idempotent by request_id. A count is never refused because of what was
+        promised: available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,83 @@
+"""inventory.v1.CatalogService: messages in, use case, messages out."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import grpc
+
+from chassis import errors, validation
+from gen.inventory.v1 import catalog_service_pb2 as pb
+from gen.inventory.v1 import catalog_service_pb2_grpc as pb_grpc
+from inventory_svc.api import convert
+from inventory_svc.app.catalog import Catalog
+
+Rpc: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+class CatalogServicer(pb_grpc.CatalogServiceServicer):
+    """See the proto for what each method promises."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    async def CreateSku(self, request: pb.CreateSkuRequest, context: Rpc) -> pb.CreateSkuResponse:
+        sku = convert.sku_from("sku", request.sku)
+        raw, replayed = await self._catalog.create(
+            convert.request_of(request),
+            sku,
+            lambda stored: pb.CreateSkuResponse(sku=convert.sku_to(stored)).SerializeToString(),
+        )
+        response = pb.CreateSkuResponse.FromString(raw)
+        response.replayed = replayed
+        return response
+
+    async def GetSku(self, request: pb.GetSkuRequest, context: Rpc) -> pb.GetSkuResponse:
+        sku = await self._catalog.get(convert.sku_id("sku", request.sku))
+        return pb.GetSkuResponse(sku=convert.sku_to(sku))
+
+    async def BatchGetSkus(self, request: pb.BatchGetSkusRequest, context: Rpc) -> pb.BatchGetSkusResponse:
+        validation.count("skus", len(request.skus), 1, convert.MOST_BATCH)
+        wanted = [convert.sku_id(f"skus[{index}]", sku) for index, sku in enumerate(request.skus)]
+        found = await self._catalog.batch_get(wanted)
+        return pb.BatchGetSkusResponse(
+            skus=[convert.sku_to(found[sku]) for sku in wanted if sku in found],
+            missing=[sku for sku in wanted if sku not in found],
+        )
+
+    async def ListSkus(self, request: pb.ListSkusRequest, context: Rpc) -> pb.ListSkusResponse:
+        category = validation.at_most("category", request.category, 100)
+        parent = validation.at_most("parent_product", request.parent_product, 100)
+        size = validation.page_size(request.page_size)
+        found, token = await self._catalog.page(category, parent, size, request.page_token)
+        return pb.ListSkusResponse(skus=[convert.sku_to(sku) for sku in found], next_page_token=token)
+
+    async def UpdateSku(self, request: pb.UpdateSkuRequest, context: Rpc) -> pb.UpdateSkuResponse:
+        changes = convert.sku_changes(request.sku, list(request.update_mask.paths))
+        raw, replayed = await self._catalog.update(
+            convert.request_of(request),
+            convert.sku_id("sku.sku", request.sku.sku),
+            request.sku.etag,
+            changes,
+            lambda stored: pb.UpdateSkuResponse(sku=convert.sku_to(stored)).SerializeToString(),
+        )
+        response = pb.UpdateSkuResponse.FromString(raw)
+        response.replayed = replayed
+        return response
+
+    async def BatchUpsertSkus(self, request: pb.BatchUpsertSkusRequest, context: Rpc) -> pb.BatchUpsertSkusResponse:
+        validation.count("skus", len(request.skus), 1, convert.MOST_BATCH)
+        batch = [convert.sku_from(f"skus[{index}]", sku) for index, sku in enumerate(request.skus)]
+        seen: dict[str, int] = {}
+        for index, sku in enumerate(batch):
+            if sku.sku in seen:
+                raise errors.invalid(f"skus[{index}].sku", "FIELD_INVALID", f"stands at skus[{seen[sku.sku]}] too")
+            seen[sku.sku] = index
+        raw, replayed = await self._catalog.upsert(
+            convert.request_of(request),
+            batch,
+            lambda created, updated: pb.BatchUpsertSkusResponse(created=created, updated=updated).SerializeToString(),
+        )
+        response = pb.BatchUpsertSkusResponse.FromString(raw)
+        response.replayed = replayed
+        return response

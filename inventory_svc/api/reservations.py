@@ -1,0 +1,127 @@
+"""inventory.v1.ReservationService: messages in, use case, messages out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, TypeAlias
+
+import grpc
+
+from chassis import errors, validation
+from chassis.interceptors.errors import to_service_error
+from gen.inventory.v1 import reservation_service_pb2 as pb
+from gen.inventory.v1 import reservation_service_pb2_grpc as pb_grpc
+from inventory_svc.api import convert
+from inventory_svc.api.errors import TABLE
+from inventory_svc.app.fulfillment import Fulfillment
+from inventory_svc.app.reservations import Reservations, Wish
+
+Rpc: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+class ReservationServicer(pb_grpc.ReservationServiceServicer):
+    """See the proto for what each method promises."""
+
+    def __init__(self, reservations: Reservations, fulfillment: Fulfillment) -> None:
+        self._reservations = reservations
+        self._fulfillment = fulfillment
+
+    async def ReserveStock(self, request: pb.ReserveStockRequest, context: Rpc) -> pb.ReserveStockResponse:
+        held = await self._reservations.reserve(convert.wish_from(request))
+        return pb.ReserveStockResponse(reservation=convert.held_to(held), replayed=held.replayed)
+
+    async def BatchReserveStock(
+        self,
+        request: pb.BatchReserveStockRequest,
+        context: Rpc,
+    ) -> pb.BatchReserveStockResponse:
+        validation.count("requests", len(request.requests), 1, convert.MOST_BATCH)
+        lines = sum(len(one.lines) for one in request.requests)
+        if lines > convert.MOST_BATCH_LINES:
+            what = f"must have at most {convert.MOST_BATCH_LINES} lines together, not {lines}"
+            raise errors.invalid("requests", "FIELD_INVALID", what)
+        wishes = [convert.wish_from(one, f"requests[{index}].") for index, one in enumerate(request.requests)]
+        results = await asyncio.gather(*(self._result(wish) for wish in wishes))
+        return pb.BatchReserveStockResponse(results=results)
+
+    async def CommitReservation(
+        self,
+        request: pb.CommitReservationRequest,
+        context: Rpc,
+    ) -> pb.CommitReservationResponse:
+        held = await self._reservations.settle(_id(request), "COMMITTED")
+        return pb.CommitReservationResponse(reservation=convert.held_to(held), replayed=held.replayed)
+
+    async def ReleaseReservation(
+        self,
+        request: pb.ReleaseReservationRequest,
+        context: Rpc,
+    ) -> pb.ReleaseReservationResponse:
+        held = await self._reservations.settle(_id(request), "RELEASED")
+        return pb.ReleaseReservationResponse(reservation=convert.held_to(held), replayed=held.replayed)
+
+    async def ExtendReservation(
+        self,
+        request: pb.ExtendReservationRequest,
+        context: Rpc,
+    ) -> pb.ExtendReservationResponse:
+        ttl_s = validation.whole("ttl_seconds", request.ttl_seconds, 1, convert.MOST_TTL_S)
+        held = await self._reservations.settle(_id(request), "EXTENDED", ttl_s)
+        return pb.ExtendReservationResponse(reservation=convert.held_to(held))
+
+    async def GetReservation(self, request: pb.GetReservationRequest, context: Rpc) -> pb.GetReservationResponse:
+        held = await self._reservations.get(_id(request))
+        return pb.GetReservationResponse(reservation=convert.held_to(held))
+
+    async def FulfillReservation(
+        self,
+        request: pb.FulfillReservationRequest,
+        context: Rpc,
+    ) -> pb.FulfillReservationResponse:
+        raw, replayed = await self._fulfillment.fulfill(
+            convert.request_of(request),
+            _id(request),
+            convert.quantities_from(list(request.lines)),
+            lambda reservation, progress, picks, at: pb.FulfillReservationResponse(
+                reservation=convert.reservation_to(reservation, progress),
+                picks=[
+                    pb.LotPick(sku=one.sku, location=one.location, lot=one.lot, quantity=one.quantity) for one in picks
+                ],
+                fulfill_time=convert.timestamp(at),
+            ).SerializeToString(),
+        )
+        response = pb.FulfillReservationResponse.FromString(raw)
+        response.replayed = replayed
+        return response
+
+    async def CancelReservation(
+        self,
+        request: pb.CancelReservationRequest,
+        context: Rpc,
+    ) -> pb.CancelReservationResponse:
+        raw, replayed = await self._fulfillment.cancel(
+            convert.request_of(request),
+            _id(request),
+            convert.quantities_from(list(request.lines)),
+            lambda reservation, progress: pb.CancelReservationResponse(
+                reservation=convert.reservation_to(reservation, progress)
+            ).SerializeToString(),
+        )
+        response = pb.CancelReservationResponse.FromString(raw)
+        response.replayed = replayed
+        return response
+
+    async def _result(self, wish: Wish) -> pb.ReserveResult:
+        """One request of a batch: its own answer or its own refusal."""
+        try:
+            held = await self._reservations.reserve(wish)
+        except Exception as raised:
+            error = to_service_error(raised, TABLE)
+            return pb.ReserveResult(
+                code=error.code.value[0], reason=error.reason, message=error.message, metadata=dict(error.metadata)
+            )
+        return pb.ReserveResult(reservation=convert.held_to(held), replayed=held.replayed)
+
+
+def _id(request: Any) -> str:
+    return validation.present("reservation_id", validation.at_most("reservation_id", request.reservation_id, 100))

@@ -1,0 +1,163 @@
+"""inventory.v1.StockService: messages in, use case, messages out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+import grpc
+
+from chassis import errors, validation
+from gen.inventory.v1 import stock_service_pb2 as pb
+from gen.inventory.v1 import stock_service_pb2_grpc as pb_grpc
+from inventory_svc.api import convert
+from inventory_svc.app.audit import StockAudit
+from inventory_svc.app.levels import Levels
+from inventory_svc.app.locations import Locations
+from inventory_svc.app.stock import Receipt, Stock, Target
+
+Rpc: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+class StockServicer(pb_grpc.StockServiceServicer):
+    """See the proto for what each method promises."""
+
+    def __init__(self, stock: Stock, levels: Levels, locations: Locations, audit: StockAudit) -> None:
+        self._stock = stock
+        self._levels = levels
+        self._locations = locations
+        self._audit = audit
+
+    async def CreateLocation(self, request: pb.CreateLocationRequest, context: Rpc) -> pb.CreateLocationResponse:
+        location = convert.location_from(request.location)
+        raw, replayed = await self._locations.create(
+            convert.request_of(request),
+            location,
+            lambda stored: pb.CreateLocationResponse(location=convert.location_to(stored)).SerializeToString(),
+        )
+        response = pb.CreateLocationResponse.FromString(raw)
+        response.replayed = replayed
+        return response
+
+    async def ListLocations(self, request: pb.ListLocationsRequest, context: Rpc) -> pb.ListLocationsResponse:
+        found = await self._locations.with_sums()
+        return pb.ListLocationsResponse(locations=[convert.location_stock_to(one) for one in found])
+
+    async def GetStock(self, request: pb.GetStockRequest, context: Rpc) -> pb.GetStockResponse:
+        sku = convert.sku_id("sku", request.sku)
+        return pb.GetStockResponse(stock=convert.stock_to(sku, await self._levels.get(sku)))
+
+    async def BatchGetStock(self, request: pb.BatchGetStockRequest, context: Rpc) -> pb.BatchGetStockResponse:
+        validation.count("skus", len(request.skus), 1, convert.MOST_BATCH)
+        wanted = [convert.sku_id(f"skus[{index}]", sku) for index, sku in enumerate(request.skus)]
+        found = await self._levels.batch_get(wanted)
+        return pb.BatchGetStockResponse(
+            stocks=[convert.stock_to(sku, found[sku]) for sku in wanted if sku in found],
+            missing=[sku for sku in wanted if sku not in found],
+        )
+
+    async def ListStock(self, request: pb.ListStockRequest, context: Rpc) -> pb.ListStockResponse:
+        location = convert.location_id("location", request.location) if request.location else ""
+        found, token = await self._levels.page(
+            location,
+            validation.at_most("category", request.category, 100),
+            request.available_at_most if request.HasField("available_at_most") else None,
+            validation.page_size(request.page_size),
+            request.page_token,
+        )
+        return pb.ListStockResponse(levels=[convert.level_to(level) for level in found], next_page_token=token)
+
+    async def ReceiveStock(self, request: pb.ReceiveStockRequest, context: Rpc) -> pb.ReceiveStockResponse:
+        raw, replayed = await self._stock.receive(
+            convert.request_of(request),
+            _receipt(request),
+            lambda level: pb.ReceiveStockResponse(level=convert.level_to(level)).SerializeToString(),
+        )
+        response = pb.ReceiveStockResponse.FromString(raw)
+        response.replayed = replayed
+        return response
+
+    async def AdjustStock(self, request: pb.AdjustStockRequest, context: Rpc) -> pb.AdjustStockResponse:
+        if request.delta == 0:
+            raise errors.invalid("delta", "FIELD_INVALID", "must not be zero")
+        reason = validation.present("reason", request.reason)
+        raw, replayed = await self._stock.adjust(
+            convert.request_of(request),
+            convert.sku_id("sku", request.sku),
+            convert.location_id("location", request.location),
+            convert.lot_id("lot", request.lot),
+            validation.whole("delta", request.delta, -convert.MOST_UNITS, convert.MOST_UNITS),
+            validation.at_most("reason", reason, 200),
+            lambda level: pb.AdjustStockResponse(level=convert.level_to(level)).SerializeToString(),
+        )
+        response = pb.AdjustStockResponse.FromString(raw)
+        response.replayed = replayed
+        return response
+
+    async def SetStock(self, request: pb.SetStockRequest, context: Rpc) -> pb.SetStockResponse:
+        raw, replayed = await self._stock.set(
+            convert.request_of(request),
+            convert.sku_id("sku", request.sku),
+            convert.location_id("location", request.location),
+            _target(request),
+            lambda level: pb.SetStockResponse(level=convert.level_to(level)).SerializeToString(),
+        )
+        response = pb.SetStockResponse.FromString(raw)
+        response.replayed = replayed
+        return response
+
+    async def ListMovements(self, request: pb.ListMovementsRequest, context: Rpc) -> pb.ListMovementsResponse:
+        found, token = await self._levels.movements(
+            convert.sku_id("sku", request.sku),
+            convert.location_id("location", request.location) if request.location else "",
+            validation.page_size(request.page_size),
+            request.page_token,
+        )
+        movements = [convert.movement_to(movement) for movement in found]
+        return pb.ListMovementsResponse(movements=movements, next_page_token=token)
+
+    async def AuditStock(self, request: pb.AuditStockRequest, context: Rpc) -> pb.AuditStockResponse:
+        found, lot_mismatches = await self._audit.run_once()
+        return pb.AuditStockResponse(
+            levels=found.levels,
+            gate_mismatches=found.gate_mismatches,
+            gate_drift_units=found.gate_drift_units,
+            movement_mismatches=found.movement_mismatches,
+            reservation_mismatches=found.reservation_mismatches,
+            lot_mismatches=lot_mismatches,
+            examples=found.examples,
+            audit_time=convert.timestamp(datetime.now(UTC)),
+            epoch=found.epoch,
+        )
+
+
+def _receipt(request: pb.ReceiveStockRequest) -> Receipt:
+    manufactured = validation.calendar_date("manufacture_date", request.manufacture_date)
+    expires = validation.calendar_date("expiry_date", request.expiry_date)
+    lot = convert.lot_id("lot", request.lot)
+    if not lot and (manufactured or expires):
+        raise errors.required("lot")
+    if manufactured and expires and expires < manufactured:
+        raise errors.invalid("expiry_date", "FIELD_INVALID", "lies before manufacture_date")
+    return Receipt(
+        sku=convert.sku_id("sku", request.sku),
+        location=convert.location_id("location", request.location),
+        quantity=validation.whole("quantity", request.quantity, 1, convert.MOST_UNITS),
+        lot=lot,
+        manufactured=manufactured,
+        expires=expires,
+        reason=validation.at_most("reason", request.reason, 200),
+    )
+
+
+def _target(request: pb.SetStockRequest) -> Target:
+    if not request.HasField("on_hand") and not request.HasField("backorder_limit"):
+        raise errors.required("on_hand")
+    limit, on_hand = None, None
+    if request.HasField("on_hand"):
+        on_hand = validation.whole("on_hand", request.on_hand, 0, convert.MOST_UNITS)
+    if request.HasField("backorder_limit"):
+        limit = validation.whole("backorder_limit", request.backorder_limit, 0, convert.MOST_UNITS)
+    expected = request.expected_version if request.HasField("expected_version") else None
+    reason = validation.at_most("reason", request.reason, 200)
+    return Target(on_hand, limit, expected, convert.lot_id("lot", request.lot), reason)

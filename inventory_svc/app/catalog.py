@@ -1,0 +1,99 @@
+"""Use cases of skus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from chassis import outbox, pagination, requests
+from chassis.db import Database, Tx
+from inventory_svc.domain.errors import SkuNotFound, SkuTaken, VersionStale
+from inventory_svc.domain.model import Sku
+from inventory_svc.store import skus
+
+EventOf: TypeAlias = Callable[[Sku], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What makes a mutation repeatable: its id and a fingerprint of its body."""
+
+    id: str
+    fingerprint: str
+
+
+class Catalog:
+    """Creates, reads and changes skus. `event_of` builds the payload of inventory.sku.changed."""
+
+    def __init__(self, db: Database, event_of: EventOf) -> None:
+        self._db = db
+        self._event_of = event_of
+
+    async def create(self, request: Request, sku: Sku, encode: Callable[[Sku], bytes]) -> tuple[bytes, bool]:
+        """SkuTaken when it exists."""
+
+        async def work(tx: Tx) -> bytes:
+            created = await skus.insert(tx, sku)
+            if created is None:
+                raise SkuTaken(sku.sku)
+            await self._tell(tx, created)
+            return encode(created)
+
+        return await requests.once(self._db, request.id, "CreateSku", request.fingerprint, work)
+
+    async def upsert(
+        self, request: Request, batch: Sequence[Sku], encode: Callable[[int, int], bytes]
+    ) -> tuple[bytes, bool]:
+        """All or nothing; answers how many were new and how many were there."""
+
+        async def work(tx: Tx) -> bytes:
+            created = 0
+            for sku in sorted(batch, key=lambda one: one.sku):  # one order for everybody, hence no deadlock
+                stored = await skus.upsert(tx, sku)
+                created += stored.version == 1
+                await self._tell(tx, stored)
+            return encode(created, len(batch) - created)
+
+        return await requests.once(self._db, request.id, "BatchUpsertSkus", request.fingerprint, work)
+
+    async def update(
+        self, request: Request, sku: str, etag: str, changes: dict[str, Any], encode: Callable[[Sku], bytes]
+    ) -> tuple[bytes, bool]:
+        """Changes the fields named in `changes`. SkuNotFound; VersionStale when `etag` is set and not current."""
+
+        async def work(tx: Tx) -> bytes:
+            before = await skus.lock(tx, sku)
+            if before is None:
+                raise SkuNotFound(sku)
+            if etag and etag != str(before.version):
+                raise VersionStale(etag, str(before.version))
+            after = await skus.upsert(tx, replace(before, **changes))
+            await self._tell(tx, after)
+            return encode(after)
+
+        return await requests.once(self._db, request.id, "UpdateSku", request.fingerprint, work)
+
+    async def get(self, sku: str) -> Sku:
+        """SkuNotFound."""
+        found = await self.batch_get([sku])
+        if sku not in found:
+            raise SkuNotFound(sku)
+        return found[sku]
+
+    async def batch_get(self, wanted: Sequence[str]) -> dict[str, Sku]:
+        """Those that exist."""
+        async with self._db.connection() as connection:
+            return await skus.read(connection, wanted)
+
+    async def page(self, category: str, parent_product: str, page_size: int, page_token: str) -> tuple[list[Sku], str]:
+        """One page by sku, and the token of the next (empty on the last)."""
+        query = f"skus {category} {parent_product}"
+        last = pagination.after(query, page_token) or [""]
+        async with self._db.connection() as connection:
+            found = await skus.page(connection, str(last[0]), category, parent_product, page_size + 1)
+        more = len(found) > page_size
+        return found[:page_size], pagination.token(query, [found[page_size - 1].sku]) if more else ""
+
+    async def _tell(self, tx: Tx, sku: Sku) -> None:
+        await outbox.put(tx, type="inventory.sku.changed", key=sku.sku, payload=self._event_of(sku))

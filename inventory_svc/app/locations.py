@@ -1,0 +1,73 @@
+"""Use cases of locations, and the short memory of them that the hot path uses."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from chassis import errors, requests
+from chassis.db import Database, Tx
+from inventory_svc.app.catalog import Request
+from inventory_svc.domain.errors import LocationNotFound, LocationTaken
+from inventory_svc.domain.model import Location, LocationStock
+from inventory_svc.store import locations
+
+FRESH_S = 1.0
+"""Reservations may use a list of locations this old; a new location is usable everywhere after it."""
+
+
+class Locations:
+    """Creates and lists locations."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._known: tuple[str, ...] = ()
+        self._read_at = float("-inf")
+        self._reading: asyncio.Task[None] | None = None
+
+    async def create(
+        self, request: Request, location: Location, encode: Callable[[Location], bytes]
+    ) -> tuple[bytes, bool]:
+        """LocationTaken when it exists; INVALID_ARGUMENT when the time zone is unknown."""
+
+        async def work(tx: Tx) -> bytes:
+            if not await locations.is_zone(tx, location.time_zone):
+                raise errors.invalid("location.time_zone", "FIELD_INVALID", "is not an IANA time zone")
+            if not await locations.insert(tx, location):
+                raise LocationTaken(location.location)
+            return encode(location)
+
+        answer = await requests.once(self._db, request.id, "CreateLocation", request.fingerprint, work)
+        self._read_at = float("-inf")
+        return answer
+
+    async def with_sums(self) -> list[LocationStock]:
+        """All locations with the sums of their levels."""
+        async with self._db.connection() as connection:
+            return await locations.sums(connection)
+
+    async def names(self) -> tuple[str, ...]:
+        """All locations, the first to try first; at most a second old."""
+        if time.monotonic() - self._read_at > FRESH_S:
+            await self._refresh()
+        return self._known
+
+    async def check(self, wanted: set[str]) -> None:
+        """LocationNotFound for the first that does not exist."""
+        if wanted <= set(await self.names()):
+            return
+        await self._refresh()
+        for location in sorted(wanted - set(self._known)):
+            raise LocationNotFound(location)
+
+    async def _refresh(self) -> None:
+        """One read at a time, whoever asks; a caller that gives up does not stop it for the others."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read())
+        await asyncio.shield(self._reading)
+
+    async def _read(self) -> None:
+        async with self._db.connection() as connection:
+            self._known = tuple(one.location for one in await locations.all_by_priority(connection))
+        self._read_at = time.monotonic()

@@ -1,0 +1,165 @@
+"""Use cases of reservations: the hot path. What it refuses, it refuses from the gate alone."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chassis import ids, requests
+from chassis.db import Database
+from chassis.errors import ServiceError
+from chassis.gate.claims import Claims, GuardRefused, Reserved
+from chassis.gate.epochs import Epochs
+from chassis.gate.gate import Gate
+from chassis.gate.journal import Become, Journal
+from chassis.gate.model import Aborted, Claim, Refused, Reservation, Reused, ShortLine, Stale, WantedLine
+from inventory_svc.app.locations import Locations
+from inventory_svc.domain.errors import (
+    InsufficientStock,
+    ReservationAborted,
+    ReservationEnded,
+    ReservationNotFound,
+    Shortage,
+    SkuNotFound,
+)
+from inventory_svc.domain.lines import BasketLine, canonical, merge
+from inventory_svc.domain.model import Progress, level_key
+from inventory_svc.store import movements, skus
+
+LAPSE_FRESH_S = 1.0
+"""A sold-out answer may tell the next lapse from a look this old: a flash crowd costs one look a second."""
+LAPSES_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A basket someone wants held."""
+
+    request_id: str
+    lines: list[BasketLine]
+    ttl_s: int
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A reservation, what became of its lines, and whether this answer repeats an earlier one."""
+
+    reservation: Reservation
+    progress: dict[str, Progress]
+    replayed: bool = False
+
+
+class Reservations:
+    """Reserve, commit, release, extend, read."""
+
+    def __init__(
+        self, db: Database, claims: Claims, journal: Journal, gate: Gate, epochs: Epochs, locations: Locations
+    ) -> None:
+        self._db = db
+        self._claims = claims
+        self._journal = journal
+        self._gate = gate
+        self._epochs = epochs
+        self._locations = locations
+        self._lapses: dict[tuple[str, ...], tuple[float, datetime | None]] = {}
+
+    async def reserve(self, wish: Wish) -> Held:
+        """Holds all lines or none, durably. InsufficientStock, SkuNotFound, LocationNotFound, REQUEST_ID_REUSED,
+        ReservationAborted; a repeat answers the same reservation."""
+        lines = merge(wish.lines)
+        wanted = [WantedLine(await self._keys(line), line.quantity, line.allow_split) for line in lines]
+        fingerprint = ids.fingerprint(canonical(lines, wish.owner))
+        claim = Claim(wish.request_id, fingerprint, tuple(wanted), wish.ttl_s * 1000, wish.owner)
+        reserved = await self._claim(claim, lines)
+        state = reserved.reservation.state
+        if state in ("RELEASED", "EXPIRED"):
+            raise ReservationEnded(wish.request_id, state)
+        return Held(reserved.reservation, {}, reserved.replayed)
+
+    async def settle(self, reservation_id: str, to: Become, ttl_s: int = 0) -> Held:
+        """Commits (COMMITTED), releases (RELEASED) or extends (EXTENDED). ReservationNotFound, ReservationEnded,
+        ReservationAborted; a repeat finds it done."""
+        found, changed = await self._claims.settle(reservation_id, to, ttl_s * 1000)
+        if found is None:
+            raise ReservationNotFound(reservation_id)
+        if changed:
+            return Held(found, {})
+        self._check_unmoved(found, to)
+        return Held(found, {}, replayed=True)
+
+    async def get(self, reservation_id: str) -> Held:
+        """ReservationNotFound."""
+        found = (await self._journal.read([reservation_id])).get(reservation_id)
+        if found is None:
+            raise ReservationNotFound(reservation_id)
+        if found.state != "COMMITTED":
+            return Held(found, {})
+        async with self._db.connection() as connection:
+            return Held(found, await movements.progress(connection, reservation_id))
+
+    async def _keys(self, line: BasketLine) -> tuple[str, ...]:
+        names = line.locations or await self._locations.names()
+        return tuple(level_key(line.sku, location) for location in names)
+
+    async def _claim(self, claim: Claim, lines: list[BasketLine]) -> Reserved:
+        named = {location for line in lines for location in line.locations}
+        if named:
+            await self._locations.check(named)
+        try:
+            return await self._claims.reserve(claim)
+        except Refused as refused:
+            raise await self._shortage(claim, lines, refused.short) from None
+        except GuardRefused:
+            every = tuple(ShortLine(index, 0, True) for index in range(len(lines)))
+            raise await self._shortage(claim, lines, every) from None
+        except Reused:
+            raise requests.reused(claim.id) from None
+        except Aborted:
+            raise ReservationAborted(claim.id) from None
+
+    async def _shortage(self, claim: Claim, lines: list[BasketLine], short: tuple[ShortLine, ...]) -> Exception:
+        """INSUFFICIENT_STOCK, or SKU_NOT_FOUND where the gate has never heard of a line's counters."""
+        unknown = [lines[one.index].sku for one in short if not one.known]
+        if unknown:
+            async with self._db.connection() as connection:
+                existing = await skus.existing(connection, unknown)
+            for sku in unknown:
+                if sku not in existing:
+                    return SkuNotFound(sku)
+        shortages = [
+            Shortage(lines[one.index].index, lines[one.index].sku, lines[one.index].quantity, one.available)
+            for one in short
+        ]
+        keys = tuple(key for one in short for key in claim.lines[one.index].keys)
+        return InsufficientStock(shortages, await self._next_lapse(keys))
+
+    async def _next_lapse(self, keys: tuple[str, ...]) -> datetime | None:
+        """When the next reservation on these counters may lapse, if soon; a hint, so any failure means none."""
+        kept = self._lapses.get(keys)
+        if kept and time.monotonic() - kept[0] < LAPSE_FRESH_S:
+            return kept[1]
+        if len(self._lapses) > LAPSES_KEPT:
+            self._lapses.clear()
+        self._lapses[keys] = (time.monotonic(), kept[1] if kept else None)
+        try:
+            due = [one for one in await self._gate.next_lapse(self._epochs.current, keys) if one]
+        except (ServiceError, Stale):
+            return None
+        soonest = datetime.fromtimestamp(min(due) / 1000, UTC) if due else None
+        self._lapses[keys] = (time.monotonic(), soonest)
+        return soonest
+
+    @staticmethod
+    def _check_unmoved(found: Reservation, to: Become) -> None:
+        """A reservation that did not move is fine where the caller wanted, an error elsewhere."""
+        if found.state == to:
+            return
+        if found.state == "ABORTED" and to == "RELEASED":
+            return
+        if found.state == "EXPIRED" and to == "RELEASED":
+            return  # what the caller wanted has happened: nothing is held any more
+        if found.state == "ABORTED":
+            raise ReservationAborted(found.id)
+        raise ReservationEnded(found.id, found.state)

@@ -1,0 +1,185 @@
+"""What the inventory's rules refuse, each with a reason and every number that belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+
+class DomainError(Exception):
+    """Base of all refusals; `reason` is a value of inventory.v1.ErrorReason or common.v1.ErrorReason."""
+
+    reason = ""
+
+    def __init__(self, message: str, metadata: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.metadata = metadata
+
+
+class SkuNotFound(DomainError):
+    """No such sku."""
+
+    reason = "SKU_NOT_FOUND"
+
+    def __init__(self, sku: str) -> None:
+        super().__init__(f"there is no sku {sku}", {"sku": sku})
+
+
+class LocationNotFound(DomainError):
+    """No such location."""
+
+    reason = "LOCATION_NOT_FOUND"
+
+    def __init__(self, location: str) -> None:
+        super().__init__(f"there is no location {location}", {"location": location})
+
+
+class LotNotFound(DomainError):
+    """No such lot of that sku there."""
+
+    reason = "LOT_NOT_FOUND"
+
+    def __init__(self, sku: str, lot: str) -> None:
+        super().__init__(f"there is no lot {lot or '(unnamed)'} of {sku} there", {"sku": sku, "lot": lot})
+
+
+class SkuTaken(DomainError):
+    """The sku exists already."""
+
+    reason = "SKU_TAKEN"
+
+    def __init__(self, sku: str) -> None:
+        super().__init__(f"sku {sku} exists already", {"sku": sku})
+
+
+class LocationTaken(DomainError):
+    """The location exists already."""
+
+    reason = "LOCATION_TAKEN"
+
+    def __init__(self, location: str) -> None:
+        super().__init__(f"location {location} exists already", {"location": location})
+
+
+class LotDatesDiffer(DomainError):
+    """The lot is known with other dates."""
+
+    reason = "LOT_DATES_DIFFER"
+
+    def __init__(self, lot: str, manufactured: date | None, expires: date | None) -> None:
+        known = {"manufacture_date": _day(manufactured), "expiry_date": _day(expires)}
+        super().__init__(f"lot {lot} is known with other dates", {"lot": lot, **known})
+
+
+class OnHandNegative(DomainError):
+    """Less than nothing cannot lie there."""
+
+    reason = "ON_HAND_NEGATIVE"
+
+    def __init__(self, sku: str, location: str, on_hand: int) -> None:
+        metadata = {"sku": sku, "location": location, "on_hand": str(on_hand)}
+        super().__init__(f"only {on_hand} of {sku} are on hand in {location}", metadata)
+
+
+class VersionStale(DomainError):
+    """Somebody changed it since it was read."""
+
+    reason = "VERSION_STALE"
+
+    def __init__(self, expected: str, actual: str) -> None:
+        super().__init__(
+            f"it has version {actual} now, not {expected}: read it again", {"expected": expected, "actual": actual}
+        )
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """One line that does not fit."""
+
+    index: int
+    sku: str
+    requested: int
+    available: int
+
+
+class InsufficientStock(DomainError):
+    """A basket does not fit; nothing of it is taken."""
+
+    reason = "INSUFFICIENT_STOCK"
+
+    def __init__(self, shortages: list[Shortage], next_lapse: datetime | None) -> None:
+        metadata = {"lines": ",".join(str(short.index) for short in shortages)}
+        for short in shortages:
+            metadata[f"lines[{short.index}].sku"] = short.sku
+            metadata[f"lines[{short.index}].requested"] = str(short.requested)
+            metadata[f"lines[{short.index}].available"] = str(short.available)
+        if next_lapse is not None:
+            metadata["next_lapse_time"] = next_lapse.isoformat().replace("+00:00", "Z")
+        first = shortages[0]
+        super().__init__(f"{first.requested} of {first.sku} wanted, {first.available} available", metadata)
+
+
+class ReservationNotFound(DomainError):
+    """No such reservation."""
+
+    reason = "RESERVATION_NOT_FOUND"
+
+    def __init__(self, reservation_id: str) -> None:
+        super().__init__(f"there is no reservation {reservation_id}", {"reservation_id": reservation_id})
+
+
+class ReservationEnded(DomainError):
+    """It has reached another final state; `reason` says which."""
+
+    def __init__(self, reservation_id: str, state: str) -> None:
+        self.reason = f"RESERVATION_{state}"
+        super().__init__(f"reservation {reservation_id} is {state.lower()}", {"reservation_id": reservation_id})
+
+
+class ReservationAborted(DomainError):
+    """It was undone before it was complete; its id stays dead."""
+
+    reason = "RESERVATION_ABORTED"
+
+    def __init__(self, reservation_id: str) -> None:
+        super().__init__(
+            f"reservation {reservation_id} was undone before it was complete: use a new request_id",
+            {"reservation_id": reservation_id},
+        )
+
+
+class ReservationNotCommitted(DomainError):
+    """Only committed reservations are fulfilled or cancelled."""
+
+    reason = "RESERVATION_NOT_COMMITTED"
+
+    def __init__(self, reservation_id: str, state: str) -> None:
+        super().__init__(
+            f"reservation {reservation_id} is {state.lower()}, not committed",
+            {"reservation_id": reservation_id, "state": state},
+        )
+
+
+class QuantityNotOpen(DomainError):
+    """More than what is still open of a reservation."""
+
+    reason = "QUANTITY_NOT_OPEN"
+
+    def __init__(self, sku: str, location: str, requested: int, is_open: int) -> None:
+        metadata = {"sku": sku, "location": location, "requested": str(requested), "open": str(is_open)}
+        super().__init__(f"only {is_open} of {sku} in {location} are still open", metadata)
+
+
+class NoFitLot(DomainError):
+    """What is on hand may not leave: its lots have expired, or fewer are there than were promised."""
+
+    reason = "NO_FIT_LOT"
+
+    def __init__(self, sku: str, location: str, fit: int) -> None:
+        metadata = {"sku": sku, "location": location, "fit": str(fit)}
+        super().__init__(f"only {fit} of {sku} in {location} are fit to leave", metadata)
+
+
+def _day(value: date | None) -> str:
+    return "" if value is None else value.isoformat()

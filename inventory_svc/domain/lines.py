@@ -1,0 +1,34 @@
+"""Basket lines: merging what belongs together, so that no unit is counted twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class BasketLine:
+    """`quantity` units of a sku from one of `locations` in that order; empty means any. `index` is the caller's."""
+
+    index: int
+    sku: str
+    quantity: int
+    locations: tuple[str, ...] = ()
+    allow_split: bool = False
+
+
+def merge(lines: list[BasketLine]) -> list[BasketLine]:
+    """Lines of one sku with the same locations become one, at the place of the first."""
+    if len(lines) == 1:
+        return lines
+    merged: dict[tuple[str, tuple[str, ...], bool], BasketLine] = {}
+    for line in lines:
+        same = (line.sku, line.locations, line.allow_split)
+        first = merged.get(same)
+        merged[same] = line if first is None else replace(first, quantity=first.quantity + line.quantity)
+    return list(merged.values())
+
+
+def canonical(lines: list[BasketLine], owner: str) -> str:
+    """The same text for the same wish, whatever the order of its lines: what a fingerprint is made of."""
+    parts = sorted(f"{line.sku}*{line.quantity}@{','.join(line.locations)}/{line.allow_split:d}" for line in lines)
+    return "\n".join([owner, *parts])

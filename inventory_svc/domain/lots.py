@@ -1,0 +1,49 @@
+"""Lots: which may leave, and in which order (first expired, first out)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class LotStock:
+    """Units of one lot in one location; `expired` when they are counted as unavailable already."""
+
+    lot: str
+    on_hand: int
+    manufactured: date | None = None
+    expires: date | None = None
+    expired: bool = False
+
+
+def is_usable(lot: LotStock, today: date) -> bool:
+    """Usable through the expiry date, in the location's time zone; `today` is the date there."""
+    return not lot.expired and (lot.expires is None or today <= lot.expires)
+
+
+def fefo(lots: list[LotStock]) -> list[LotStock]:
+    """First to expire first; lots that never expire last; then by number, so that the order is the same every time."""
+    return sorted(lots, key=lambda lot: (lot.expires or date.max, lot.lot))
+
+
+def pick(lots: list[LotStock], quantity: int, today: date) -> list[tuple[str, int]]:
+    """Which units leave, as (lot, units); fewer than `quantity` when not enough is usable."""
+    picks = []
+    for lot in fefo(lots):
+        part = min(quantity, lot.on_hand)
+        if part > 0 and is_usable(lot, today):
+            picks.append((lot.lot, part))
+            quantity -= part
+    return picks
+
+
+def remove(lots: list[LotStock], quantity: int) -> list[tuple[LotStock, int]]:
+    """Which units a count took away when it named no lot: the unnamed lot first, then the first to expire."""
+    removed = []
+    for lot in sorted(fefo(lots), key=lambda lot: lot.lot != ""):
+        part = min(quantity, lot.on_hand)
+        if part > 0:
+            removed.append((lot, part))
+            quantity -= part
+    return removed

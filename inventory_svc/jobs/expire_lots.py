@@ -1,0 +1,43 @@
+"""Lots whose last day has passed become unavailable: journal first, then gate, since nobody can refuse the calendar."""
+
+from __future__ import annotations
+
+from chassis import telemetry
+from chassis.db import Database, Tx
+from chassis.gate import journal
+from chassis.gate.adjustments import Adjustments, Row
+from inventory_svc.app.stock import PARTITION
+from inventory_svc.store import levels, lots
+from inventory_svc.store.levels import Change
+
+log = telemetry.logger()
+
+BATCH = 200
+"""Lots per round, each in a transaction of its own: a short hold on each level."""
+
+
+class ExpireLots:
+    """Run it about once a minute."""
+
+    def __init__(self, db: Database, adjustments: Adjustments) -> None:
+        self._db = db
+        self._adjustments = adjustments
+
+    async def run_once(self) -> int:
+        """Expires up to BATCH lots; answers how many. A repeat finds them done."""
+        async with self._db.connection() as connection:
+            overdue = await lots.overdue(connection, BATCH)
+        for key, lot in overdue:
+            rows = await self._db.run(lambda tx, key=key, lot=lot: self._expire(tx, key, lot))  # type: ignore[misc]
+            await self._adjustments.apply(rows)
+        return len(overdue)
+
+    async def _expire(self, tx: Tx, key: str, lot: str) -> list[Row]:
+        epoch = await journal.enter(tx, PARTITION)
+        await levels.lock(tx, key)
+        units = await lots.expire(tx, key, lot)
+        if not units:
+            return []
+        level = await levels.change(tx, key, [Change("LOT_EXPIRE", f"lot:{lot}", lot, unavailable=units)])
+        log.info("lot.expired", key=key, lot=lot, units=units, available=level.available)
+        return await self._adjustments.record(tx, epoch, {key: -units})
