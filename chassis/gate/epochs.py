@@ -46,9 +46,7 @@ class Epochs:
             "SELECT key, on_hand - reserved - committed - unavailable + backorder_limit"
             f" FROM {levels} WHERE partition = %s"
         )
-        self._live: LiteralString = (
-            f"SELECT id, fingerprint, nonce, lines FROM {reservations} WHERE partition = %s AND state = 'ACTIVE'"
-        )
+        self._live: LiteralString = f"SELECT id, fingerprint, nonce, lines, journal_ms(expires_at) FROM {reservations} WHERE partition = %s AND state = 'ACTIVE'"
 
     async def ensure(self, lost: int, force: bool = False) -> None:
         """Returns once an epoch other than `lost` serves, or `lost` itself after all; GATE_REBUILDING when the
@@ -147,7 +145,7 @@ class Epochs:
             await cursor.execute(self._live, (self._partition,))
             while rows := await cursor.fetchmany(ROWS):
                 entries += len(rows)
-                loaded = [Entry(row[0], row[1], row[2], _taken(row[3])) for row in rows]
+                loaded = [Entry(row[0], row[1], row[2], _taken(row[3]), row[4]) for row in rows]
                 await self._gate.load_entries(epoch, loaded, due_ms)
         return counters, entries
 

@@ -43,6 +43,7 @@ class Entry(NamedTuple):
     fingerprint: str
     nonce: str
     taken: Taken
+    expires_ms: int = 0
 
 
 class Gate:
@@ -55,7 +56,7 @@ class Gate:
     async def reserve(self, epoch: int, claims: Sequence[tuple[Claim, str]], now_ms: int) -> list[Any]:
         """Takes a batch of (claim, nonce): a Take, Refused or Reused each. Stale when the epoch or its script is gone."""
         batch = [
-            [claim.id, claim.fingerprint, nonce, now_ms + min(claim.ttl_ms, FIRST_LOOK_MS), _wire(claim)]
+            [claim.id, claim.fingerprint, nonce, now_ms + FIRST_LOOK_MS, _wire(claim), now_ms + claim.ttl_ms]
             for claim, nonce in claims
         ]
         keys = self._keys
@@ -97,7 +98,7 @@ class Gate:
         return [_entry(id, body) for id, body in zip(ids, raw, strict=True)]
 
     async def next_lapse(self, epoch: int, keys: Sequence[str]) -> list[int]:
-        """When the next reservation on each counter is looked at, unix ms; 0 when not soon."""
+        """When the next reservation on each counter lapses, unix ms, as far as the gate can tell; 0 when not soon."""
         names = [self._keys.pointer, self._keys.reservations(epoch), self._keys.due(epoch)]
         answer = await self._eval("lapse", names, [str(LOOKED_AT), *keys], epoch)
         return [int(due) for due in orjson.loads(answer)]
@@ -141,7 +142,7 @@ class Gate:
     async def load_entries(self, epoch: int, entries: Sequence[Entry], due_ms: int) -> None:
         """Writes live reservations of an epoch that is not published yet."""
         bodies: dict[Any, Any] = {
-            entry.id: orjson.dumps([entry.fingerprint, entry.nonce, entry.taken]) for entry in entries
+            entry.id: orjson.dumps([entry.fingerprint, entry.nonce, entry.taken, entry.expires_ms]) for entry in entries
         }
         async with _translated(epoch), self._redis.pipeline(transaction=False) as pipe:
             pipe.hset(self._keys.reservations(epoch), mapping=bodies)
@@ -204,8 +205,8 @@ def _taken(raw: list[list[Any]]) -> Taken:
 def _entry(id: str, body: str | None) -> Entry:
     if body is None:
         return Entry(id, "", "", ())
-    fingerprint, nonce, taken = orjson.loads(body)
-    return Entry(id, fingerprint, nonce, _taken(taken))
+    fingerprint, nonce, taken, expires_ms = orjson.loads(body)
+    return Entry(id, fingerprint, nonce, _taken(taken), int(expires_ms))
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ class GateKeys:
         return f"{{{self.prefix}:{self.partition}}}:{epoch}:available"
 
     def reservations(self, epoch: int) -> str:
-        """Hash: reservation id -> JSON [fingerprint, take, [[counter key, quantity], ...]]."""
+        """Hash: reservation id -> JSON [fingerprint, take, [[counter key, quantity], ...], expires ms]."""
         return f"{{{self.prefix}:{self.partition}}}:{epoch}:reservations"
 
     def due(self, epoch: int) -> str:

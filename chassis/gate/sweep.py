@@ -9,7 +9,7 @@ from chassis.gate.claims import Claims
 from chassis.gate.epochs import Epochs
 from chassis.gate.gate import FIRST_LOOK_MS, Entry, Gate, Settlement
 from chassis.gate.journal import GRACE_MS, Journal, Transition
-from chassis.gate.model import Reservation, Stale
+from chassis.gate.model import Reservation
 
 log = telemetry.logger()
 
@@ -27,10 +27,10 @@ class Sweeper:
         self._claims = claims
 
     async def run_once(self, now_ms: int | None = None) -> int:
-        """Settles up to BATCH due entries; answers how many were looked at. Stale and unreachable servers raise."""
+        """Settles up to BATCH due entries; answers how many were looked at. A lost epoch or server raises."""
         epoch = self._epochs.current
         if epoch == 0:
-            raise Stale(0)
+            return 0  # the gate is not built yet
         now_ms = int(time.time() * 1000) if now_ms is None else now_ms
         entries = await self._gate.due(epoch, now_ms, BATCH)
         if not entries:

@@ -1,6 +1,6 @@
 -- Purpose: claim counters for a batch of reservations; each is all or nothing, one after the other.
 -- KEYS:    1 epoch pointer, 2 available (hash), 3 reservations (hash), 4 due (sorted set)
--- ARGV:    1 JSON [[id, fingerprint, take, due_ms, [[quantity, split 0|1, [key, ...]], ...]], ...]
+-- ARGV:    1 JSON [[id, fingerprint, take, due_ms, [[quantity, split 0|1, [key, ...]], ...], expires_ms], ...]
 -- Returns: "STALE", or JSON, one per reservation:
 --          ["taken", [[key, quantity], ...]] · ["duplicate", take, [[key, quantity], ...]] · ["reused"] ·
 --          ["short", [[line from 0, most available, known 0|1], ...]]
@@ -93,7 +93,7 @@ for i, claim in ipairs(batch) do
       answers[i] = {'short', short}
     else
       for key, value in pairs(mine) do left[key] = value; changed[key] = true end
-      entries[id] = cjson.encode({fingerprint, claim[3], taken})
+      entries[id] = cjson.encode({fingerprint, claim[3], taken, claim[6]})
       new_entries[#new_entries + 1] = id; new_entries[#new_entries + 1] = entries[id]
       new_due[#new_due + 1] = whole(claim[4]); new_due[#new_due + 1] = id
       answers[i] = {'taken', taken}
