@@ -46,7 +46,10 @@ class Epochs:
             "SELECT key, on_hand - reserved - committed - unavailable + backorder_limit"
             f" FROM {levels} WHERE partition = %s"
         )
-        self._live: LiteralString = f"SELECT id, fingerprint, nonce, lines, journal_ms(expires_at) FROM {reservations} WHERE partition = %s AND state = 'ACTIVE'"
+        self._live: LiteralString = (
+            "SELECT id, fingerprint, nonce, lines, journal_ms(expires_at)"
+            f" FROM {reservations} WHERE partition = %s AND state = 'ACTIVE'"
+        )
 
     async def ensure(self, lost: int, force: bool = False) -> None:
         """Returns once an epoch other than `lost` serves, or `lost` itself after all; GATE_REBUILDING when the
