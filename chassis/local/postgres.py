@@ -45,6 +45,7 @@ class Postgres:
             "fsync": "on" if self.durable else "off",
             "synchronous_commit": "on",
             "log_checkpoints": "off",
+            "log_line_prefix": "",  # the console says who speaks
         }
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         return Program(
