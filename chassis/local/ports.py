@@ -23,8 +23,8 @@ class Address:
     @classmethod
     def parse(cls, text: str, variable: str) -> Address:
         """Reads `host:port`; the variable is named in the refusal."""
-        host, _, port = text.rpartition(":")
-        if not port.isdecimal() or not 0 < int(port) < 65536:
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
             raise CannotStart(f"{variable}={text} is not an address: give host:port, for example 127.0.0.1:50051")
         return cls(host, int(port))
 
