@@ -26,6 +26,7 @@ class Stack:
 
     process: subprocess.Popen[bytes]
     local: Path
+    environment: Mapping[str, str]
 
     @property
     def run(self) -> Mapping[str, Any]:
@@ -83,17 +84,29 @@ def launch(local: Path, **environment: str) -> subprocess.Popen[bytes]:
 @contextlib.contextmanager
 def running(**environment: str) -> Iterator[Stack]:
     """A product of one's own, for tests that kill its children or need other settings."""
-    with folder() as local:
-        stack = Stack(launch(local, **{**free_addresses(), **environment}), local)
+    with folder() as local, _started(local, {**free_addresses(), **environment}) as stack:
+        yield stack
 
-        def ready() -> bool:
-            if stack.process.poll() is not None:
-                raise AssertionError(f"the product did not start:\n{stack.output}")
-            return (local / "run.json").exists()
 
-        try:
-            wait_for(ready, "the product is ready", READY_WITHIN_S)
-            yield stack
-        finally:
-            stack.process.terminate()
-            stack.process.wait(STOP_WITHIN_S)
+@contextlib.contextmanager
+def restarted(stack: Stack) -> Iterator[Stack]:
+    """The same folder and ports again, after the stack's process has ended."""
+    with _started(stack.local, stack.environment) as again:
+        yield again
+
+
+@contextlib.contextmanager
+def _started(local: Path, environment: Mapping[str, str]) -> Iterator[Stack]:
+    stack = Stack(launch(local, **environment), local, environment)
+
+    def ready() -> bool:
+        if stack.process.poll() is not None:
+            raise AssertionError(f"the product did not start:\n{stack.output}")
+        return (local / "run.json").exists()
+
+    try:
+        wait_for(ready, "the product is ready", READY_WITHIN_S)
+        yield stack
+    finally:
+        stack.process.terminate()
+        stack.process.wait(STOP_WITHIN_S)

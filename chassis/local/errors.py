@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class CannotStart(Exception):  # noqa: N818 - it reads as a sentence, and it is what the person is told
+class CannotStart(Exception):
     """Its message is one line that says what is in the way and how to move it."""

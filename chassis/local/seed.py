@@ -20,7 +20,7 @@ from gen.promo.v1 import promotion_pb2, promotion_service_pb2, promotion_service
 CALL_S = 10.0
 
 
-class SeedFailed(Exception):  # noqa: N818 - it is said to a person
+class SeedFailed(Exception):
     """What could not be created and why, in one line."""
 
 
