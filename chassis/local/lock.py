@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chassis.local.errors import CannotStart
+from chassis.local.watchdog import alive
 
 CLEARING_S = 60.0
 """After a runner was killed its watchdog holds the lock until it has ended the children, six of them at ten seconds."""
@@ -42,20 +43,10 @@ def _take(descriptor: int, local: Path) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(descriptor, 20, 0).decode() or "unknown"
-            if (holder.isdecimal() and _alive(int(holder))) or time.monotonic() > deadline:
+            if (holder.isdecimal() and alive(int(holder))) or time.monotonic() > deadline:
                 raise CannotStart(
                     f"already running in {local} as process {holder}: end that one first, by Ctrl-C or kill {holder}"
                 ) from None
             time.sleep(POLL_S)
         else:
             return
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

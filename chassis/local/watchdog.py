@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 GRACE_S = 10.0
 POLL_S = 0.05
@@ -56,19 +57,23 @@ class Watchdog:
                 self._process.stdin.flush()
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether the process still runs. One that has ended and that nobody has waited for yet does not."""
     try:
         os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except ProcessLookupError:
         return False
-    return True
+    except (PermissionError, FileNotFoundError):  # another's process; a system without /proc
+        return True
+    return state != "Z"
 
 
 def _stop(pid: int, stop_signal: int) -> None:
     try:
         os.kill(pid, stop_signal)
         deadline = time.monotonic() + GRACE_S
-        while _alive(pid) and time.monotonic() < deadline:
+        while alive(pid) and time.monotonic() < deadline:
             time.sleep(POLL_S)
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:

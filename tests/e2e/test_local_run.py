@@ -6,28 +6,18 @@ import os
 import signal
 import stat
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
 
+from chassis.local.watchdog import alive
 from tests import stack as stacks
 from tests.servers import wait_for
 from tests.stack import Stack
 
 CHILDREN = ("postgres", "redis", "inventory", "promo", "order", "edge")
 BACK_WITHIN_S = 30.0
-
-
-def alive(pid: int) -> bool:
-    """Whether the process runs; one that has ended and was not yet waited for does not."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{pid}/stat")
-    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def ready(stack: Stack) -> bool:
