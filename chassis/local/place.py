@@ -75,9 +75,9 @@ def _installation(account: Account, base: Path) -> Path:
         shutil.rmtree(scratch, ignore_errors=True)
         unneeded = shutil.ignore_patterns("include", "*.a", "__pycache__")
         shutil.copytree(installed, scratch / package.name / installed.name, symlinks=True, ignore=unneeded)
-        libraries = package.parent / f"{package.name}.libs"  # the binaries look for it at this place beside them
-        if libraries.exists():
-            shutil.copytree(libraries, scratch / libraries.name)
+        for libraries in (f"{package.name}.libs", f"{package.name}/.dylibs"):  # where Linux and macOS binaries look
+            if (package.parent / libraries).exists():
+                shutil.copytree(package.parent / libraries, scratch / libraries)
         _open_for_reading(scratch)
         scratch.rename(copy)
     return copy / package.name / installed.name

@@ -17,6 +17,7 @@ from chassis.local.program import Program
 from chassis.local.wheels import POSTGRES_MAJOR
 
 MAX_CONNECTIONS = 200  # four processes with a pool each, the tests' own connections, and a person with psql
+OLDEST_MAJOR = 14
 PLAIN = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}  # nothing of the person's environment changes the server
 
 
@@ -107,10 +108,11 @@ class Postgres:
 
 
 def answers(url: str, timeout_s: int = 2) -> str | None:
-    """None when the server takes a connection, else why not, in one line without the password."""
+    """None when the server takes a connection and is new enough, else why not, in one line without the password."""
     try:
         with psycopg.connect(url, connect_timeout=timeout_s, autocommit=True) as connection:
             connection.execute("SELECT 1")
+            major = connection.info.server_version // 10_000
     except psycopg.Error as error:
         return (str(error).strip() or type(error).__name__).splitlines()[0]
-    return None
+    return None if major >= OLDEST_MAJOR else f"it is Postgres {major}, and {OLDEST_MAJOR} is the oldest that will do"

@@ -73,11 +73,19 @@ class Runner:
 
     async def _service(self, service: str, environment: Mapping[str, str]) -> None:
         migration = self._python("migrate", environment, "chassis.migrate", DATABASES[service])
-        process = await Process.start(migration, len(RANKS), self._console, self._watchdog)
-        if await process.ended() != 0:
+        if await self._to_the_end(migration) != 0:
             raise CannotStart(f"the database of {service} could not be brought up to date: the lines above say why")
         address = self._settings.addresses[service].reachable
         await self._process(service, environment, readiness.grpc_serving(address))
+
+    async def _to_the_end(self, program: Program) -> int:
+        process = await Process.start(program, len(RANKS), self._console, self._watchdog)
+        try:
+            return await process.ended()
+        except asyncio.CancelledError:  # a migration is one transaction: it may be cut off
+            process.send(signal.SIGKILL)
+            await process.ended()
+            raise
 
     async def _process(self, name: str, environment: Mapping[str, str], probe: readiness.Probe) -> None:
         child = await self._start(self._python(name, environment, MODULES[name]))
@@ -119,7 +127,7 @@ async def run(settings: Settings, lock: int) -> None:
     starting = asyncio.create_task(runner.start())
     try:
         await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
+        if starting.done() and not stop.is_set():
             await _result(starting)
             await stopped
     finally:

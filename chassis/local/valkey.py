@@ -11,6 +11,8 @@ import redis
 from chassis.local import wheels
 from chassis.local.program import Program
 
+OLDEST_MAJOR = 7  # Valkey says 7 here as well, for its own 8 and 9
+
 
 @dataclass(frozen=True)
 class Valkey:
@@ -56,10 +58,10 @@ class Valkey:
 
 
 def answers(url: str, timeout_s: float = 2) -> str | None:
-    """None when the server answers a PING, else why not, in one line."""
+    """None when the server answers and is new enough, else why not, in one line."""
     try:
         with redis.Redis.from_url(url, socket_connect_timeout=timeout_s, socket_timeout=timeout_s) as client:
-            client.ping()
+            major = int(client.info("server")["redis_version"].partition(".")[0])
     except (redis.RedisError, ValueError, OSError) as error:
         return (str(error).strip() or type(error).__name__).splitlines()[0]
-    return None
+    return None if major >= OLDEST_MAJOR else f"it is Redis {major}, and {OLDEST_MAJOR} is the oldest that will do"

@@ -75,6 +75,6 @@ def test_a_second_start_finds_its_data_and_its_addresses_again(own: Stack) -> No
         killed = again.run
         again.process.kill()
         again.process.wait()
-        wait_for(
-            lambda: not any(alive(pid) for pid in killed["pids"].values()), "the children of a killed runner end", 60
-        )
+    with stacks.restarted(again) as last:  # it waits until the children of the killed runner have ended
+        assert last.run["database"] == killed["database"]
+        assert not any(alive(pid) for pid in killed["pids"].values())
