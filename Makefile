@@ -1,0 +1,47 @@
+# `make` alone says what there is. Every target makes the virtual environment it needs, in .venv.
+# PYTHON chooses the interpreter: make test PYTHON=python3.13
+
+PYTHON ?= python3
+IN := .venv/bin
+READY := .venv/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check gen lint types drift lock migration
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(READY) ## Start everything on this machine: Postgres, Valkey, services, edge, a small shop
+	@exec $(IN)/python -m chassis.local
+
+test: $(READY) ## Run the tests on real servers: make test ARGS="tests/edge -x"
+	@exec $(IN)/python -m pytest $(ARGS)
+
+check: ## Run all that CI runs
+	@exec .ci/run
+
+gen: $(READY) ## Write gen/ anew from protos/
+	@exec $(IN)/python -m chassis.codegen
+
+lint: $(READY) ## Check style, formatting, import rules and protos
+	$(IN)/python -m ruff check
+	$(IN)/python -m ruff format --check
+	$(IN)/lint-imports
+	$(IN)/buf lint
+
+types: $(READY) ## Check types
+	$(IN)/python -m mypy .
+
+drift: $(READY) ## Check that gen/ fits protos/, and that protos/ break no caller of main's
+	$(IN)/python -m chassis.codegen --check
+	.ci/breaking
+
+migration: $(READY) ## Begin a migration: make migration SERVICE=inventory MESSAGE="add a column"
+	@exec $(IN)/python -m chassis.local.migration "$(SERVICE)" "$(MESSAGE)"
+
+lock: ## Renew requirements.lock from pyproject.toml with the newest versions
+	@.ci/lock "$(PYTHON)"
+
+$(READY): requirements.lock
+	@.ci/environment "$(PYTHON)" .venv
+	@touch $@

@@ -1,0 +1,74 @@
+"""The Postgres and the Redis of a run: embedded ones, or those that DATABASE_URL and REDIS_URL name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from chassis.local import place, ports, postgres, valkey
+from chassis.local.config import VARIABLES, Settings
+from chassis.local.errors import CannotStart
+from chassis.local.kept import Kept
+from chassis.local.postgres import Postgres
+from chassis.local.program import Program
+from chassis.local.valkey import Valkey
+
+OWN_SERVER_S = 5
+"""How long a server of the person's own may take to answer."""
+
+
+@dataclass(frozen=True)
+class Backing:
+    """A server the services stand on; `program` is None when it is not ours to run."""
+
+    url: str
+    answers: Callable[[str], str | None]
+    program: Program | None
+
+
+def database(settings: Settings, kept: Kept) -> Backing:
+    """The Postgres, prepared; CannotStart when the person's own cannot be reached."""
+    if settings.database_url is not None:
+        _reach("DATABASE_URL", settings.database_url, postgres.answers(settings.database_url, OWN_SERVER_S))
+        return Backing(settings.database_url, postgres.answers, None)
+    where = place.find(settings.local)
+    server = Postgres(where, ports.kept_or_free(kept, "postgres_port"), kept.secret("postgres_password"))
+    server.prepare()
+    return Backing(server.url, postgres.answers, server.program)
+
+
+def gate(settings: Settings, kept: Kept) -> Backing:
+    """The Redis, prepared; CannotStart when the person's own cannot be reached."""
+    if settings.redis_url is not None:
+        _reach("REDIS_URL", settings.redis_url, valkey.answers(settings.redis_url, OWN_SERVER_S))
+        return Backing(settings.redis_url, valkey.answers, None)
+    server = Valkey(settings.local, ports.kept_or_free(kept, "valkey_port"), kept.secret("valkey_password"))
+    server.prepare()
+    return Backing(server.url, valkey.answers, server.program)
+
+
+def environment(settings: Settings, kept: Kept, database_url: str, redis_url: str) -> Mapping[str, str]:
+    """What the services and the edge are started with."""
+    return {
+        **settings.environment,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        **{variable: str(settings.addresses[name]) for name, variable in VARIABLES.items()},
+        "API_TOKEN": settings.token or kept.secret("token"),
+        "SANDBOX_WEBHOOK_SECRET": settings.webhook_secret or kept.secret("webhook_secret"),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _reach(variable: str, url: str, reason: str | None) -> None:
+    if reason is not None:
+        raise CannotStart(f"{variable}={without_password(url)} cannot be reached: {reason}")
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{parts.netloc.rpartition('@')[2]}"))

@@ -1,0 +1,50 @@
+"""What a person sees of all processes: one line per line, prefixed with its process, coloured on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+
+COLOURS = {"postgres": 34, "redis": 31, "inventory": 32, "promo": 35, "order": 33, "edge": 36, "migrate": 90}
+LEVELS = {"debug": 90, "warning": 33, "error": 31, "critical": 31}
+WIDTH = max(len(name) for name in COLOURS)
+PLUMBING = ("event", "level", "timestamp", "process")  # shown elsewhere on the line, or not worth a person's line
+
+
+class Console:
+    """Writes lines; colours only where somebody watches."""
+
+    def __init__(self, colour: bool) -> None:
+        self._colour = colour and sys.stdout.isatty()
+
+    def child(self, name: str, line: str) -> None:
+        """A line that a child wrote; a structured one is turned into words."""
+        self._write(f"{self._paint(f'{name:<{WIDTH}} |', COLOURS.get(name, 37))} {self._readable(line)}")
+
+    def say(self, text: str = "") -> None:
+        """A line of our own."""
+        self._write(text)
+
+    def _readable(self, line: str) -> str:
+        if not line.startswith("{"):
+            return line
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            return line
+        if "event" not in entry:
+            return line
+        trace = entry.pop("exception", None)
+        level = str(entry.get("level", ""))
+        words = [str(entry["event"]), *(f"{key}={value}" for key, value in entry.items() if key not in PLUMBING)]
+        text = self._paint(" ".join(words if level == "info" else [level, *words]), LEVELS.get(level))
+        return f"{text}\n{trace}" if trace else text
+
+    def _paint(self, text: str, code: int | None) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colour and code else text
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(BrokenPipeError):  # `make run | head` must not end the shop
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()

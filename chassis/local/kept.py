@@ -1,0 +1,48 @@
+"""What one start tells the next: ports, passwords and the token, in a file that only its owner reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def write_private(path: Path, document: Mapping[str, Any]) -> None:
+    """Replaces the file at once, mode 0600: a reader sees the old document or the new one, never half of it."""
+    descriptor, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            json.dump(document, stream, indent=2)
+            stream.write("\n")
+        Path(scratch).replace(path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
+
+
+class Kept:
+    """The values of one `.local` folder, written as soon as they are made."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._values: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+
+    def secret(self, name: str) -> str:
+        """The secret of that name, made at its first use."""
+        if name not in self._values:
+            self.put(name, secrets.token_urlsafe(24))
+        return str(self._values[name])
+
+    def number(self, name: str) -> int | None:
+        """The number of that name, if there is one."""
+        return self._values.get(name)
+
+    def put(self, name: str, value: str | int) -> None:
+        """Keeps a value from now on."""
+        if self._values.get(name) != value:
+            self._values[name] = value
+            write_private(self._path, self._values)

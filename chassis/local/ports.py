@@ -1,0 +1,82 @@
+"""Ports of this machine: which are taken, which are free."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chassis.local.errors import CannotStart
+from chassis.local.kept import Kept
+
+EVERYWHERE = ("", "0.0.0.0", "::", "[::]")  # noqa: S104 - compared with, never bound
+NEIGHBOURS = 100  # how far a free port is looked for, so that the advice stays near the port one knows
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a process listens."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str, variable: str) -> Address:
+        """Reads `host:port`; the variable is named in the refusal."""
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise CannotStart(f"{variable}={text} is not an address: give host:port, for example 127.0.0.1:50051")
+        return cls(host, int(port))
+
+    @property
+    def reachable(self) -> str:
+        """`host:port` for a caller on this machine."""
+        return f"{'127.0.0.1' if self.host in EVERYWHERE else self.host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def taken(address: Address) -> bool:
+    """Whether something listens there. Both questions are needed: macOS lets one bind beside a wildcard listener."""
+    host = "127.0.0.1" if address.host in EVERYWHERE else address.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.settimeout(0.5)
+        if probe.connect_ex((host, address.port)) == 0:
+            return True
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, address.port))
+        except OSError:
+            return True
+    return False
+
+
+def refuse_taken(wanted: Sequence[tuple[str, str, Address]]) -> None:
+    """Raises one line about the first taken port of (service, variable, address) and how to choose another."""
+    for service, variable, address in wanted:
+        if taken(address):
+            near = (Address(address.host, port) for port in range(address.port + 1, address.port + NEIGHBOURS))
+            other = next((each for each in near if each.port < 65536 and not taken(each)), "host:port")
+            raise CannotStart(
+                f"port {address.port} of the {service} is taken by another program: stop that one, "
+                f"or choose another port: {variable}={other} make run"
+            )
+
+
+def free() -> int:
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def kept_or_free(kept: Kept, name: str) -> int:
+    """The port of the last start when it is free, else a new one, so that clients find a server where it was."""
+    port = kept.number(name)
+    if port is None or taken(Address("127.0.0.1", port)):
+        port = free()
+        kept.put(name, port)
+    return port

@@ -1,0 +1,54 @@
+"""`.local/run.json`: what scripts need to know of the run that is going on. It is there while the product is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from chassis.local.child import Child
+from chassis.local.config import SERVICES, Settings
+from chassis.local.kept import write_private
+
+DATABASES = {"inventory": "inventory", "order": "orders", "promo": "promo"}
+"""Service to database: the names that `chassis.migrate` knows."""
+
+
+class RunFile:
+    """Writes the file, and again whenever a pid has changed, but not before the first `publish`."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        self._path: Path = settings.local / "run.json"
+        self._settings = settings
+        self._environment = environment
+        self._children: Sequence[Child] = ()
+        self.remove()
+
+    def publish(self, children: Sequence[Child]) -> None:
+        """All is ready: from now on the file is there."""
+        self._children = children
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Writes the pids as they are now."""
+        if self._children:
+            write_private(self._path, self._document())
+
+    def remove(self) -> None:
+        """Nothing is running any more."""
+        self._children = ()
+        self._path.unlink(missing_ok=True)
+
+    def _document(self) -> Mapping[str, Any]:
+        database_url = urlsplit(self._environment["DATABASE_URL"])
+        return {
+            "edge": self._settings.edge_url,
+            **{service: self._settings.addresses[service].reachable for service in SERVICES},
+            "database": self._environment["DATABASE_URL"],
+            "databases": {name: urlunsplit(database_url._replace(path=f"/{name}")) for name in DATABASES.values()},
+            "redis": self._environment["REDIS_URL"],
+            "token": self._environment["API_TOKEN"],
+            "webhook_secret": self._environment["SANDBOX_WEBHOOK_SECRET"],
+            "pids": {child.name: child.pid for child in self._children if child.pid is not None},
+        }

@@ -1,0 +1,152 @@
+"""Composes a local run: servers, migrations, services, edge, seed; then keeps all of it going, and ends it in order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+
+from chassis.local import backing, readiness, seed, summary
+from chassis.local.backing import Backing
+from chassis.local.child import Child
+from chassis.local.config import ROOT, SERVICES, Settings
+from chassis.local.console import Console
+from chassis.local.errors import CannotStart
+from chassis.local.kept import Kept
+from chassis.local.process import Process
+from chassis.local.program import Program
+from chassis.local.run_file import DATABASES, RunFile
+from chassis.local.watchdog import Watchdog
+
+MODULES = {"inventory": "inventory_svc", "promo": "promo_svc", "order": "order_svc", "edge": "edge"}
+RANKS = ("postgres", "redis", "inventory", "promo", "order", "edge")
+"""Started in this order, ended in the reverse one: nobody loses what it stands on."""
+SERVER_READY_S = 60.0  # Postgres may have to recover from a crash first
+SERVICE_READY_S = 60.0
+
+
+class Runner:
+    """One local run."""
+
+    def __init__(self, settings: Settings, console: Console, watchdog: Watchdog) -> None:
+        self._settings = settings
+        self._console = console
+        self._watchdog = watchdog
+        self._kept = Kept(settings.local / "kept.json")
+        self._children: dict[str, Child] = {}
+        self._run_file: RunFile | None = None
+
+    async def start(self) -> None:
+        """Returns when everything is ready; CannotStart when something never will be."""
+        began = time.monotonic()
+        database, gate = await asyncio.gather(
+            asyncio.to_thread(backing.database, self._settings, self._kept),
+            asyncio.to_thread(backing.gate, self._settings, self._kept),
+        )
+        environment = backing.environment(self._settings, self._kept, database.url, gate.url)
+        self._run_file = RunFile(self._settings, environment)
+        await asyncio.gather(self._server(database), self._server(gate))
+        edge_url = self._settings.edge_url
+        async with asyncio.TaskGroup() as group:
+            for service in SERVICES:
+                group.create_task(self._service(service, environment))
+            group.create_task(self._process("edge", environment, readiness.http_ready(edge_url)))
+        seeded = await self._seed(environment) if self._settings.seed else 0
+        self._run_file.publish([self._children[name] for name in RANKS if name in self._children])
+        summary.show(self._console, self._settings, environment, seeded, time.monotonic() - began)
+
+    async def stop(self, now: asyncio.Event) -> None:
+        """Ends all children, the edge first and Postgres last; `now` set means without waiting."""
+        if self._run_file is not None:
+            self._run_file.remove()
+        for name in reversed(RANKS):
+            if name in self._children:
+                await self._children[name].stop(now)
+
+    async def _server(self, server: Backing) -> None:
+        if server.program is not None:
+            child = await self._start(server.program)
+            await readiness.wait(child, readiness.answering(server.answers, server.url), SERVER_READY_S)
+
+    async def _service(self, service: str, environment: Mapping[str, str]) -> None:
+        migration = self._python("migrate", environment, "chassis.migrate", DATABASES[service])
+        if await self._to_the_end(migration) != 0:
+            raise CannotStart(f"the database of {service} could not be brought up to date: the lines above say why")
+        address = self._settings.addresses[service].reachable
+        await self._process(service, environment, readiness.grpc_serving(address))
+
+    async def _to_the_end(self, program: Program) -> int:
+        process = await Process.start(program, len(RANKS), self._console, self._watchdog)
+        try:
+            return await process.ended()
+        except asyncio.CancelledError:  # a migration is one transaction: it may be cut off
+            process.send(signal.SIGKILL)
+            await process.ended()
+            raise
+
+    async def _process(self, name: str, environment: Mapping[str, str], probe: readiness.Probe) -> None:
+        child = await self._start(self._python(name, environment, MODULES[name]))
+        await readiness.wait(child, probe, SERVICE_READY_S)
+
+    async def _start(self, program: Program) -> Child:
+        child = Child(program, RANKS.index(program.name), self._console, self._watchdog, self._changed)
+        self._children[program.name] = child
+        await child.start()
+        return child
+
+    def _changed(self) -> None:
+        if self._run_file is not None:
+            self._run_file.refresh()
+
+    async def _seed(self, environment: Mapping[str, str]) -> int:
+        promo = self._settings.addresses["promo"].reachable
+        try:
+            return await seed.fill(self._settings.edge_url, promo, environment["API_TOKEN"], self._kept)
+        except seed.SeedFailed as failed:  # a shop without goods is still a shop
+            self._console.say(f"the shop could not be filled: {failed}")
+            return 0
+
+    @staticmethod
+    def _python(name: str, environment: Mapping[str, str], *module: str) -> Program:
+        return Program(name, (sys.executable, "-m", *module), environment, ROOT)
+
+
+async def run(settings: Settings, lock: int) -> None:
+    """Starts, waits for Ctrl-C or SIGTERM, ends. A second Ctrl-C ends the children without waiting for them."""
+    stop, now = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, lambda: (now if stop.is_set() else stop).set())
+    console = Console(settings.colour)
+    watchdog = Watchdog(held=[lock])
+    runner = Runner(settings, console, watchdog)
+    stopped = asyncio.create_task(stop.wait())
+    starting = asyncio.create_task(runner.start())
+    try:
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done() and not stop.is_set():
+            await _result(starting)
+            await stopped
+    finally:
+        starting.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await starting
+        stopped.cancel()
+        if stop.is_set():
+            console.say("\nclosing the shop")
+        await runner.stop(now)
+        watchdog.close()
+
+
+async def _result(starting: asyncio.Task[None]) -> None:
+    """The reason for a failed start, not the group of reasons around it."""
+    try:
+        await starting
+    except BaseExceptionGroup as group:
+        reasons = [reason for reason in group.exceptions if isinstance(reason, CannotStart)]
+        if not reasons:
+            raise
+        raise reasons[0] from None

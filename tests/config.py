@@ -1,0 +1,29 @@
+"""What a test session reads from the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TestSettings:
+    """Servers to test against instead of embedded ones, and the environment that started processes inherit."""
+
+    __test__ = False
+
+    database_url: str | None
+    redis_url: str | None
+    environment: Mapping[str, str]
+
+
+def load() -> TestSettings:
+    """Reads them; nothing of the product's own settings leaks from a developer's shell into a test."""
+    product = {"DATABASE_URL", "REDIS_URL", "STREAM_REDIS_URL", "API_TOKEN", "SEED", "LOCAL_DIR", "LOG_LEVEL"}
+    product |= {f"{name}_ADDRESS" for name in ("INVENTORY", "ORDER", "PROMO", "EDGE")}
+    return TestSettings(
+        database_url=os.environ.get("TEST_DATABASE_URL"),
+        redis_url=os.environ.get("TEST_REDIS_URL"),
+        environment={name: value for name, value in os.environ.items() if name not in product},
+    )

@@ -1,0 +1,61 @@
+"""Fixtures that every test may ask for: real servers per session, fresh databases, the whole product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests import config, databases, servers
+from tests import stack as stacks
+from tests.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A Postgres for the session, embedded or that of TEST_DATABASE_URL; the URL names the database `postgres`."""
+    given = config.load().database_url
+    if given is not None:
+        yield given
+        return
+    with servers.running_postgres() as running:
+        yield running.url
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """A Valkey for the session, embedded or that of TEST_REDIS_URL; the URL names database 0."""
+    given = config.load().redis_url
+    if given is not None:
+        yield given
+        return
+    with servers.running_valkey() as running:
+        yield running.url
+
+
+@pytest.fixture(scope="module")
+def new_database(postgres_url: str) -> Iterator[Callable[[str], str]]:
+    """Makes fresh, migrated databases: `new_database("orders")` returns a URL; they are gone after the module."""
+    made: list[str] = []
+
+    def make(service_database: str) -> str:
+        made.append(databases.create(postgres_url, service_database))
+        return made[-1]
+
+    yield make
+    for url in made:
+        databases.drop(url)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The whole product, once per session; a test that kills its children starts its own by stack.running()."""
+    given = config.load()
+    environment = {}
+    if given.database_url is not None:
+        environment["DATABASE_URL"] = given.database_url
+    if given.redis_url is not None:  # databases of its own: tests of the gate empty theirs
+        environment["REDIS_URL"] = databases.named(given.redis_url, "2")
+        environment["STREAM_REDIS_URL"] = databases.named(given.redis_url, "3")
+    with stacks.running(**environment) as running:
+        yield running

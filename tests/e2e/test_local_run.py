@@ -1,0 +1,80 @@
+"""`make run` as a whole: its file tells the truth, what dies comes back, and nothing stays behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+from collections.abc import Iterator
+
+import httpx
+import psycopg
+import pytest
+
+from chassis.local.watchdog import alive
+from tests import stack as stacks
+from tests.servers import wait_for
+from tests.stack import Stack
+
+CHILDREN = ("postgres", "redis", "inventory", "promo", "order", "edge")
+BACK_WITHIN_S = 30.0
+
+
+def ready(stack: Stack) -> bool:
+    try:
+        return httpx.get(f"{stack.edge}/readyz", timeout=2).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+def test_the_file_names_every_process_and_only_its_owner_reads_it(stack: Stack) -> None:
+    run = stack.run
+    assert stat.S_IMODE((stack.local / "run.json").stat().st_mode) == 0o600
+    assert set(run["databases"]) == {"inventory", "orders", "promo"}
+    assert {"inventory", "order", "promo"} <= set(run)
+    assert all(alive(pid) for pid in run["pids"].values())
+    assert ready(stack)
+
+
+def test_the_databases_are_migrated(stack: Stack) -> None:
+    for name in ("inventory", "orders", "promo"):
+        with psycopg.connect(stack.database(name)) as connection:
+            assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Stack]:
+    """A product that these tests may hurt."""
+    with stacks.running() as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", CHILDREN)
+def test_a_killed_child_comes_back_with_a_new_pid(own: Stack, name: str) -> None:
+    before = own.pid(name)
+    assert before is not None
+    os.kill(before, signal.SIGKILL)
+    wait_for(lambda: own.pid(name) not in (None, before), f"run.json has a new pid of {name}", BACK_WITHIN_S)
+    wait_for(lambda: ready(own), "the edge is ready again", BACK_WITHIN_S)
+
+
+def test_a_second_start_finds_its_data_and_its_addresses_again(own: Stack) -> None:
+    before = own.run
+    with psycopg.connect(own.run["database"], autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
+    own.process.terminate()
+    assert own.process.wait(stacks.STOP_WITHIN_S) == 0
+    assert not (own.local / "run.json").exists()
+    assert not any(alive(pid) for pid in before["pids"].values())
+    with stacks.restarted(own) as again:
+        assert {name: again.run[name] for name in ("database", "redis", "token")} == {
+            name: before[name] for name in ("database", "redis", "token")
+        }
+        with psycopg.connect(again.run["database"]) as connection:
+            assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
+        killed = again.run
+        again.process.kill()
+        again.process.wait()
+    with stacks.restarted(again) as last:  # it waits until the children of the killed runner have ended
+        assert last.run["database"] == killed["database"]
+        assert not any(alive(pid) for pid in killed["pids"].values())

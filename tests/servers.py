@@ -1,0 +1,129 @@
+"""Real Postgres and Valkey for tests: embedded, in a folder of their own, gone with the test session.
+
+Tests of faults kill and restart them through `Running`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from chassis.local import place, ports, postgres, valkey
+from chassis.local.postgres import Postgres
+from chassis.local.program import Program
+from chassis.local.valkey import Valkey
+from chassis.local.watchdog import Watchdog
+
+READY_WITHIN_S = 30.0
+STOP_WITHIN_S = 10.0
+POLL_S = 0.02
+
+
+def wait_for(condition: Callable[[], bool], what: str, within_s: float = READY_WITHIN_S) -> None:
+    """Returns as soon as the condition holds; fails with `what` when it does not in time."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within_s:g} s: {what}")
+        time.sleep(POLL_S)
+
+
+class Running:
+    """One server process that a test may kill and start again at the same port."""
+
+    def __init__(self, url: str, program: Program, answers: Callable[[str], str | None], log: Path) -> None:
+        self.url = url
+        self._program = program
+        self._answers = answers
+        self._log = log
+        self._watchdog = Watchdog()
+        self.start()
+
+    def start(self) -> None:
+        """Starts the process and waits until it answers."""
+        with self._log.open("ab") as output:
+            self.process = subprocess.Popen(  # noqa: S603 - our own command
+                self._program.command,
+                env=dict(self._program.environment),
+                cwd=self._program.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **self._program.account.arguments(),
+            )
+        self._watchdog.watch(0, self.process.pid, self._program.stop_signal)
+        wait_for(self._is_up, f"{self._program.name} answers")
+
+    def _is_up(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"{self._program.name} ended at once:\n{self._log.read_text()}")
+        return self._answers(self.url) is None
+
+    def kill(self) -> None:
+        """Ends the process with SIGKILL, as a crash would."""
+        self.process.kill()
+        self._ended()
+
+    def stop(self) -> None:
+        """Ends the process as it likes to be ended."""
+        if self.process.poll() is None:
+            self.process.send_signal(self._program.stop_signal)
+        self._ended()
+
+    def close(self) -> None:
+        """Ends the process for good."""
+        self.stop()
+        self._watchdog.close()
+
+    def _ended(self) -> None:
+        try:
+            self.process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        self._watchdog.forget(self.process.pid)
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Path]:
+    """A temporary folder that the account of Postgres may enter, which pytest's own is not when root runs the tests."""
+    path = Path(tempfile.mkdtemp(prefix="one-stock-test-"))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running_postgres() -> Iterator[Running]:
+    """A Postgres of one's own. Only fsync differs from `make run`: a test survives no power cut."""
+    with folder() as home:
+        server = Postgres(place.find(home), ports.free(), secrets.token_urlsafe(12), durable=False)
+        server.prepare()
+        running = Running(server.url, server.program, postgres.answers, home / "postgres.log")
+        try:
+            yield running
+        finally:
+            running.close()
+
+
+@contextlib.contextmanager
+def running_valkey() -> Iterator[Running]:
+    """A Valkey of one's own."""
+    with folder() as home:
+        server = Valkey(home, ports.free(), secrets.token_urlsafe(12))
+        server.prepare()
+        running = Running(server.url, server.program, valkey.answers, home / "valkey.log")
+        try:
+            yield running
+        finally:
+            running.close()

@@ -1,0 +1,112 @@
+"""The whole product for end-to-end tests: `python -m chassis.local` in its own folder, on free ports, not seeded."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chassis.local import ports
+from chassis.local.config import ROOT, VARIABLES
+from tests import config
+from tests.servers import folder, wait_for
+
+READY_WITHIN_S = 120.0
+STOP_WITHIN_S = 70.0
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running product. What run.json says is read anew each time, since a restarted child has another pid."""
+
+    process: subprocess.Popen[bytes]
+    local: Path
+    environment: Mapping[str, str]
+
+    @property
+    def run(self) -> Mapping[str, Any]:
+        """run.json as it is now."""
+        document: Mapping[str, Any] = json.loads((self.local / "run.json").read_text())
+        return document
+
+    @property
+    def edge(self) -> str:
+        """The edge's URL."""
+        return str(self.run["edge"])
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request to the edge must carry."""
+        return {"Authorization": f"Bearer {self.run['token']}"}
+
+    def address(self, service: str) -> str:
+        """host:port of `inventory`, `order` or `promo`."""
+        return str(self.run[service])
+
+    def database(self, name: str) -> str:
+        """The URL of the database `inventory`, `orders` or `promo`."""
+        return str(self.run["databases"][name])
+
+    def pid(self, name: str) -> int | None:
+        """The process of a child, or None between its end and its next start."""
+        pids: Mapping[str, int] = self.run["pids"]
+        return pids.get(name)
+
+    @property
+    def output(self) -> str:
+        """All that the runner and its children have written."""
+        return (self.local / "output.log").read_text(errors="replace")
+
+
+def free_addresses() -> dict[str, str]:
+    """Environment variables that put a stack on free ports."""
+    return {variable: f"127.0.0.1:{ports.free()}" for variable in VARIABLES.values()}
+
+
+def launch(local: Path, **environment: str) -> subprocess.Popen[bytes]:
+    """Starts the runner; its lines go to output.log in its folder."""
+    with (local / "output.log").open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "chassis.local"],
+            cwd=ROOT,
+            env={**config.load().environment, "LOCAL_DIR": str(local), "SEED": "off", **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+
+@contextlib.contextmanager
+def running(**environment: str) -> Iterator[Stack]:
+    """A product of one's own, for tests that kill its children or need other settings."""
+    with folder() as local, _started(local, {**free_addresses(), **environment}) as stack:
+        yield stack
+
+
+@contextlib.contextmanager
+def restarted(stack: Stack) -> Iterator[Stack]:
+    """The same folder and ports again, after the stack's process has ended."""
+    with _started(stack.local, stack.environment) as again:
+        yield again
+
+
+@contextlib.contextmanager
+def _started(local: Path, environment: Mapping[str, str]) -> Iterator[Stack]:
+    stack = Stack(launch(local, **environment), local, environment)
+
+    def ready() -> bool:
+        if stack.process.poll() is not None:
+            raise AssertionError(f"the product did not start:\n{stack.output}")
+        return (local / "run.json").exists()
+
+    try:
+        wait_for(ready, "the product is ready", READY_WITHIN_S)
+        yield stack
+    finally:
+        stack.process.terminate()
+        stack.process.wait(STOP_WITHIN_S)
