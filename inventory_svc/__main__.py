@@ -6,14 +6,7 @@ import uvloop
 
 from chassis import redis, telemetry
 from chassis.db import Database
-from chassis.gate.adjustments import Adjustments
-from chassis.gate.audit import Audit
-from chassis.gate.claims import Claims
-from chassis.gate.epochs import Epochs
-from chassis.gate.gate import Gate
-from chassis.gate.journal import Journal
-from chassis.gate.keys import GateKeys
-from chassis.gate.sweep import Sweeper
+from chassis.gate.partition import Partition, Tables
 from chassis.jobs import Jobs
 from chassis.relay import Relay
 from chassis.server import Server, Servicer
@@ -48,19 +41,14 @@ async def serve(settings: config.Settings) -> None:
     gate_client = redis.connect(settings.gate_url)
     stream_client = redis.connect(settings.stream_url)
 
-    gate = Gate(gate_client, GateKeys("inv", PARTITION))
-    journal = Journal(db, PARTITION, "reservations")
-    epochs = Epochs(db, gate, PARTITION, "stock_levels", "reservations")
-    claims = Claims(gate, journal, epochs)
-    adjustments = Adjustments(db, gate, PARTITION)
-    sweeper = Sweeper(gate, journal, epochs, claims)
-    audit = Audit(db, gate, epochs, PARTITION, "stock_levels", "stock_movements", "reservations")
+    tables = Tables(levels="stock_levels", movements="stock_movements", reservations="reservations")
+    partition = Partition(db, gate_client, "inv", PARTITION, tables)
 
     locations = Locations(db)
     catalog = Catalog(db, events.sku_changed)
-    stock = Stock(db, adjustments)
-    reservations = Reservations(db, claims, journal, gate, epochs, locations)
-    fulfillment = Fulfillment(db, journal, adjustments)
+    stock = Stock(db, partition.adjustments)
+    reservations = Reservations(db, partition, locations)
+    fulfillment = Fulfillment(db, partition.journal, partition.adjustments)
 
     servicers = [
         Servicer(catalog_service_pb2, catalog_service_pb2_grpc, "CatalogService", CatalogServicer(catalog)),
@@ -68,7 +56,7 @@ async def serve(settings: config.Settings) -> None:
             stock_service_pb2,
             stock_service_pb2_grpc,
             "StockService",
-            StockServicer(stock, Levels(db), locations, StockAudit(db, audit)),
+            StockServicer(stock, Levels(db), locations, StockAudit(db, partition.audit)),
         ),
         Servicer(
             reservation_service_pb2,
@@ -77,23 +65,18 @@ async def serve(settings: config.Settings) -> None:
             ReservationServicer(reservations, fulfillment),
         ),
     ]
-    server = Server(settings.address, servicers, TABLE, epochs.is_serving)
+    server = Server(settings.address, servicers, TABLE, partition.epochs.is_serving)
 
-    claims.start()
-    relay = Relay(db, stream_client, "inventory")
     jobs = Jobs()
-    jobs.start("watch-gate", epochs.watch, 1.0)
-    jobs.start("sweep", sweeper.run_once, 1.0)
-    jobs.start("expire-reservations", sweeper.expire_once, 0.5)
-    jobs.start("apply-adjustments", adjustments.run_once, 1.0)
-    jobs.start("expire-lots", ExpireLots(db, adjustments).run_once, 60.0)
-    jobs.start("relay", relay.run_once, 0.1)
+    partition.start(jobs)
+    jobs.start("expire-lots", ExpireLots(db, partition.adjustments).run_once, 60.0)
+    jobs.start("relay", Relay(db, stream_client, "inventory").run_once, 0.1)
 
     await server.start()
     await server.run_until_stopped()
 
     await jobs.stop()
-    await claims.close()
+    await partition.close()
     await gate_client.aclose()
     await stream_client.aclose()
     await db.close()

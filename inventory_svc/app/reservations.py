@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from chassis import ids, requests
 from chassis.db import Database
 from chassis.errors import ServiceError
-from chassis.gate.claims import Claims, GuardRefused, Reserved
-from chassis.gate.epochs import Epochs
-from chassis.gate.gate import Gate
-from chassis.gate.journal import Become, Journal
+from chassis.gate.claims import GuardRefused, Reserved
+from chassis.gate.journal import Become
 from chassis.gate.model import Aborted, Claim, Refused, Reservation, Reused, ShortLine, Stale, WantedLine
+from chassis.gate.partition import Partition
 from inventory_svc.app.locations import Locations
 from inventory_svc.domain.errors import (
     InsufficientStock,
@@ -54,14 +53,12 @@ class Held:
 class Reservations:
     """Reserve, commit, release, extend, read."""
 
-    def __init__(
-        self, db: Database, claims: Claims, journal: Journal, gate: Gate, epochs: Epochs, locations: Locations
-    ) -> None:
+    def __init__(self, db: Database, partition: Partition, locations: Locations) -> None:
         self._db = db
-        self._claims = claims
-        self._journal = journal
-        self._gate = gate
-        self._epochs = epochs
+        self._claims = partition.claims
+        self._journal = partition.journal
+        self._gate = partition.gate
+        self._epochs = partition.epochs
         self._locations = locations
         self._lapses: dict[tuple[str, ...], tuple[float, datetime | None]] = {}
 

@@ -1,0 +1,53 @@
+"""One partition put together: what a service's composition root makes, starts and closes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import LiteralString
+
+from chassis.db import Database
+from chassis.gate.adjustments import Adjustments
+from chassis.gate.audit import Audit
+from chassis.gate.claims import Claims
+from chassis.gate.epochs import Epochs
+from chassis.gate.gate import Gate
+from chassis.gate.journal import Journal
+from chassis.gate.keys import GateKeys
+from chassis.gate.sweep import Sweeper
+from chassis.jobs import Jobs
+from chassis.redis import Client
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a service calls the mechanism's tables."""
+
+    levels: LiteralString
+    movements: LiteralString
+    reservations: LiteralString
+
+
+class Partition:
+    """The gate, the journal and all that keeps them in step, for one service's partition."""
+
+    def __init__(self, db: Database, client: Client, prefix: str, number: int, tables: Tables) -> None:
+        self.number = number
+        self.gate = Gate(client, GateKeys(prefix, number))
+        self.journal = Journal(db, number, tables.reservations)
+        self.epochs = Epochs(db, self.gate, number, tables.levels, tables.reservations)
+        self.claims = Claims(self.gate, self.journal, self.epochs)
+        self.adjustments = Adjustments(db, self.gate, number)
+        self.sweeper = Sweeper(self.gate, self.journal, self.epochs, self.claims)
+        self.audit = Audit(db, self.gate, self.epochs, number, tables.levels, tables.movements, tables.reservations)
+
+    def start(self, jobs: Jobs) -> None:
+        """Starts the stages and the loops that mend what crashes leave."""
+        self.claims.start()
+        jobs.start("watch-gate", self.epochs.watch, 1.0)
+        jobs.start("sweep", self.sweeper.run_once, 1.0)
+        jobs.start("expire-reservations", self.sweeper.expire_once, 0.5)
+        jobs.start("apply-adjustments", self.adjustments.run_once, 1.0)
+
+    async def close(self) -> None:
+        """Finishes what was begun; stop the jobs first."""
+        await self.claims.close()
