@@ -52,10 +52,11 @@ class Database:
         await self._pool.close()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Tx]:
-        """A connection in autocommit: each statement is its own transaction. JOURNAL_UNREACHABLE when there is none."""
+    async def connection(self, within_s: float = context.DEFAULT_DEADLINE_S) -> AsyncIterator[Tx]:
+        """A connection in autocommit: each statement is its own transaction. JOURNAL_UNREACHABLE when there is none
+        within `within_s` and the caller's deadline."""
         try:
-            async with self._pool.connection(timeout=context.remaining_s()) as connection:
+            async with self._pool.connection(timeout=context.remaining_s(within_s)) as connection:
                 yield connection
         except psycopg.OperationalError as broken:
             raise self._unreachable(broken) from broken

@@ -31,7 +31,7 @@ BATCH_LINES = 1_000
 """Lines per batch: keeps a script within a few milliseconds, hence the gate responsive to others."""
 QUEUE_ITEMS = 4_096
 """Waiting requests per stage; about half a second of work. More are refused before anything is done."""
-JOURNAL_TRIES = 4
+JOURNAL_TRIES = 3
 """A batch whose COMMIT is in doubt is run again this often: it is idempotent, so doubt never needs a guess."""
 STALE_TRIES = 5
 BREAKER_S = 0.5

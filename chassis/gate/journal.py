@@ -15,6 +15,9 @@ LOCK_CLASS = 7401
 GRACE_MS = 2_000
 """A reservation lapses this long after expires_at: room for a commit that is under way."""
 
+WITHIN_S = 1.0
+"""A batch waits this long for a connection: its callers' deadlines are theirs, and others queue behind it."""
+
 RESERVE: LiteralString = "SELECT journal_reserve(%s, %s, %s::jsonb)::text"
 SETTLE: LiteralString = "SELECT journal_settle(%s, %s::jsonb, %s)::text"
 ENTER: LiteralString = "SELECT pg_advisory_xact_lock_shared(7401, %s)"
@@ -55,7 +58,7 @@ class Journal:
         """Writes takes of one epoch, ids distinct; answers every id's reservation as it stands then. Stale; OS001."""
         epoch = takes[0].epoch
         batch = [_row(take) for take in takes]
-        async with self._db.connection() as connection:
+        async with self._db.connection(WITHIN_S) as connection:
             cursor = await connection.execute(RESERVE, (self.partition, epoch, orjson.dumps(batch).decode()))
             answer = await _json(cursor)
         if answer.get("stale"):
@@ -67,7 +70,7 @@ class Journal:
     async def settle(self, transitions: Sequence[Transition]) -> Settled:
         """Moves reservations, ids distinct. A repeat finds them moved and changes nothing."""
         batch = [{"id": one.id, "to": one.to, "ttl_ms": one.ttl_ms} for one in transitions]
-        async with self._db.connection() as connection:
+        async with self._db.connection(WITHIN_S) as connection:
             cursor = await connection.execute(SETTLE, (self.partition, orjson.dumps(batch).decode(), GRACE_MS))
             answer = await _json(cursor)
         rows = {raw["id"]: _reservation(raw) for raw in answer["rows"]}
