@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chassis import config
 from chassis.config import ConfigError
+from edge.webhooks import standard
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the edge must know to start. `webhook_secrets` is empty when no sandbox webhook may come in."""
+    """What the edge must know to start. `webhook_keys` is empty when no sandbox webhook may come in."""
 
     host: str
     port: int
-    api_token: str
-    webhook_secrets: str
+    api_token: str = field(repr=False)
+    webhook_keys: tuple[bytes, ...] = field(repr=False)
     inventory_address: str
     order_address: str
     promo_address: str
@@ -31,7 +32,7 @@ def from_environment() -> Settings:
         host=host,
         port=port,
         api_token=token,
-        webhook_secrets=config.text("SANDBOX_WEBHOOK_SECRET", ""),
+        webhook_keys=standard.keys(config.text("SANDBOX_WEBHOOK_SECRET", "")),
         inventory_address=config.address("inventory"),
         order_address=config.address("order"),
         promo_address=config.address("promo"),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from fastapi import Query
+
 from edge import headers
 from edge.answers import Answer, replayed
 from edge.call import Call
@@ -18,7 +22,7 @@ router = under_v1("inventory")
 
 @router.get("/inventory", response_model=schema.LevelListAnswer, summary="List stock levels")
 @options(rest_names={"available_at_most": "low_stock"})
-async def list_stock(call: Call, query: schema.StockQuery) -> Answer:
+async def list_stock(call: Call, query: Annotated[schema.StockQuery, Query()]) -> Answer:
     request = pb.ListStockRequest(
         page_size=query.page_size,
         page_token=query.page_token,
@@ -80,7 +84,7 @@ async def get_stock(call: Call, sku: str) -> Answer:
 
 
 @router.get("/inventory/{sku}/movements", response_model=schema.MovementListAnswer, summary="List what changed one sku")
-async def list_movements(call: Call, sku: str, query: schema.MovementQuery) -> Answer:
+async def list_movements(call: Call, sku: str, query: Annotated[schema.MovementQuery, Query()]) -> Answer:
     request = pb.ListMovementsRequest(
         sku=sku, location=query.location, page_size=query.page_size, page_token=query.page_token
     )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from fastapi import Query
+
 from edge.answers import Answer, replayed
 from edge.call import Call
 from edge.operation import options
@@ -63,7 +67,7 @@ async def place_order(call: Call, body: schema.PlaceOrder) -> Answer:
         "create_time_to": "to",
     }
 )
-async def list_orders(call: Call, query: schema.OrderQuery) -> Answer:
+async def list_orders(call: Call, query: Annotated[schema.OrderQuery, Query()]) -> Answer:
     request = pb.ListOrdersRequest(page_size=query.page_size, page_token=query.page_token, customer_id=query.customer)
     if query.status is not None:
         request.state = Order.State.Value(f"STATE_{query.status}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Query
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.struct_pb2 import Struct, Value
 
@@ -46,7 +47,7 @@ async def upsert_skus(call: Call, body: schema.SkuBatch) -> Answer:
 
 
 @router.get("/skus", response_model=schema.SkuListAnswer, summary="List skus")
-async def list_skus(call: Call, query: schema.SkuQuery) -> Answer:
+async def list_skus(call: Call, query: Annotated[schema.SkuQuery, Query()]) -> Answer:
     request = pb.ListSkusRequest(
         page_size=query.page_size,
         page_token=query.page_token,
