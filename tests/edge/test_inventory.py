@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -10,7 +12,7 @@ from gen.inventory.v1.movement_pb2 import Movement
 from gen.inventory.v1.stock_pb2 import LotLevel, StockLevel
 from tests.edge.far_side import FarSide
 
-NUMBERS = {"on_hand": 10, "reserved": 1, "committed": 2, "unavailable": 3, "available": 4}
+NUMBERS: dict[str, Any] = {"on_hand": 10, "reserved": 1, "committed": 2, "unavailable": 3, "available": 4}
 LEVEL = StockLevel(
     sku="SERUM-30",
     location="berlin",

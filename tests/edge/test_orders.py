@@ -31,7 +31,9 @@ BODY = {
 MONEY = {"currency": "EUR", "amount_minor": 2599}
 
 
-def stored(state: Order.State = Order.STATE_CONFIRMED, payment: Payment.Status = Payment.STATUS_AUTHORIZED) -> Order:
+def stored(
+    state: Order.State.ValueType = Order.STATE_CONFIRMED, payment: Payment.Status.ValueType = Payment.STATUS_AUTHORIZED
+) -> Order:
     line = OrderLine(sku="SERUM-30", name="Serum", quantity=2, unit_price_minor=1444, subtotal_minor=2888)
     line.discount_minor, line.total_minor = 289, 2599
     line.allocations.add(location="berlin", quantity=2)

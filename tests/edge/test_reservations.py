@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -9,11 +11,11 @@ from gen.inventory.v1 import reservation_service_pb2 as pb
 from gen.inventory.v1.reservation_pb2 import Reservation, ReservationLine
 from tests.edge.far_side import FarSide
 
-LINE = {"sku": "SERUM-30", "location": "berlin", "quantity": 2, "fulfilled": 1, "cancelled": 0}
+LINE: dict[str, Any] = {"sku": "SERUM-30", "location": "berlin", "quantity": 2, "fulfilled": 1, "cancelled": 0}
 PATH = "/v1/inventory/reservations/rsv_1"
 
 
-def stored(state: Reservation.State = Reservation.STATE_ACTIVE) -> Reservation:
+def stored(state: Reservation.State.ValueType = Reservation.STATE_ACTIVE) -> Reservation:
     reservation = Reservation(reservation_id="rsv_1", state=state, owner="cart-1", lines=[ReservationLine(**LINE)])
     reservation.expire_time.FromJsonString("2026-11-20T10:15:00Z")
     return reservation
@@ -94,7 +96,7 @@ async def test_a_reservation_is_extended(rest: httpx.AsyncClient, far_side: FarS
 
 
 async def test_fulfilment_says_which_lots_left(rest: httpx.AsyncClient, far_side: FarSide) -> None:
-    pick = {"sku": "SERUM-30", "location": "berlin", "lot": "L1", "quantity": 1}
+    pick: dict[str, Any] = {"sku": "SERUM-30", "location": "berlin", "lot": "L1", "quantity": 1}
     response = pb.FulfillReservationResponse(
         reservation=stored(Reservation.STATE_COMMITTED), picks=[pb.LotPick(**pick)]
     )

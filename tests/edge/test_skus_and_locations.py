@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 from google.protobuf.json_format import MessageToDict
 
@@ -11,7 +13,7 @@ from gen.inventory.v1.location_pb2 import Location
 from gen.inventory.v1.sku_pb2 import Sku
 from tests.edge.far_side import FarSide
 
-ATTRIBUTES = {
+ATTRIBUTES: dict[str, Any] = {
     "shade": "ruby",
     "size_ml": 30,
     "ratio": 0.5,
