@@ -32,6 +32,8 @@ def create(settings: Settings, clients: Clients) -> FastAPI:
         description=DESCRIPTION,
         redoc_url=None,
         redirect_slashes=False,
+        # Ours are the metrics and logs; FastAPI's own would read the environment at every request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         exception_handlers={HTTPException: _no_route},
     )
     app.state.clients = clients
