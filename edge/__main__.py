@@ -1,0 +1,91 @@
+"""Composition root of the edge: settings, clients, application, server; closing is the reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+import uvloop
+
+from chassis import telemetry
+from chassis.config import ConfigError
+from edge import app, config
+from edge.clients import Clients
+from edge.config import Settings
+
+BACKLOG = 4096
+"""A flash crowd connects within one second; refused connections would look like an outage."""
+DRAIN_S = 8
+"""Time for running requests after SIGTERM, below the ten seconds that supervisors usually grant."""
+KEEP_ALIVE_S = 75
+
+log = telemetry.logger()
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handlers, which kill the process before clients are closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves signals to us."""
+        yield
+
+
+async def serve(settings: Settings, listener: socket.socket) -> None:
+    """Serves until SIGTERM or SIGINT, then lets running requests end."""
+    clients = Clients(settings)
+    server = Server(
+        uvicorn.Config(
+            app.create(settings, clients),
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=DRAIN_S,
+        )
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, setattr, server, "should_exit", True)
+    log.info("edge.listening", host=settings.host, port=settings.port)
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await clients.close()
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The listening socket. ConfigError when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
+    except OSError as taken:
+        raise ConfigError(f"cannot listen on {settings.host}:{settings.port}: {taken.strerror}") from taken
+    return listener
+
+
+def main() -> None:
+    """`python -m edge`."""
+    try:
+        telemetry.configure("edge")
+        settings = config.from_environment()
+        listener = listen(settings)
+    except ConfigError as wrong:
+        sys.exit(f"edge: {wrong}")
+    uvloop.run(serve(settings, listener))
+
+
+if __name__ == "__main__":
+    main()

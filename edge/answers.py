@@ -1,0 +1,50 @@
+"""What goes back over HTTP: plain data for JSON, or a problem; written to ASGI in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.types import Send
+
+from chassis import context
+from edge import headers, problems
+from edge.problems import Problem
+
+JSON = b"application/json"
+JSON_OPTIONS = orjson.OPT_UTC_Z
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a handler gives back: plain data for JSON, or bytes with their own content type."""
+
+    body: Mapping[str, Any] | bytes
+    status: int = 200
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    content_type: bytes = JSON
+
+
+def replayed(again: bool) -> tuple[tuple[bytes, bytes], ...]:
+    """The header that tells a repeat from a first answer."""
+    return (headers.REPLAYED,) if again else ()
+
+
+def of_problem(problem: Problem) -> Answer:
+    """The answer that says a problem, with the id of the request being served."""
+    document = problem.document(context.request_id.get())
+    return Answer(document, problem.status, problem.headers, problems.CONTENT_TYPE)
+
+
+async def send(answer: Answer, to: Send) -> None:
+    """Writes the answer. The body is serialised before anything is sent, so that a failure can still become a 500."""
+    body = answer.body if isinstance(answer.body, bytes) else orjson.dumps(answer.body, option=JSON_OPTIONS)
+    lines = [
+        (b"content-type", answer.content_type),
+        (b"content-length", str(len(body)).encode()),
+        *answer.headers,
+    ]
+    await to({"type": "http.response.start", "status": answer.status, "headers": lines})
+    await to({"type": "http.response.body", "body": body})

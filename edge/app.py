@@ -1,0 +1,82 @@
+"""The ASGI application: FastAPI with our routes, our errors and our middleware."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+from fastapi.routing import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis import context
+from edge import problems
+from edge.clients import Clients
+from edge.config import Settings
+from edge.metrics import Metrics
+from edge.middleware import Authentication, Envelope
+from edge.problems import Problem
+from edge.routes import inventory, locations, orders, promotions, reservations, skus, system
+from edge.webhooks import sandbox
+
+DESCRIPTION = """One stock, sold everywhere at once. Errors are RFC 9457 problems; `Idempotency-Key` makes every change
+safe to repeat; amounts are whole minor units."""
+
+
+def create(settings: Settings, clients: Clients) -> FastAPI:
+    """The application. It owns nothing that must be closed: `clients` belongs to the caller."""
+    app = FastAPI(
+        title="one-stock",
+        version=_version(),
+        description=DESCRIPTION,
+        redoc_url=None,
+        redirect_slashes=False,
+        # Ours are the metrics and logs; FastAPI's own would read the environment at every request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        exception_handlers={HTTPException: _no_route},
+    )
+    app.state.clients = clients
+    app.state.metrics = Metrics()
+    app.state.webhook_keys = settings.webhook_keys
+    for router in _routers():
+        # Appended, not included: an included router is matched twice per request.
+        app.router.routes.extend(router.routes)
+    app.add_middleware(Authentication, token=settings.api_token)
+    app.add_middleware(Envelope, metrics=app.state.metrics)
+    return app
+
+
+def _routers() -> list[APIRouter]:
+    """Hot nouns first: routes are tried in order. Fixed paths stand before those with parameters, in each module."""
+    return [
+        orders.router,
+        reservations.router,
+        locations.router,
+        inventory.router,
+        skus.router,
+        promotions.router,
+        sandbox.router,
+        system.router,
+    ]
+
+
+async def _no_route(_request: Request, raised: Exception) -> Response:
+    """Says what the router found wrong: no such path, or no such method on it."""
+    status = raised.status_code if isinstance(raised, HTTPException) else 500
+    allowed = dict(raised.headers or {}) if isinstance(raised, HTTPException) else {}
+    if status == 405:
+        problem = Problem(405, "METHOD_NOT_ALLOWED", "This path has no such method.")
+    elif status == 404:
+        problem = Problem(404, "ROUTE_NOT_FOUND", "There is no such path; /openapi.json lists those there are.")
+    else:
+        problem = problems.internal()
+    body = problem.document(context.request_id.get())
+    return Response(body, problem.status, allowed, problems.CONTENT_TYPE.decode())
+
+
+def _version() -> str:
+    try:
+        return version("one-stock")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "0"

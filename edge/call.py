@@ -1,0 +1,86 @@
+"""One REST request as its handler sees it: the clients to use, the ids to send, the body to read."""
+
+from __future__ import annotations
+
+from typing import TypeVar, cast
+
+import grpc
+from starlette.requests import ClientDisconnect, Request
+
+from chassis import client, context, ids
+from edge import headers
+from edge.clients import Clients
+from edge.problems import Problem
+
+PRINCIPAL = "edge.principal"
+"""Scope key: who is calling, as the authentication found."""
+SLASH_IN_SEGMENT = "\udc2f"
+"""Stands for %2F between routing and handler. A lone surrogate: no decoded path can hold one by itself."""
+MOST_BODY_BYTES = 1024 * 1024
+"""A batch of 500 skus with ordinary attributes fits; nothing else comes near."""
+
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
+
+
+class Call(Request):
+    """One REST request. A Request, so that FastAPI's documentation leaves the parameter out."""
+
+    @property
+    def clients(self) -> Clients:
+        """The stubs of this process."""
+        return cast(Clients, self.app.state.clients)
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header of this lower-case name."""
+        for key, value in self.scope["headers"]:
+            if key == name:
+                return cast(bytes, value)
+        return None
+
+    def mutation_id(self, prefix: str) -> str:
+        """The request_id of a change: derived from the Idempotency-Key, or random without one.
+
+        The same caller, path and key give the same id for ever, so the service recognises the repeat; another path or
+        caller with the same key gives another id.
+        """
+        key = headers.idempotency_key(self.header(headers.IDEMPOTENCY_KEY))
+        if key is None:
+            return ids.new_id(prefix)
+        scope = self.scope
+        template = f"{scope['method']} {scope['route'].path_format}"
+        values = [part for item in sorted(self.path_params.items()) for part in item]
+        values = [value.replace(SLASH_IN_SEGMENT, "/") for value in values]
+        return headers.derived_id(prefix, str(scope[PRINCIPAL]), template, key, *values)
+
+    def if_match(self) -> str | None:
+        """The entity tag that the caller expects, if any."""
+        return headers.if_match(self.header(headers.IF_MATCH))
+
+    async def rpc(self, method: grpc.aio.UnaryUnaryMultiCallable[Asked, Answered], request: Asked) -> Answered:
+        """Calls a service within this request's deadline. ServiceError for every failure."""
+        return cast(Answered, await client.call(method, request, context.remaining_s(headers.MOST_TIMEOUT_S)))
+
+    async def read(self) -> bytes:
+        """The raw body. Problem 413 as soon as it is known to be too large, without reading the rest."""
+        declared = self.header(headers.CONTENT_LENGTH)
+        if declared is not None and declared.isdigit() and int(declared) > MOST_BODY_BYTES:
+            raise _too_large()
+        chunks: list[bytes] = []
+        size = 0
+        more = True
+        while more:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > MOST_BODY_BYTES:
+                raise _too_large()
+            chunks.append(chunk)
+            more = message.get("more_body", False)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large() -> Problem:
+    return Problem(413, "BODY_TOO_LARGE", f"A body has at most {MOST_BODY_BYTES} bytes.")

@@ -1,0 +1,56 @@
+"""The three services as the edge reaches them: one channel each, their stubs, their health."""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from chassis import client
+from chassis.errors import ServiceError
+from edge.config import Settings
+from gen.inventory.v1.catalog_service_pb2_grpc import CatalogServiceStub
+from gen.inventory.v1.reservation_service_pb2_grpc import ReservationServiceStub
+from gen.inventory.v1.stock_service_pb2_grpc import StockServiceStub
+from gen.order.v1.order_service_pb2_grpc import OrderServiceStub
+from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
+
+HEALTH_TIMEOUT_S = 2.0
+"""A probe that waits longer than this has its answer: not ready."""
+
+
+class Clients:
+    """Stubs of every service the edge calls. Make it inside the running event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._channels = {
+            "inventory": client.connect(settings.inventory_address),
+            "order": client.connect(settings.order_address),
+            "promo": client.connect(settings.promo_address),
+        }
+        inventory = self._channels["inventory"]
+        self.catalog = CatalogServiceStub(inventory)
+        self.stock = StockServiceStub(inventory)
+        self.reservations = ReservationServiceStub(inventory)
+        self.orders = OrderServiceStub(self._channels["order"])
+        self.promotions = PromotionServiceStub(self._channels["promo"])
+
+    async def health(self) -> dict[str, str]:
+        """Service name to SERVING, NOT_SERVING or UNREACHABLE."""
+        states = await asyncio.gather(*(_health(channel) for channel in self._channels.values()))
+        return dict(zip(self._channels, states, strict=True))
+
+    async def close(self) -> None:
+        """Closes the channels; running calls end with CANCELLED."""
+        for channel in self._channels.values():
+            await channel.close()
+
+
+async def _health(channel: grpc.aio.Channel) -> str:
+    stub = health_pb2_grpc.HealthStub(channel)
+    try:
+        answer = await client.call(stub.Check, health_pb2.HealthCheckRequest(), HEALTH_TIMEOUT_S)
+    except ServiceError:
+        return "UNREACHABLE"
+    return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))

@@ -1,0 +1,46 @@
+"""Settings of the edge: the only place here that reads the environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from chassis import config
+from chassis.config import ConfigError
+from edge.webhooks import standard
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the edge must know to start. `webhook_keys` is empty when no sandbox webhook may come in."""
+
+    host: str
+    port: int
+    api_token: str = field(repr=False)
+    webhook_keys: tuple[bytes, ...] = field(repr=False)
+    inventory_address: str
+    order_address: str
+    promo_address: str
+
+
+def from_environment() -> Settings:
+    """Reads all settings; ConfigError with one clear line for the first that cannot be used."""
+    host, port = _listen_on(config.text("EDGE_ADDRESS", "127.0.0.1:8080"))
+    token = config.text("API_TOKEN")
+    if not token.isascii() or not token.isprintable() or " " in token or not token:
+        raise ConfigError("API_TOKEN must be printable ASCII without spaces")
+    return Settings(
+        host=host,
+        port=port,
+        api_token=token,
+        webhook_keys=standard.keys(config.text("SANDBOX_WEBHOOK_SECRET", "")),
+        inventory_address=config.address("inventory"),
+        order_address=config.address("order"),
+        promo_address=config.address("promo"),
+    )
+
+
+def _listen_on(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65_535:
+        raise ConfigError(f"EDGE_ADDRESS={address} is not host:port")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,89 @@
+"""The HTTP headers that mean something here: their names, their rules, and what is made of them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from chassis import ids
+
+AUTHORIZATION = b"authorization"
+CONTENT_LENGTH = b"content-length"
+IDEMPOTENCY_KEY = b"idempotency-key"
+IF_MATCH = b"if-match"
+REQUEST_ID = b"x-request-id"
+REQUEST_TIMEOUT = b"x-request-timeout-ms"
+
+REPLAYED = (b"idempotency-replayed", b"true")
+MOST_KEY_CHARACTERS = 255
+MOST_TIMEOUT_MS = 60_000
+"""No call of ours may take longer, whatever the caller asks for: an answer nobody waits for only costs."""
+MOST_TIMEOUT_S = MOST_TIMEOUT_MS / 1000
+
+_KEY = re.compile(r"[\x20-\x7e]{1,255}")
+_TIMEOUT = re.compile(r"[0-9]{1,6}")
+_ETAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e]*)"')
+_DERIVED_CHARACTERS = 32  # of four bits each: 128 bits, beyond any chance of two keys meeting
+
+
+class HeaderInvalid(Exception):
+    """A header whose value cannot be used: `name` as people write it, and what is wrong."""
+
+    def __init__(self, name: str, description: str) -> None:
+        super().__init__(f"{name}: {description}")
+        self.name = name
+        self.description = description
+
+
+def request_id(raw: bytes | None) -> str:
+    """The caller's X-Request-Id when it is one that every log and id field can hold, else a new one."""
+    if raw is not None:
+        text = raw.decode("latin-1")
+        if ids.REQUEST_ID.fullmatch(text):
+            return text
+    return ids.new_id("req")
+
+
+def idempotency_key(raw: bytes | None) -> str | None:
+    """The Idempotency-Key, or None without one. HeaderInvalid unless it is 1 to 255 printable ASCII characters."""
+    if raw is None:
+        return None
+    text = raw.decode("latin-1")
+    if not _KEY.fullmatch(text):
+        raise HeaderInvalid("Idempotency-Key", f"must be 1 to {MOST_KEY_CHARACTERS} printable ASCII characters")
+    return text
+
+
+def derived_id(prefix: str, *parts: str) -> str:
+    """An id that is the same for the same parts, always; parts cannot run into each other."""
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode()
+        digest.update(len(raw).to_bytes(4, "big"))
+        digest.update(raw)
+    return f"{prefix}_{digest.hexdigest()[:_DERIVED_CHARACTERS]}"
+
+
+def timeout_s(raw: bytes | None) -> float | None:
+    """X-Request-Timeout-Ms in seconds, or None without one. HeaderInvalid unless it is 1 to 60,000."""
+    if raw is None:
+        return None
+    text = raw.decode("latin-1")
+    if not _TIMEOUT.fullmatch(text) or not 1 <= int(text) <= MOST_TIMEOUT_MS:
+        raise HeaderInvalid("X-Request-Timeout-Ms", f"must be a whole number from 1 to {MOST_TIMEOUT_MS}")
+    return int(text) / 1000
+
+
+def if_match(raw: bytes | None) -> str | None:
+    """The one entity tag of If-Match without its quotes; None without the header or with `*` (whatever is there)."""
+    if raw is None or raw == b"*":
+        return None
+    found = _ETAG.fullmatch(raw.decode("latin-1"))
+    if found is None:
+        raise HeaderInvalid("If-Match", 'must be one entity tag in double quotes, such as "7", or *')
+    return found.group(1)
+
+
+def etag(value: str | int) -> tuple[bytes, bytes]:
+    """The ETag header for a version or an etag of ours."""
+    return b"etag", f'"{value}"'.encode()

@@ -1,0 +1,116 @@
+"""How a request becomes a call of its handler, and the outcome an HTTP answer; FastAPI only routes and documents.
+
+FastAPI's own way (dependencies, two exit stacks, parse, then validate) costs more than all else the edge does.
+Handlers are functions of `call`, the path's parameters, and, where they want them, `body` and `query` (models).
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
+from starlette.types import Receive, Scope, Send
+
+from chassis import context, telemetry
+from chassis.errors import ServiceError
+from edge import answers, headers, problems
+from edge.answers import Answer
+from edge.call import SLASH_IN_SEGMENT, Call
+from edge.headers import HeaderInvalid
+from edge.problems import Problem
+
+log = telemetry.logger()
+
+Handler = Callable[..., Awaitable[Answer]]
+Wrapped = TypeVar("Wrapped", bound=Handler)
+
+
+@dataclass(frozen=True)
+class Options:
+    """`rest_names`: beginnings of proto field paths that differ from the REST ones, and what to say instead."""
+
+    deadline_s: float = context.DEFAULT_DEADLINE_S
+    rest_names: Mapping[str, str] = field(default_factory=dict)
+
+    def rest_path(self, path: str) -> str:
+        """A message's field path as the REST caller knows it."""
+        for beginning, instead in self.rest_names.items():
+            if path.startswith(beginning):
+                return instead + path[len(beginning) :] or "body"
+        return path
+
+
+def options(
+    deadline_s: float = context.DEFAULT_DEADLINE_S, rest_names: Mapping[str, str] | None = None
+) -> Callable[[Wrapped], Wrapped]:
+    """Sets a handler's options; a handler without them has the defaults."""
+
+    def keep(handler: Wrapped) -> Wrapped:
+        handler.__dict__["options"] = Options(deadline_s, rest_names or {})
+        return handler
+
+    return keep
+
+
+class Operation(APIRoute):
+    """One method of one path."""
+
+    def __init__(self, path: str, endpoint: Handler, **documentation: Any) -> None:
+        super().__init__(path, endpoint, **documentation)
+        hints = typing.get_type_hints(endpoint)
+        self._handler = endpoint
+        self._options: Options = endpoint.__dict__.get("options", Options())
+        self._body = _model(hints.get("body"))
+        self._query = _model(hints.get("query"))
+        self._path_names = [name for name in inspect.signature(endpoint).parameters if f"{{{name}}}" in path]
+        self.app = self._serve
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = Call(scope, receive, send)
+        try:
+            answer = await self._handler(call, **await self._arguments(call))
+        except ServiceError as refused:
+            conditional = call.header(headers.IF_MATCH) is not None
+            problem = problems.from_service_error(refused, conditional, self._options.rest_path)
+            if problem.status == 500:
+                log.exception("edge.call_failed", code=refused.code.name)
+            answer = answers.of_problem(problem)
+        except HeaderInvalid as wrong:
+            answer = answers.of_problem(problems.from_header(wrong))
+        except Problem as refused_here:
+            answer = answers.of_problem(refused_here)
+        await answers.send(answer, send)
+
+    async def _arguments(self, call: Call) -> dict[str, Any]:
+        asked_s = headers.timeout_s(call.header(headers.REQUEST_TIMEOUT))
+        context.set_deadline(self._options.deadline_s if asked_s is None else asked_s)
+        path = call.scope["path_params"]
+        arguments = {name: path[name].replace(SLASH_IN_SEGMENT, "/") for name in self._path_names}
+        try:
+            if self._query is not None:
+                arguments["query"] = self._query.model_validate(_query(call.scope["query_string"]))
+            if self._body is not None:
+                arguments["body"] = self._body.model_validate_json(await call.read() or b"{}")
+        except ValidationError as wrong:
+            raise problems.from_validation(wrong.errors(include_url=False, include_context=False)) from wrong
+        return arguments
+
+
+def _query(raw: bytes) -> dict[str, str]:
+    """The query's parameters. Problem when one is given twice: which of them counts would be a guess."""
+    pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise problems.invalid_field(next(name for name in names if names.count(name) > 1), "is given more than once")
+    return values
+
+
+def _model(hint: Any) -> type[BaseModel] | None:
+    return hint if isinstance(hint, type) and issubclass(hint, BaseModel) else None

@@ -1,0 +1,210 @@
+"""Errors as HTTP tells them: RFC 9457 problems, and the one table from gRPC codes and reasons to statuses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from grpc import StatusCode
+from pydantic_core import ErrorDetails
+
+from chassis.errors import ServiceError
+from edge.headers import HeaderInvalid
+
+CONTENT_TYPE = b"application/problem+json"
+INTERNAL_DETAIL = "Something is wrong on our side; our log has it under the request id."
+
+STATUS_OF_CODE = {
+    StatusCode.INVALID_ARGUMENT: 422,
+    StatusCode.OUT_OF_RANGE: 422,
+    StatusCode.NOT_FOUND: 404,
+    StatusCode.ALREADY_EXISTS: 409,
+    StatusCode.FAILED_PRECONDITION: 409,
+    StatusCode.ABORTED: 409,
+    StatusCode.RESOURCE_EXHAUSTED: 429,
+    StatusCode.UNAUTHENTICATED: 401,
+    StatusCode.PERMISSION_DENIED: 403,
+    StatusCode.UNAVAILABLE: 503,
+    StatusCode.CANCELLED: 503,
+    StatusCode.DEADLINE_EXCEEDED: 504,
+}
+"""Every other code is our bug: 500."""
+STATUS_OF_REASON = {"PAYMENT_DECLINED": 402, "OVERLOADED": 503}
+REASON_OF_CODE = {
+    StatusCode.UNAVAILABLE: "DEPENDENCY_UNAVAILABLE",
+    StatusCode.CANCELLED: "DEPENDENCY_UNAVAILABLE",
+    StatusCode.RESOURCE_EXHAUSTED: "OVERLOADED",
+    StatusCode.INVALID_ARGUMENT: "FIELD_INVALID",
+}
+"""What an error means that came without details: from gRPC itself, not from a service."""
+RETRY_STATUSES = (429, 503)
+LEAST_RETRY_S = 1
+MOST_ERRORS = 100
+"""One per line of the largest basket; a body of nothing but wrong fields must not be answered by a larger one."""
+MOST_PATH = 200
+
+FieldError = dict[str, str]
+_LINE_KEY = re.compile(r"lines\[(\d{1,4})\]\.(\w+)")
+_EMPTY = ("too_short", "string_too_short")
+
+
+@dataclass(eq=False)
+class Problem(Exception):
+    """One refusal, ready to be said over HTTP. `errors` is set where fields are wrong."""
+
+    status: int
+    reason: str
+    detail: str
+    metadata: Mapping[str, str] | None = None
+    errors: Sequence[FieldError] = ()
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    def document(self, request_id: str) -> bytes:
+        """The body: the members of RFC 9457, then ours."""
+        body: dict[str, Any] = {
+            "type": f"urn:one-stock:problem:{self.reason.lower().replace('_', '-')}",
+            "title": self.reason.replace("_", " ").capitalize(),
+            "status": self.status,
+            "detail": self.detail,
+            "reason": self.reason,
+            "metadata": dict(self.metadata or {}),
+            "request_id": request_id,
+        }
+        if self.errors:
+            body["errors"] = list(self.errors)
+        if lines := _lines(self.metadata or {}):
+            body["lines"] = lines
+        return orjson.dumps(body)
+
+
+def from_service_error(error: ServiceError, conditional: bool, rest_path: Callable[[str], str]) -> Problem:
+    """The problem for what a service refused.
+
+    `conditional`: the request carried If-Match, so a stale version is a failed precondition of HTTP's own (412).
+    `rest_path` turns the path of a message's field into the path of the REST field.
+    """
+    status = _status(error, conditional)
+    if status == 500:
+        return internal()
+    foreign = error.reason == error.code.name  # no ErrorInfo: gRPC itself failed, its words name addresses of ours
+    reason = REASON_OF_CODE.get(error.code, error.reason) if foreign else error.reason
+    if foreign and reason == "OVERLOADED":
+        status = 503
+    metadata = dict(error.metadata)
+    if "field" in metadata:
+        metadata["field"] = rest_path(metadata["field"])
+    detail = _title_of(reason) if foreign else _detail(error, rest_path)
+    return Problem(status, reason, detail, metadata, _field_errors(error, rest_path), _retry_after(error, status))
+
+
+def from_validation(errors: Sequence[ErrorDetails]) -> Problem:
+    """The problem for a body or a query that is not what the schema says. 400 when a body is no JSON at all."""
+    if errors[0]["type"] == "json_invalid":
+        return Problem(400, "JSON_INVALID", f"The body is not JSON: {errors[0]['msg'].removeprefix('Invalid JSON: ')}")
+    return invalid([_from_pydantic(error) for error in errors[:MOST_ERRORS]])
+
+
+def invalid(wrong: Sequence[FieldError]) -> Problem:
+    """The problem for wrong fields; the first gives reason and detail."""
+    first = wrong[0]
+    return Problem(422, first["reason"], f"{first['field']}: {first['message']}", {"field": first["field"]}, wrong)
+
+
+def invalid_field(field: str, message: str) -> Problem:
+    """The problem for one wrong field."""
+    return invalid([{"field": field, "reason": "FIELD_INVALID", "message": message}])
+
+
+def from_header(wrong: HeaderInvalid) -> Problem:
+    """The problem for a header that cannot be used; its name stands where a field's path would."""
+    return invalid_field(wrong.name, wrong.description)
+
+
+def internal() -> Problem:
+    """Our bug. Says nothing of it."""
+    return Problem(500, "INTERNAL", INTERNAL_DETAIL)
+
+
+def unauthenticated(reason: str, detail: str, challenge: bytes) -> Problem:
+    """401 with the challenge that RFC 9110 demands."""
+    return Problem(401, reason, detail, headers=((b"www-authenticate", challenge),))
+
+
+def overloaded(detail: str) -> Problem:
+    """503: refused before anything was done."""
+    return Problem(503, "OVERLOADED", detail, headers=((b"retry-after", b"1"),))
+
+
+def _status(error: ServiceError, conditional: bool) -> int:
+    if conditional and error.reason == "VERSION_STALE":
+        return 412
+    return STATUS_OF_REASON.get(error.reason, STATUS_OF_CODE.get(error.code, 500))
+
+
+def _detail(error: ServiceError, rest_path: Callable[[str], str]) -> str:
+    if error.violations:
+        first = error.violations[0]
+        return f"{rest_path(first.path)}: {first.description}"
+    return error.message
+
+
+def _field_errors(error: ServiceError, rest_path: Callable[[str], str]) -> list[FieldError]:
+    if error.code is not StatusCode.INVALID_ARGUMENT:
+        return []
+    if not error.violations and "field" in error.metadata:
+        path = rest_path(error.metadata["field"])
+        return [{"field": path, "reason": error.reason, "message": error.message}]
+    return [
+        {
+            "field": rest_path(violation.path),
+            "reason": violation.reason or error.reason,
+            "message": violation.description,
+        }
+        for violation in error.violations
+    ]
+
+
+def _retry_after(error: ServiceError, status: int) -> tuple[tuple[bytes, bytes], ...]:
+    if status not in RETRY_STATUSES:
+        return ()
+    seconds = max(LEAST_RETRY_S, -(-(error.retry_after_ms or 0) // 1000))
+    return ((b"retry-after", str(seconds).encode()),)
+
+
+def _title_of(reason: str) -> str:
+    return reason.replace("_", " ").capitalize()
+
+
+def _lines(metadata: Mapping[str, str]) -> list[dict[str, str | int]]:
+    """Folds `lines[2].available` and its like into one object per line, with whole numbers as numbers."""
+    folded: dict[int, dict[str, str | int]] = {}
+    for key, value in metadata.items():
+        if found := _LINE_KEY.fullmatch(key):
+            line = folded.setdefault(int(found[1]), {"line": int(found[1])})
+            line[found[2]] = int(value) if found[2] in ("requested", "available") and _whole(value) else value
+    return [folded[number] for number in sorted(folded)]
+
+
+def _whole(text: str) -> bool:
+    return text.removeprefix("-").isdigit()
+
+
+def _from_pydantic(error: ErrorDetails) -> FieldError:
+    missing = error["type"] == "missing" or (error["type"] in _EMPTY and not error["input"])
+    message = {"missing": "is required", "extra_forbidden": "is not a field of this request"}.get(error["type"])
+    return {
+        "field": field_path(error["loc"]),
+        "reason": "FIELD_REQUIRED" if missing else "FIELD_INVALID",
+        "message": message or error["msg"].removeprefix("Value error, "),
+    }
+
+
+def field_path(location: Sequence[str | int]) -> str:
+    """`("lines", 0, "sku")` as `lines[0].sku`; the whole body is `body`."""
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path[:MOST_PATH] or "body"

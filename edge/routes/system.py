@@ -1,0 +1,43 @@
+"""Probes and metrics: what an operator's machinery asks for."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from edge.answers import Answer
+from edge.call import Call
+from edge.metrics import Metrics
+from edge.middleware import Envelope
+from edge.operation import Operation
+from edge.problems import Problem
+from edge.schemas import system as schema
+
+router = APIRouter(tags=["system"], route_class=Operation)
+
+SERVING = "SERVING"
+
+
+@router.get("/healthz", response_model=schema.HealthAnswer, summary="Does this process serve")
+async def health(call: Call) -> Answer:  # noqa: ARG001 - every handler has it
+    alive: schema.HealthAnswer = {"status": "ok"}
+    return Answer(alive)
+
+
+@router.get("/readyz", response_model=schema.ReadyAnswer, summary="Do the services behind it serve")
+async def readiness(call: Call) -> Answer:
+    services = await call.clients.health()
+    if all(status == SERVING for status in services.values()):
+        ready: schema.ReadyAnswer = {"status": "ready", "services": services}
+        return Answer(ready)
+    absent = ", ".join(name for name, status in services.items() if status != SERVING)
+    raise Problem(503, "DEPENDENCY_UNAVAILABLE", f"Not serving: {absent}.", services, headers=((b"retry-after", b"1"),))
+
+
+@router.get("/metrics", response_model=None, summary="Metrics in Prometheus' text format")
+async def metrics(call: Call) -> Answer:
+    envelope = cast(Envelope, call.scope["edge.envelope"])
+    numbers = cast(Metrics, call.app.state.metrics)
+    return Answer(numbers.exposition(envelope.in_flight), content_type=CONTENT_TYPE_LATEST.encode())

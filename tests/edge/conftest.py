@@ -1,0 +1,60 @@
+"""An edge in this process, in front of a recording far side."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from edge import app
+from edge.clients import Clients
+from edge.config import Settings
+from edge.webhooks import standard
+from tests.edge.far_side import FarSide
+
+TOKEN = "test-token"
+WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+"""The secret of the specification's golden vector."""
+
+
+def settings_for(address: str) -> Settings:
+    """Settings whose three services are one server."""
+    return Settings("127.0.0.1", 0, TOKEN, standard.keys(WEBHOOK_SECRET), address, address, address)
+
+
+@pytest.fixture(scope="session")
+async def far_side_server() -> AsyncIterator[FarSide]:
+    server = FarSide()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def far_side(far_side_server: FarSide) -> AsyncIterator[FarSide]:
+    far_side_server.forget()
+    await far_side_server.serving(True)
+    yield far_side_server
+    far_side_server.forget()
+
+
+@pytest.fixture(scope="session")
+async def application(far_side_server: FarSide) -> AsyncIterator[FastAPI]:
+    settings = settings_for(far_side_server.address)
+    clients = Clients(settings)
+    yield app.create(settings, clients)
+    await clients.close()
+
+
+@pytest.fixture
+async def anonymous(application: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://edge") as client:
+        yield client
+
+
+@pytest.fixture
+async def rest(anonymous: httpx.AsyncClient) -> httpx.AsyncClient:
+    anonymous.headers["Authorization"] = f"Bearer {TOKEN}"
+    return anonymous
