@@ -56,10 +56,12 @@ def taken(address: Address) -> bool:
 
 def refuse_taken(wanted: Sequence[tuple[str, str, Address]]) -> None:
     """Raises one line about the first taken port of (service, variable, address) and how to choose another."""
+    spoken_for = {address.port for _, _, address in wanted}
     for service, variable, address in wanted:
         if taken(address):
-            near = (Address(address.host, port) for port in range(address.port + 1, address.port + NEIGHBOURS))
-            other = next((each for each in near if each.port < 65536 and not taken(each)), "host:port")
+            numbers = range(address.port + 1, min(address.port + NEIGHBOURS, 65536))
+            near = (Address(address.host, number) for number in numbers if number not in spoken_for)
+            other = next((each for each in near if not taken(each)), "host:port")
             raise CannotStart(
                 f"port {address.port} of the {service} is taken by another program: stop that one, "
                 f"or choose another port: {variable}={other} make run"
