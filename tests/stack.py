@@ -97,6 +97,7 @@ def restarted(stack: Stack) -> Iterator[Stack]:
 
 @contextlib.contextmanager
 def _started(local: Path, environment: Mapping[str, str]) -> Iterator[Stack]:
+    (local / "run.json").unlink(missing_ok=True)  # a runner that was killed has left its own
     stack = Stack(launch(local, **environment), local, environment)
 
     def ready() -> bool:

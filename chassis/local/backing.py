@@ -56,7 +56,7 @@ def environment(settings: Settings, kept: Kept, database_url: str, redis_url: st
         "REDIS_URL": redis_url,
         **{variable: str(settings.addresses[name]) for name, variable in VARIABLES.items()},
         "API_TOKEN": settings.token or kept.secret("token"),
-        "SANDBOX_WEBHOOK_SECRET": settings.webhook_secret or kept.secret("webhook_secret"),
+        "SANDBOX_WEBHOOK_SECRET": settings.webhook_secret or kept.webhook_secret(),
         "PYTHONUNBUFFERED": "1",
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
@@ -36,6 +37,12 @@ class Kept:
         if name not in self._values:
             self.put(name, secrets.token_urlsafe(24))
         return str(self._values[name])
+
+    def webhook_secret(self) -> str:
+        """The secret of the sandbox's webhooks, in the form of Standard Webhooks: `whsec_` and base64."""
+        if "webhook_secret" not in self._values:
+            self.put("webhook_secret", "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode())
+        return str(self._values["webhook_secret"])
 
     def number(self, name: str) -> int | None:
         """The number of that name, if there is one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,10 @@ from chassis.local.kept import Kept
 
 EVERYWHERE = ("", "0.0.0.0", "::", "[::]")  # noqa: S104 - compared with, never bound
 NEIGHBOURS = 100  # how far a free port is looked for, so that the advice stays near the port one knows
+
+
+QUIET = range(20_000, 32_000)  # below the ports of outgoing connections, which begin at 32,768 or above
+TRIES = 200
 
 
 @dataclass(frozen=True)
@@ -56,10 +61,12 @@ def taken(address: Address) -> bool:
 
 def refuse_taken(wanted: Sequence[tuple[str, str, Address]]) -> None:
     """Raises one line about the first taken port of (service, variable, address) and how to choose another."""
+    spoken_for = {address.port for _, _, address in wanted}
     for service, variable, address in wanted:
         if taken(address):
-            near = (Address(address.host, port) for port in range(address.port + 1, address.port + NEIGHBOURS))
-            other = next((each for each in near if each.port < 65536 and not taken(each)), "host:port")
+            numbers = range(address.port + 1, min(address.port + NEIGHBOURS, 65536))
+            near = (Address(address.host, number) for number in numbers if number not in spoken_for)
+            other = next((each for each in near if not taken(each)), "host:port")
             raise CannotStart(
                 f"port {address.port} of the {service} is taken by another program: stop that one, "
                 f"or choose another port: {variable}={other} make run"
@@ -67,10 +74,11 @@ def refuse_taken(wanted: Sequence[tuple[str, str, Address]]) -> None:
 
 
 def free() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free now, and that the system does not hand out to outgoing connections meanwhile."""
+    for number in random.sample(QUIET, TRIES):
+        if not taken(Address("127.0.0.1", number)):
+            return number
+    raise CannotStart(f"no free port was found between {QUIET.start} and {QUIET.stop}")
 
 
 def kept_or_free(kept: Kept, name: str) -> int:
