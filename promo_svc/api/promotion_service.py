@@ -1,0 +1,60 @@
+"""promo.v1.PromotionService: checks the message, calls the use case, answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chassis import validation
+from gen.promo.v1 import promotion_pb2
+from gen.promo.v1 import promotion_service_pb2 as pb
+from promo_svc.api import convert, quote_convert
+from promo_svc.app.promotions import Promotions
+from promo_svc.app.quotes import Quotes
+from promo_svc.domain.promotion import State
+from promo_svc.store import events
+
+
+class PromotionServicer:
+    """Thin: no rule, no order of steps."""
+
+    def __init__(self, promotions: Promotions, quotes: Quotes) -> None:
+        self._promotions = promotions
+        self._quotes = quotes
+
+    async def CreatePromotion(self, message: pb.CreatePromotionRequest, _rpc: Any) -> pb.CreatePromotionResponse:  # noqa: N802
+        request = convert.request(message.request_id, "CreatePromotion", message)
+        answer = await self._promotions.create(request, convert.new_promotion(message.promotion))
+        promotion = promotion_pb2.Promotion.FromString(answer.promotion)
+        return pb.CreatePromotionResponse(promotion=promotion, replayed=answer.replayed)
+
+    async def UpdatePromotion(self, message: pb.UpdatePromotionRequest, _rpc: Any) -> pb.UpdatePromotionResponse:  # noqa: N802
+        request = convert.request(message.request_id, "UpdatePromotion", message)
+        promotion_id = convert.promotion_id("promotion.promotion_id", message.promotion.promotion_id)
+        changes = convert.changes(message.promotion, message.update_mask.paths)
+        answer = await self._promotions.update(request, promotion_id, changes, message.promotion.etag)
+        promotion = promotion_pb2.Promotion.FromString(answer.promotion)
+        return pb.UpdatePromotionResponse(promotion=promotion, replayed=answer.replayed)
+
+    async def ActivatePromotion(self, message: pb.ActivatePromotionRequest, _rpc: Any) -> pb.ActivatePromotionResponse:  # noqa: N802
+        promotion_id = convert.promotion_id("promotion_id", message.promotion_id)
+        stored = await self._promotions.move(promotion_id, State.ACTIVE)
+        return pb.ActivatePromotionResponse(promotion=events.promotion_message(stored))
+
+    async def PausePromotion(self, message: pb.PausePromotionRequest, _rpc: Any) -> pb.PausePromotionResponse:  # noqa: N802
+        promotion_id = convert.promotion_id("promotion_id", message.promotion_id)
+        stored = await self._promotions.move(promotion_id, State.PAUSED)
+        return pb.PausePromotionResponse(promotion=events.promotion_message(stored))
+
+    async def GetPromotion(self, message: pb.GetPromotionRequest, _rpc: Any) -> pb.GetPromotionResponse:  # noqa: N802
+        stored = await self._promotions.get(convert.promotion_id("promotion_id", message.promotion_id))
+        return pb.GetPromotionResponse(promotion=events.promotion_message(stored))
+
+    async def ListPromotions(self, message: pb.ListPromotionsRequest, _rpc: Any) -> pb.ListPromotionsResponse:  # noqa: N802
+        size = validation.page_size(message.page_size)
+        page, token = await self._promotions.list(size, message.page_token)
+        promotions = [events.promotion_message(stored) for stored in page]
+        return pb.ListPromotionsResponse(promotions=promotions, next_page_token=token)
+
+    async def QuotePromotions(self, message: pb.QuotePromotionsRequest, _rpc: Any) -> pb.QuotePromotionsResponse:  # noqa: N802
+        quote = await self._quotes.quote(quote_convert.cart(message.cart))
+        return pb.QuotePromotionsResponse(quote=quote_convert.quote_message(quote))
