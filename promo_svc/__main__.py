@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import uvloop
 
-from chassis import telemetry
+from chassis import redis, telemetry
 from chassis.config import ConfigError
 from chassis.db import Database
+from chassis.errors import ServiceError
 from chassis.server import Server, Servicer
 from gen.promo.v1 import promotion_service_pb2, promotion_service_pb2_grpc
 from promo_svc import config
 from promo_svc.api.errors import TABLE
 from promo_svc.api.promotion_service import PromotionServicer
 from promo_svc.app.catalogue import Catalogue
+from promo_svc.app.limits import Limits
 from promo_svc.app.promotions import Promotions
 from promo_svc.app.quotes import Quotes
+from promo_svc.app.redemptions import Redemptions
+from promo_svc.store import counters
+
+log = telemetry.logger()
+
+
+@dataclass(frozen=True)
+class Promo:
+    """What runs: the server, and the mechanism whose jobs keep the gate in step."""
+
+    server: Server
+    database: Database
+    counters: counters.Counters
 
 
 def now() -> datetime:
@@ -24,23 +42,47 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def run(settings: config.Settings) -> None:
-    """Serves until SIGTERM."""
+@asynccontextmanager
+async def running(settings: config.Settings) -> AsyncIterator[Promo]:
+    """The service, listening, without its background jobs."""
     database = Database(settings.database_url, application="promo_svc")
-    await database.open()
+    gate_client = redis.connect(settings.gate_url)
+    uses = counters.build(database, gate_client)
     catalogue = Catalogue(database)
-    servicer = PromotionServicer(Promotions(database, catalogue), Quotes(catalogue, now))
+    limits = Limits(database, uses.adjustments)
+    servicer = PromotionServicer(
+        Promotions(database, catalogue, limits),
+        Quotes(database, catalogue, now),
+        Redemptions(database, uses, catalogue, limits, now),
+    )
 
     async def ready() -> bool:
         async with database.connection() as connection:
             await connection.execute("SELECT 1")
-        return True
+        return await uses.epochs.is_serving()
 
     served = Servicer(promotion_service_pb2, promotion_service_pb2_grpc, "PromotionService", servicer)
     server = Server(settings.address, [served], TABLE, ready)
+    await database.open()
+    uses.claims.start()
+    try:
+        await uses.epochs.watch()
+    except ServiceError as failed:  # the server starts all the same, says that it is not ready, and tries again
+        log.warning("gate.not_reached", error=str(failed))
     await server.start()
-    await server.run_until_stopped()
-    await database.close()
+    try:
+        yield Promo(server, database, uses)
+    finally:
+        await server.stop()
+        await uses.claims.close()
+        await gate_client.aclose()
+        await database.close()
+
+
+async def run(settings: config.Settings) -> None:
+    """Serves until SIGTERM."""
+    async with running(settings) as promo:
+        await promo.server.run_until_stopped()
 
 
 def main() -> None:

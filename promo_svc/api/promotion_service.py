@@ -7,9 +7,10 @@ from typing import Any
 from chassis import validation
 from gen.promo.v1 import promotion_pb2
 from gen.promo.v1 import promotion_service_pb2 as pb
-from promo_svc.api import convert, quote_convert
+from promo_svc.api import convert, quote_convert, redemption_convert
 from promo_svc.app.promotions import Promotions
 from promo_svc.app.quotes import Quotes
+from promo_svc.app.redemptions import Redemptions
 from promo_svc.domain.promotion import State
 from promo_svc.store import events
 
@@ -17,9 +18,10 @@ from promo_svc.store import events
 class PromotionServicer:
     """Thin: no rule, no order of steps."""
 
-    def __init__(self, promotions: Promotions, quotes: Quotes) -> None:
+    def __init__(self, promotions: Promotions, quotes: Quotes, redemptions: Redemptions) -> None:
         self._promotions = promotions
         self._quotes = quotes
+        self._redemptions = redemptions
 
     async def CreatePromotion(self, message: pb.CreatePromotionRequest, _rpc: Any) -> pb.CreatePromotionResponse:  # noqa: N802
         request = convert.request(message.request_id, "CreatePromotion", message)
@@ -58,3 +60,37 @@ class PromotionServicer:
     async def QuotePromotions(self, message: pb.QuotePromotionsRequest, _rpc: Any) -> pb.QuotePromotionsResponse:  # noqa: N802
         quote = await self._quotes.quote(quote_convert.cart(message.cart))
         return pb.QuotePromotionsResponse(quote=quote_convert.quote_message(quote))
+
+    async def RedeemPromotions(self, message: pb.RedeemPromotionsRequest, _rpc: Any) -> pb.RedeemPromotionsResponse:  # noqa: N802
+        redemption, replayed = await self._redemptions.redeem(redemption_convert.order(message))
+        return pb.RedeemPromotionsResponse(
+            redemption=redemption_convert.redemption_message(redemption), replayed=replayed
+        )
+
+    async def CommitRedemption(self, message: pb.CommitRedemptionRequest, _rpc: Any) -> pb.CommitRedemptionResponse:  # noqa: N802
+        known = redemption_convert.redemption_id(message.redemption_id)
+        redemption, replayed = await self._redemptions.commit(known)
+        return pb.CommitRedemptionResponse(
+            redemption=redemption_convert.redemption_message(redemption), replayed=replayed
+        )
+
+    async def ReleaseRedemption(self, message: pb.ReleaseRedemptionRequest, _rpc: Any) -> pb.ReleaseRedemptionResponse:  # noqa: N802
+        known = redemption_convert.redemption_id(message.redemption_id)
+        redemption, replayed = await self._redemptions.release(known)
+        return pb.ReleaseRedemptionResponse(
+            redemption=redemption_convert.redemption_message(redemption), replayed=replayed
+        )
+
+    async def GetRedemption(self, message: pb.GetRedemptionRequest, _rpc: Any) -> pb.GetRedemptionResponse:  # noqa: N802
+        redemption = await self._redemptions.get(redemption_convert.redemption_id(message.redemption_id))
+        return pb.GetRedemptionResponse(redemption=redemption_convert.redemption_message(redemption))
+
+    async def AuditUsage(self, _message: pb.AuditUsageRequest, _rpc: Any) -> pb.AuditUsageResponse:  # noqa: N802
+        findings = await self._redemptions.audit()
+        return pb.AuditUsageResponse(
+            levels=findings.levels,
+            gate_mismatches=findings.gate_mismatches,
+            movement_mismatches=findings.movement_mismatches,
+            redemption_mismatches=findings.reservation_mismatches,
+            examples=findings.examples,
+        )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from chassis import errors, outbox, pagination, requests
 from chassis.db import Database, Tx
+from chassis.gate.adjustments import Row
 from promo_svc.app.catalogue import Catalogue
+from promo_svc.app.limits import Limits
 from promo_svc.domain.errors import PromotionNotFound, VersionStale
 from promo_svc.domain.promotion import FixedAmount, Promotion, State, StoredPromotion, check_move
 from promo_svc.store import events, promotions
@@ -33,32 +35,43 @@ class Answer:
     replayed: bool
 
 
+@dataclass(frozen=True)
+class Written:
+    """What a change wrote: the promotion, and the changes of levels that the gate is told after the commit."""
+
+    stored: StoredPromotion
+    for_gate: list[Row]
+
+
 class Promotions:
     """One method per use case; each change is one transaction with its event."""
 
-    def __init__(self, database: Database, catalogue: Catalogue) -> None:
+    def __init__(self, database: Database, catalogue: Catalogue, limits: Limits) -> None:
         self._database = database
         self._catalogue = catalogue
+        self._limits = limits
 
     async def create(self, request: Request, promotion: Promotion) -> Answer:
         """Keeps a draft. PromotionTaken, CodeTaken, FIELD_INVALID, REQUEST_ID_REUSED. Safe to repeat."""
         check_coherent(promotion)
 
-        async def work(tx: Tx) -> StoredPromotion:
-            return await promotions.insert(tx, promotion)
+        async def work(tx: Tx) -> Written:
+            stored = await promotions.insert(tx, promotion)
+            return Written(stored, await self._limits.add(tx, promotion))
 
         return await self._once(request, work)
 
     async def update(self, request: Request, promotion_id: str, changes: Mapping[str, Any], etag: str) -> Answer:
         """Changes some rules. PromotionNotFound, VersionStale, CodeTaken, LimitBelowUsed. Safe to repeat."""
 
-        async def work(tx: Tx) -> StoredPromotion:
+        async def work(tx: Tx) -> Written:
             before = await self._lock(tx, promotion_id)
             if etag and etag != str(before.version):
                 raise VersionStale(etag, str(before.version))
             after = replace(before.promotion, **changes)
             check_coherent(after)
-            return await promotions.update(tx, after)
+            stored = replace(await promotions.update(tx, after), used=before.used)
+            return Written(stored, await self._limits.change(tx, before.promotion, after))
 
         return await self._once(request, work)
 
@@ -69,7 +82,8 @@ class Promotions:
             before = await self._lock(tx, promotion_id)
             if not check_move(before.promotion, to):
                 return before
-            return await self._tell(tx, await promotions.update(tx, replace(before.promotion, state=to)))
+            after = await promotions.update(tx, replace(before.promotion, state=to))
+            return await self._tell(tx, replace(after, used=before.used))
 
         after = await self._database.run(work)
         self._catalogue.forget()
@@ -98,16 +112,18 @@ class Promotions:
             raise PromotionNotFound(promotion_id)
         return found
 
-    async def _once(self, request: Request, work: Any) -> Answer:
-        async def attempt(tx: Tx) -> Answer:
+    async def _once(self, request: Request, work: Callable[[Tx], Awaitable[Written]]) -> Answer:
+        async def attempt(tx: Tx) -> tuple[Answer, list[Row]]:
             kept = await requests.replay(tx, request.request_id, request.method, request.fingerprint)
             if kept is not None:
-                return Answer(kept, replayed=True)
-            message = events.promotion_message(await self._tell(tx, await work(tx))).SerializeToString()
+                return Answer(kept, replayed=True), []
+            written = await work(tx)
+            message = events.promotion_message(await self._tell(tx, written.stored)).SerializeToString()
             await requests.record(tx, request.request_id, message)
-            return Answer(message, replayed=False)
+            return Answer(message, replayed=False), written.for_gate
 
-        answer = await self._database.run(attempt)
+        answer, for_gate = await self._database.run(attempt)
+        await self._limits.tell_gate(for_gate)
         self._catalogue.forget()
         return answer
 

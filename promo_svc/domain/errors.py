@@ -1,6 +1,5 @@
 """Refusals of the promotion rules: each with its reason and every number of its message."""
 
-# ruff: noqa: N818 - a refusal is named after what happened, as its reason is.
 from __future__ import annotations
 
 

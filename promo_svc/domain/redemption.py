@@ -26,5 +26,5 @@ class Redemption:
     state: RedemptionState
     customer_id: str
     promotion_ids: tuple[str, ...]
-    expire_time: datetime | None
+    expire_time: datetime
     create_time: datetime

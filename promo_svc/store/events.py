@@ -18,7 +18,8 @@ PROMOTION_CHANGED = "promo.promotion.changed"
 
 def promotion_changed(stored: StoredPromotion) -> dict[str, Any]:
     """The payload of promo.promotion.changed."""
-    return MessageToDict(events_pb2.PromotionChanged(promotion=promotion_message(stored)))
+    message = events_pb2.PromotionChanged(promotion=promotion_message(stored))
+    return MessageToDict(message, preserving_proto_field_name=True)
 
 
 def promotion_message(stored: StoredPromotion) -> promotion_pb2.Promotion:

@@ -36,9 +36,15 @@ UPDATE promotions SET
     now()
 WHERE promotion_id = %(promotion_id)s
 RETURNING *"""
-READ = "SELECT * FROM promotions WHERE promotion_id = %s"
-LOCK = "SELECT * FROM promotions WHERE promotion_id = %s FOR UPDATE"
-PAGE = "SELECT * FROM promotions WHERE promotion_id > %s ORDER BY promotion_id LIMIT %s"
+READ = """
+SELECT p.*, u.reserved + u.committed AS used FROM promotions p LEFT JOIN usage_levels u ON u.key = p.promotion_id
+ WHERE p.promotion_id = %s"""
+LOCK = """
+SELECT p.*, u.reserved + u.committed AS used FROM promotions p LEFT JOIN usage_levels u ON u.key = p.promotion_id
+ WHERE p.promotion_id = %s FOR UPDATE OF p"""
+PAGE = """
+SELECT p.*, u.reserved + u.committed AS used FROM promotions p LEFT JOIN usage_levels u ON u.key = p.promotion_id
+ WHERE p.promotion_id > %s ORDER BY p.promotion_id LIMIT %s"""
 CHANGED = "SELECT * FROM promotions WHERE revision > %s ORDER BY revision"
 
 
@@ -119,7 +125,7 @@ def _columns(promotion: Promotion) -> dict[str, Any]:
 
 
 def stored(row: dict[str, Any]) -> StoredPromotion:
-    """A row as the domain knows it; uses are counted elsewhere."""
+    """A row as the domain knows it; uses are counted only where the statement joined them."""
     promotion = Promotion(
         promotion_id=row["promotion_id"],
         name=row["name"],
@@ -137,7 +143,7 @@ def stored(row: dict[str, Any]) -> StoredPromotion:
         priority=row["priority"],
         exclusive=row["exclusive"],
     )
-    return StoredPromotion(promotion, row["version"], row["create_time"], row["update_time"])
+    return StoredPromotion(promotion, row["version"], row["create_time"], row["update_time"], row.get("used") or 0)
 
 
 def _discount(row: dict[str, Any]) -> Percent | FixedAmount:

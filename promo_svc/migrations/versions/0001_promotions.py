@@ -1,4 +1,4 @@
-"""Promotions, the catalogue's revision, outbox and requests."""
+"""Promotions, the levels, movements and redemptions of their uses, and what the chassis needs."""
 
 from alembic import op
 
@@ -56,6 +56,91 @@ CREATE TABLE catalogue (
     CONSTRAINT catalogue_has_one_row CHECK (only_row)
 )"""
 
+# Uses are stock by another name: on_hand is the limit, reserved what open redemptions claim, committed what orders used.
+# The key is the promotion's id for all its uses, id@customer for one customer's.
+USAGE_LEVELS = """
+CREATE TABLE usage_levels (
+    key text PRIMARY KEY,
+    partition integer NOT NULL DEFAULT 0,
+    promotion_id text NOT NULL REFERENCES promotions,
+    on_hand bigint NOT NULL CONSTRAINT on_hand_not_negative CHECK (on_hand >= 0),
+    reserved bigint NOT NULL DEFAULT 0 CONSTRAINT reserved_not_negative CHECK (reserved >= 0),
+    committed bigint NOT NULL DEFAULT 0 CONSTRAINT committed_not_negative CHECK (committed >= 0),
+    unavailable bigint NOT NULL DEFAULT 0 CONSTRAINT unavailable_is_not_used_here CHECK (unavailable = 0),
+    backorder_limit bigint NOT NULL DEFAULT 0 CONSTRAINT backorder_limit_is_not_used_here CHECK (backorder_limit = 0),
+    version bigint NOT NULL DEFAULT 1,
+    CONSTRAINT key_is_promotion_or_promotion_at_customer CHECK (
+        key = promotion_id OR starts_with(key, promotion_id || '@'))
+) WITH (fillfactor = 50)"""
+
+USAGE_MOVEMENTS = """
+CREATE TABLE usage_movements (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text NOT NULL,
+    reference text NOT NULL,
+    key text NOT NULL,
+    on_hand_delta bigint NOT NULL DEFAULT 0,
+    reserved_delta bigint NOT NULL DEFAULT 0,
+    committed_delta bigint NOT NULL DEFAULT 0,
+    unavailable_delta bigint NOT NULL DEFAULT 0,
+    backorder_limit_delta bigint NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT movement_kind_is_known CHECK (kind IN ('LIMIT', 'RESERVE', 'COMMIT', 'RELEASE', 'EXPIRE', 'CANCEL')),
+    CONSTRAINT a_cause_moves_a_level_once UNIQUE (reference, kind, key)
+)"""
+
+APPEND_ONLY = """
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+END $$"""
+
+USAGE_MOVEMENTS_APPEND_ONLY = """
+CREATE TRIGGER usage_movements_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usage_movements
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"""
+
+REDEMPTIONS = """
+CREATE TABLE redemptions (
+    id text PRIMARY KEY,
+    partition integer NOT NULL,
+    state text NOT NULL,
+    fingerprint text NOT NULL,
+    nonce text NOT NULL,
+    epoch bigint NOT NULL,
+    owner text NOT NULL,
+    lines jsonb NOT NULL,
+    expires_at timestamptz NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    ended_at timestamptz,
+    CONSTRAINT redemption_state_is_known CHECK (
+        state IN ('ACTIVE', 'COMMITTED', 'RELEASED', 'EXPIRED', 'ABORTED', 'CANCELLED')),
+    CONSTRAINT active_means_not_ended CHECK ((state = 'ACTIVE') = (ended_at IS NULL))
+) WITH (fillfactor = 80)"""
+
+REDEMPTIONS_THAT_MAY_LAPSE = """
+CREATE INDEX redemptions_that_may_lapse ON redemptions (partition, expires_at) WHERE state = 'ACTIVE'"""
+
+GATE = """
+CREATE TABLE gate (
+    partition integer PRIMARY KEY,
+    epoch bigint NOT NULL,
+    run_id text NOT NULL,
+    timeline integer NOT NULL DEFAULT 0,
+    rebuilt_at timestamptz NOT NULL DEFAULT now()
+)"""
+
+GATE_ADJUSTMENTS = """
+CREATE TABLE gate_adjustments (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    partition integer NOT NULL,
+    epoch bigint NOT NULL,
+    key text NOT NULL,
+    delta bigint NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+)"""
+
+GATE_ADJUSTMENTS_BY_KEY = "CREATE INDEX gate_adjustments_by_key ON gate_adjustments (key)"
+
 OUTBOX = """
 CREATE TABLE outbox (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -78,12 +163,32 @@ CREATE TABLE requests (
 )"""
 
 
+STATEMENTS = [
+    PROMOTIONS,
+    BY_REVISION,
+    CATALOGUE,
+    "INSERT INTO catalogue (revision) VALUES (0)",
+    USAGE_LEVELS,
+    USAGE_MOVEMENTS,
+    APPEND_ONLY,
+    USAGE_MOVEMENTS_APPEND_ONLY,
+    REDEMPTIONS,
+    REDEMPTIONS_THAT_MAY_LAPSE,
+    GATE,
+    GATE_ADJUSTMENTS,
+    GATE_ADJUSTMENTS_BY_KEY,
+    OUTBOX,
+    OUTBOX_UNPUBLISHED,
+    REQUESTS,
+]
+
+
 def upgrade() -> None:
-    """Creates the tables of promotions."""
-    op.execute(PROMOTIONS)
-    op.execute(BY_REVISION)
-    op.execute(CATALOGUE)
-    op.execute("INSERT INTO catalogue (revision) VALUES (0)")
-    op.execute(OUTBOX)
-    op.execute(OUTBOX_UNPUBLISHED)
-    op.execute(REQUESTS)
+    """Creates everything."""
+    for statement in STATEMENTS:
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    """There is no way back."""
+    raise NotImplementedError("released migrations go forward only")
