@@ -34,6 +34,7 @@ class Promo:
 
     server: Server
     database: Database
+    redis: redis.Client
     counters: counters.Counters
 
 
@@ -71,7 +72,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
         log.warning("gate.not_reached", error=str(failed))
     await server.start()
     try:
-        yield Promo(server, database, uses)
+        yield Promo(server, database, gate_client, uses)
     finally:
         await server.stop()
         await uses.claims.close()
