@@ -1,4 +1,4 @@
-"""Composition root of promo_svc: settings, pools, use cases, servicers, serve; closing is the reverse."""
+"""The promotion service's composition root: read it from top to bottom."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 import uvloop
 
 from chassis import redis, telemetry
-from chassis.config import ConfigError
 from chassis.db import Database
-from chassis.errors import ServiceError
+from chassis.gate.partition import Partition, Tables
+from chassis.jobs import Jobs
+from chassis.relay import Relay
 from chassis.server import Server, Servicer
 from gen.promo.v1 import promotion_service_pb2, promotion_service_pb2_grpc
 from promo_svc import config
@@ -23,19 +24,16 @@ from promo_svc.app.limits import Limits
 from promo_svc.app.promotions import Promotions
 from promo_svc.app.quotes import Quotes
 from promo_svc.app.redemptions import Redemptions
-from promo_svc.store import counters
-
-log = telemetry.logger()
+from promo_svc.store.keys import GATE_PREFIX, PARTITION
 
 
 @dataclass(frozen=True)
 class Promo:
-    """What runs: the server, and the mechanism whose jobs keep the gate in step."""
+    """What runs: tests reach for its parts."""
 
     server: Server
-    database: Database
-    redis: redis.Client
-    counters: counters.Counters
+    gate_client: redis.Client
+    partition: Partition
 
 
 def now() -> datetime:
@@ -45,55 +43,50 @@ def now() -> datetime:
 
 @asynccontextmanager
 async def running(settings: config.Settings) -> AsyncIterator[Promo]:
-    """The service, listening, without its background jobs."""
-    database = Database(settings.database_url, application="promo_svc")
+    """The whole service, listening."""
+    db = Database(settings.database_url, application="promo")
+    await db.open()
     gate_client = redis.connect(settings.gate_url)
-    uses = counters.build(database, gate_client)
-    catalogue = Catalogue(database)
-    limits = Limits(database, uses.adjustments)
-    servicer = PromotionServicer(
-        Promotions(database, catalogue, limits),
-        Quotes(database, catalogue, now),
-        Redemptions(database, uses, catalogue, limits, now),
-    )
+    stream_client = redis.connect(settings.stream_url)
 
-    async def ready() -> bool:
-        async with database.connection() as connection:
-            await connection.execute("SELECT 1")
-        return await uses.epochs.is_serving()
+    tables = Tables(levels="usage_levels", movements="usage_movements", reservations="redemptions")
+    partition = Partition(db, gate_client, GATE_PREFIX, PARTITION, tables)
 
-    served = Servicer(promotion_service_pb2, promotion_service_pb2_grpc, "PromotionService", servicer)
-    server = Server(settings.address, [served], TABLE, ready)
-    await database.open()
-    uses.claims.start()
-    try:
-        await uses.epochs.watch()
-    except ServiceError as failed:  # the server starts all the same, says that it is not ready, and tries again
-        log.warning("gate.not_reached", error=str(failed))
+    catalogue = Catalogue(db)
+    limits = Limits(db, partition.adjustments)
+    promotions = Promotions(db, catalogue, limits)
+    quotes = Quotes(db, catalogue, now)
+    redemptions = Redemptions(db, partition, catalogue, limits, now)
+
+    servicer = PromotionServicer(promotions, quotes, redemptions)
+    servicers = [Servicer(promotion_service_pb2, promotion_service_pb2_grpc, "PromotionService", servicer)]
+    server = Server(settings.address, servicers, TABLE, partition.epochs.is_serving)
+
+    jobs = Jobs()
+    partition.start(jobs)
+    jobs.start("relay", Relay(db, stream_client, "promo").run_once, 0.1)
+
     await server.start()
     try:
-        yield Promo(server, database, gate_client, uses)
+        yield Promo(server, gate_client, partition)
     finally:
-        await server.stop()
-        await uses.claims.close()
+        await jobs.stop()
+        await partition.close()
         await gate_client.aclose()
-        await database.close()
+        await stream_client.aclose()
+        await db.close()
 
 
-async def run(settings: config.Settings) -> None:
-    """Serves until SIGTERM."""
+async def serve(settings: config.Settings) -> None:
+    """Runs until SIGTERM."""
     async with running(settings) as promo:
         await promo.server.run_until_stopped()
 
 
 def main() -> None:
     """`python -m promo_svc`"""
-    try:
-        telemetry.configure("promo_svc")
-        settings = config.load()
-    except ConfigError as wrong:
-        raise SystemExit(f"promo_svc: {wrong}") from None
-    uvloop.run(run(settings))
+    telemetry.configure("promo")
+    uvloop.run(serve(config.load()))
 
 
 if __name__ == "__main__":

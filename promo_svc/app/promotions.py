@@ -113,19 +113,19 @@ class Promotions:
         return found
 
     async def _once(self, request: Request, work: Callable[[Tx], Awaitable[Written]]) -> Answer:
-        async def attempt(tx: Tx) -> tuple[Answer, list[Row]]:
-            kept = await requests.replay(tx, request.request_id, request.method, request.fingerprint)
-            if kept is not None:
-                return Answer(kept, replayed=True), []
-            written = await work(tx)
-            message = events.promotion_message(await self._tell(tx, written.stored)).SerializeToString()
-            await requests.record(tx, request.request_id, message)
-            return Answer(message, replayed=False), written.for_gate
+        for_gate: list[Row] = []
 
-        answer, for_gate = await self._database.run(attempt)
+        async def attempt(tx: Tx) -> bytes:
+            written = await work(tx)
+            for_gate[:] = written.for_gate  # of this attempt alone: one that was rolled back told nothing
+            return events.promotion_message(await self._tell(tx, written.stored)).SerializeToString()
+
+        kept, replayed = await requests.once(
+            self._database, request.request_id, request.method, request.fingerprint, attempt
+        )
         await self._limits.tell_gate(for_gate)
         self._catalogue.forget()
-        return answer
+        return Answer(kept, replayed)
 
     async def _tell(self, tx: Tx, stored: StoredPromotion) -> StoredPromotion:
         key = stored.promotion.promotion_id

@@ -13,6 +13,7 @@ from chassis.gate.audit import Findings
 from chassis.gate.claims import GuardRefused, Reserved
 from chassis.gate.journal import enter
 from chassis.gate.model import Aborted, Claim, Refused, Reservation, Reused, WantedLine
+from chassis.gate.partition import Partition
 from promo_svc.app.catalogue import Catalogue
 from promo_svc.app.limits import Limits
 from promo_svc.domain.errors import (
@@ -26,9 +27,8 @@ from promo_svc.domain.errors import (
     UsageLimitReached,
 )
 from promo_svc.domain.promotion import Promotion
-from promo_svc.domain.redemption import Redemption
+from promo_svc.domain.redemption import HOLDING, Redemption
 from promo_svc.store import keys, redemptions, usage
-from promo_svc.store.counters import Counters
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class Redemptions:
     def __init__(
         self,
         database: Database,
-        counters: Counters,
+        partition: Partition,
         catalogue: Catalogue,
         limits: Limits,
         now: Callable[[], datetime],
     ) -> None:
         self._database = database
-        self._counters = counters
+        self._partition = partition
         self._catalogue = catalogue
         self._limits = limits
         self._now = now
@@ -67,7 +67,7 @@ class Redemptions:
         """Claims one use of each promotion or none; durable when it returns. True: an earlier request did it.
 
         UsageLimitReached, CustomerLimitReached, PromotionNotApplicable, RedemptionAborted, REQUEST_ID_REUSED, OVERLOADED,
-        GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
+        GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE; RedemptionReleased, RedemptionExpired when it has ended.
         """
         try:
             reserved = await self._claim(order, await self._applicable(order))
@@ -76,23 +76,21 @@ class Redemptions:
             earlier = await self._earlier(order)
             if earlier is None:
                 raise
-            return earlier, True
-        return redemptions.redemption(reserved.reservation), reserved.replayed
+            return _holding(earlier), True
+        return _holding(reserved.reservation), reserved.replayed
 
     async def commit(self, redemption_id: str) -> tuple[Redemption, bool]:
         """The uses are used. True: they were before. RedemptionNotFound, RedemptionExpired, RedemptionReleased."""
-        found, changed = await self._counters.claims.settle(redemption_id, "COMMITTED")
+        found, changed = await self._partition.claims.settle(redemption_id, "COMMITTED")
         if found is None:
             raise RedemptionNotFound(redemption_id)
-        if found.state == "EXPIRED":
-            raise RedemptionExpired(redemption_id)
-        if found.state != "COMMITTED":
+        if found.state == "ABORTED":
             raise RedemptionReleased(redemption_id)
-        return redemptions.redemption(found), not changed
+        return _holding(found), not changed
 
     async def release(self, redemption_id: str) -> tuple[Redemption, bool]:
         """Gives the uses back, or forbids a redemption that has not arrived. True: it had ended before."""
-        found, changed = await self._counters.claims.settle(redemption_id, "RELEASED")
+        found, changed = await self._partition.claims.settle(redemption_id, "RELEASED")
         if found is None or found.state == "COMMITTED":
             changed = await self._cancel(redemption_id)
             return await self.get(redemption_id), not changed
@@ -107,7 +105,7 @@ class Redemptions:
 
     async def audit(self) -> Findings:
         """Gate, journal and movements compared once."""
-        return await self._counters.audit.run_once()
+        return await self._partition.audit.run_once()
 
     async def _applicable(self, order: Order) -> list[Promotion]:
         """The promotions, each given at this moment and to this customer."""
@@ -148,20 +146,20 @@ class Redemptions:
     async def _reserve(self, claim: Claim) -> Reserved:
         """Once more when the gate does not know a level that the journal has had for a moment."""
         try:
-            return await self._counters.claims.reserve(claim)
+            return await self._partition.claims.reserve(claim)
         except Refused as refused:
             unknown = [key for short in refused.short if not short.known for key in claim.lines[short.index].keys]
             if not unknown:
                 raise
         await self._limits.tell_untold(unknown)
         try:
-            return await self._counters.claims.reserve(claim)
+            return await self._partition.claims.reserve(claim)
         except Refused as refused:
             if all(short.known for short in refused.short):
                 raise
             raise errors.unavailable("GATE_REBUILDING", "the gate does not know a limit yet") from refused
 
-    async def _earlier(self, order: Order) -> Redemption | None:
+    async def _earlier(self, order: Order) -> Reservation | None:
         found = await self._read(order.redemption_id)
         if found is None:
             return None
@@ -169,10 +167,10 @@ class Redemptions:
             raise RedemptionAborted(order.redemption_id)
         if found.fingerprint != order.fingerprint:
             raise requests.reused(order.redemption_id)
-        return redemptions.redemption(found)
+        return found
 
     async def _read(self, redemption_id: str) -> Reservation | None:
-        return (await self._counters.journal.read([redemption_id])).get(redemption_id)
+        return (await self._partition.journal.read([redemption_id])).get(redemption_id)
 
     async def _cancel(self, redemption_id: str) -> bool:
         """Journal first, then gate: the uses of a committed redemption come back."""
@@ -180,11 +178,21 @@ class Redemptions:
         async def work(tx: Tx) -> list[Row]:
             epoch = await enter(tx, keys.PARTITION)
             given = await redemptions.cancel(tx, redemption_id)
-            return await self._counters.adjustments.record(tx, epoch, given) if given else []
+            return await self._partition.adjustments.record(tx, epoch, given) if given else []
 
         rows = await self._database.run(work)
         await self._limits.tell_gate(rows)
         return bool(rows)
+
+
+def _holding(found: Reservation) -> Redemption:
+    """A redemption that holds its uses. RedemptionExpired, RedemptionReleased when it no longer does."""
+    if found.state == "EXPIRED":
+        raise RedemptionExpired(found.id)
+    redemption = redemptions.redemption(found)
+    if redemption.state not in HOLDING:
+        raise RedemptionReleased(found.id)
+    return redemption
 
 
 def _limit_reached(key: str, promotions: list[Promotion], customer_id: str) -> DomainError:

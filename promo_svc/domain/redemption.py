@@ -18,6 +18,10 @@ class RedemptionState(Enum):
     CANCELLED = "CANCELLED"
 
 
+HOLDING = frozenset({RedemptionState.ACTIVE, RedemptionState.COMMITTED})
+"""States in which the uses are given out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Redemption:
     """One use of each promotion named, by one customer or by a guest (empty)."""

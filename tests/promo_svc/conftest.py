@@ -31,9 +31,10 @@ def settings(new_database: Callable[[str], str], valkey_url: str) -> Settings:
 
 @pytest.fixture(scope="module")
 async def process(settings: Settings) -> AsyncIterator[Promo]:
-    """The whole service, without its background jobs: tests run those themselves."""
+    """The whole service, with its background jobs."""
     async with running(settings) as promo:
         yield promo
+        await promo.server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -104,6 +104,8 @@ async def test_released_uses_come_back(promo: PromotionServiceStub) -> None:
     assert (first.replayed, first.redemption.state) == (False, State.STATE_RELEASED)
     assert (again.replayed, again.redemption) == (True, first.redemption)
     assert (await calls.refused(calls.committed(promo, order))).reason == "REDEMPTION_RELEASED"
+    repeat = calls.redeemed(promo, order, promotion_id, customer_id="c1")
+    assert (await calls.refused(repeat)).reason == "REDEMPTION_RELEASED"
     await calls.redeemed(promo, calls.new_id("order"), promotion_id, customer_id="c1")
 
 
@@ -147,7 +149,7 @@ async def test_a_lapsed_redemption_expires_and_its_uses_come_back(
     order = calls.new_id("order")
     await calls.redeemed(promo, order, promotion_id, ttl_seconds=1)
     sql("UPDATE redemptions SET expires_at = now() - interval '1 minute' WHERE id = %s RETURNING id", order)
-    assert await process.counters.sweeper.expire_once() == 1
+    await process.partition.sweeper.expire_once()
     assert (await calls.refused(calls.committed(promo, order))).reason == "REDEMPTION_EXPIRED"
     assert await calls.used(promo, promotion_id) == 0
     await calls.redeemed(promo, calls.new_id("order"), promotion_id)
@@ -181,7 +183,7 @@ async def test_a_lost_gate_is_rebuilt_from_the_journal(promo: PromotionServiceSt
     promotion_id = await calls.active(promo, usage_limit=2, customer_limit=1)
     order = calls.new_id("order")
     await calls.redeemed(promo, order, promotion_id, customer_id="c1")
-    await process.redis.flushdb()
+    await process.gate_client.flushdb()
     assert (await calls.redeemed(promo, order, promotion_id, customer_id="c1")).replayed
     await calls.redeemed(promo, calls.new_id("order"), promotion_id, customer_id="c2")
     error = await calls.refused(calls.redeemed(promo, calls.new_id("order"), promotion_id, customer_id="c3"))
@@ -193,8 +195,8 @@ async def test_a_level_that_the_gate_was_not_told_of_is_told_at_first_use(
 ) -> None:
     """Another process made the promotion and died, or waits, between its commit and the gate."""
     promotion_id = await calls.active(promo, usage_limit=3)
-    epoch = process.counters.epochs.current
-    await process.redis.hdel(f"{{pro:0}}:{epoch}:available", promotion_id)
+    epoch = process.partition.epochs.current
+    await process.gate_client.hdel(f"{{pro:0}}:{epoch}:available", promotion_id)
     sql(
         "INSERT INTO gate_adjustments (partition, epoch, key, delta) VALUES (0, %s, %s, 3) RETURNING id",
         epoch,
