@@ -1,0 +1,93 @@
+"""The promotion service's composition root: read it from top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import uvloop
+
+from chassis import redis, telemetry
+from chassis.db import Database
+from chassis.gate.partition import Partition, Tables
+from chassis.jobs import Jobs
+from chassis.relay import Relay
+from chassis.server import Server, Servicer
+from gen.promo.v1 import promotion_service_pb2, promotion_service_pb2_grpc
+from promo_svc import config
+from promo_svc.api.errors import TABLE
+from promo_svc.api.promotion_service import PromotionServicer
+from promo_svc.app.catalogue import Catalogue
+from promo_svc.app.limits import Limits
+from promo_svc.app.promotions import Promotions
+from promo_svc.app.quotes import Quotes
+from promo_svc.app.redemptions import Redemptions
+from promo_svc.store.keys import GATE_PREFIX, PARTITION
+
+
+@dataclass(frozen=True)
+class Promo:
+    """What runs: tests reach for its parts."""
+
+    server: Server
+    gate_client: redis.Client
+    partition: Partition
+
+
+def now() -> datetime:
+    """The instant for which quotes are computed."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def running(settings: config.Settings) -> AsyncIterator[Promo]:
+    """The whole service, listening."""
+    db = Database(settings.database_url, application="promo")
+    await db.open()
+    gate_client = redis.connect(settings.gate_url)
+    stream_client = redis.connect(settings.stream_url)
+
+    tables = Tables(levels="usage_levels", movements="usage_movements", reservations="redemptions")
+    partition = Partition(db, gate_client, GATE_PREFIX, PARTITION, tables)
+
+    catalogue = Catalogue(db)
+    limits = Limits(db, partition.adjustments)
+    promotions = Promotions(db, catalogue, limits)
+    quotes = Quotes(db, catalogue, now)
+    redemptions = Redemptions(db, partition, catalogue, limits, now)
+
+    servicer = PromotionServicer(promotions, quotes, redemptions)
+    servicers = [Servicer(promotion_service_pb2, promotion_service_pb2_grpc, "PromotionService", servicer)]
+    server = Server(settings.address, servicers, TABLE, partition.epochs.is_serving)
+
+    jobs = Jobs()
+    partition.start(jobs)
+    jobs.start("relay", Relay(db, stream_client, "promo").run_once, 0.1)
+
+    await server.start()
+    try:
+        yield Promo(server, gate_client, partition)
+    finally:
+        await jobs.stop()
+        await partition.close()
+        await gate_client.aclose()
+        await stream_client.aclose()
+        await db.close()
+
+
+async def serve(settings: config.Settings) -> None:
+    """Runs until SIGTERM."""
+    async with running(settings) as promo:
+        await promo.server.run_until_stopped()
+
+
+def main() -> None:
+    """`python -m promo_svc`"""
+    telemetry.configure("promo")
+    uvloop.run(serve(config.load()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""promo.v1.PromotionService: checks the message, calls the use case, answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chassis import validation
+from gen.promo.v1 import promotion_pb2
+from gen.promo.v1 import promotion_service_pb2 as pb
+from promo_svc.api import convert, quote_convert, redemption_convert
+from promo_svc.app.promotions import Promotions
+from promo_svc.app.quotes import Quotes
+from promo_svc.app.redemptions import Redemptions
+from promo_svc.domain.promotion import State
+from promo_svc.store import events
+
+
+class PromotionServicer:
+    """Thin: no rule, no order of steps."""
+
+    def __init__(self, promotions: Promotions, quotes: Quotes, redemptions: Redemptions) -> None:
+        self._promotions = promotions
+        self._quotes = quotes
+        self._redemptions = redemptions
+
+    async def CreatePromotion(self, message: pb.CreatePromotionRequest, _rpc: Any) -> pb.CreatePromotionResponse:
+        request = convert.request(message.request_id, "CreatePromotion", message)
+        answer = await self._promotions.create(request, convert.new_promotion(message.promotion))
+        promotion = promotion_pb2.Promotion.FromString(answer.promotion)
+        return pb.CreatePromotionResponse(promotion=promotion, replayed=answer.replayed)
+
+    async def UpdatePromotion(self, message: pb.UpdatePromotionRequest, _rpc: Any) -> pb.UpdatePromotionResponse:
+        request = convert.request(message.request_id, "UpdatePromotion", message)
+        promotion_id = convert.promotion_id("promotion.promotion_id", message.promotion.promotion_id)
+        changes = convert.changes(message.promotion, message.update_mask.paths)
+        answer = await self._promotions.update(request, promotion_id, changes, message.promotion.etag)
+        promotion = promotion_pb2.Promotion.FromString(answer.promotion)
+        return pb.UpdatePromotionResponse(promotion=promotion, replayed=answer.replayed)
+
+    async def ActivatePromotion(self, message: pb.ActivatePromotionRequest, _rpc: Any) -> pb.ActivatePromotionResponse:
+        promotion_id = convert.promotion_id("promotion_id", message.promotion_id)
+        stored = await self._promotions.move(promotion_id, State.ACTIVE)
+        return pb.ActivatePromotionResponse(promotion=events.promotion_message(stored))
+
+    async def PausePromotion(self, message: pb.PausePromotionRequest, _rpc: Any) -> pb.PausePromotionResponse:
+        promotion_id = convert.promotion_id("promotion_id", message.promotion_id)
+        stored = await self._promotions.move(promotion_id, State.PAUSED)
+        return pb.PausePromotionResponse(promotion=events.promotion_message(stored))
+
+    async def GetPromotion(self, message: pb.GetPromotionRequest, _rpc: Any) -> pb.GetPromotionResponse:
+        stored = await self._promotions.get(convert.promotion_id("promotion_id", message.promotion_id))
+        return pb.GetPromotionResponse(promotion=events.promotion_message(stored))
+
+    async def ListPromotions(self, message: pb.ListPromotionsRequest, _rpc: Any) -> pb.ListPromotionsResponse:
+        size = validation.page_size(message.page_size)
+        page, token = await self._promotions.list(size, message.page_token)
+        promotions = [events.promotion_message(stored) for stored in page]
+        return pb.ListPromotionsResponse(promotions=promotions, next_page_token=token)
+
+    async def QuotePromotions(self, message: pb.QuotePromotionsRequest, _rpc: Any) -> pb.QuotePromotionsResponse:
+        quote = await self._quotes.quote(quote_convert.cart(message.cart))
+        return pb.QuotePromotionsResponse(quote=quote_convert.quote_message(quote))
+
+    async def RedeemPromotions(self, message: pb.RedeemPromotionsRequest, _rpc: Any) -> pb.RedeemPromotionsResponse:
+        redemption, replayed = await self._redemptions.redeem(redemption_convert.order(message))
+        return pb.RedeemPromotionsResponse(
+            redemption=redemption_convert.redemption_message(redemption), replayed=replayed
+        )
+
+    async def CommitRedemption(self, message: pb.CommitRedemptionRequest, _rpc: Any) -> pb.CommitRedemptionResponse:
+        known = redemption_convert.redemption_id(message.redemption_id)
+        redemption, replayed = await self._redemptions.commit(known)
+        return pb.CommitRedemptionResponse(
+            redemption=redemption_convert.redemption_message(redemption), replayed=replayed
+        )
+
+    async def ReleaseRedemption(self, message: pb.ReleaseRedemptionRequest, _rpc: Any) -> pb.ReleaseRedemptionResponse:
+        known = redemption_convert.redemption_id(message.redemption_id)
+        redemption, replayed = await self._redemptions.release(known)
+        return pb.ReleaseRedemptionResponse(
+            redemption=redemption_convert.redemption_message(redemption), replayed=replayed
+        )
+
+    async def GetRedemption(self, message: pb.GetRedemptionRequest, _rpc: Any) -> pb.GetRedemptionResponse:
+        redemption = await self._redemptions.get(redemption_convert.redemption_id(message.redemption_id))
+        return pb.GetRedemptionResponse(redemption=redemption_convert.redemption_message(redemption))
+
+    async def AuditUsage(self, _message: pb.AuditUsageRequest, _rpc: Any) -> pb.AuditUsageResponse:
+        findings = await self._redemptions.audit()
+        return pb.AuditUsageResponse(
+            levels=findings.levels,
+            gate_mismatches=findings.gate_mismatches,
+            movement_mismatches=findings.movement_mismatches,
+            redemption_mismatches=findings.reservation_mismatches,
+            examples=findings.examples,
+        )

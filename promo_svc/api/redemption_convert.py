@@ -1,0 +1,49 @@
+"""Where redemption messages become domain objects, checked field by field, and the reverse."""
+
+from __future__ import annotations
+
+from chassis import errors, ids, validation
+from gen.promo.v1 import promotion_service_pb2 as pb
+from gen.promo.v1 import quote_pb2
+from promo_svc.api import convert, quote_convert
+from promo_svc.app.redemptions import Order
+from promo_svc.domain.redemption import Redemption
+from promo_svc.domain.stacking import MOST_APPLIED
+from promo_svc.store import events
+
+DEFAULT_TTL_S = 900
+MOST_TTL_S = 86_400
+
+
+def order(message: pb.RedeemPromotionsRequest) -> Order:
+    """What is to be claimed; each promotion named once."""
+    validation.request_id(message.request_id)
+    validation.count("promotion_ids", len(message.promotion_ids), 1, MOST_APPLIED)
+    for index, promotion_id in enumerate(message.promotion_ids):
+        convert.promotion_id(f"promotion_ids[{index}]", promotion_id)
+        if promotion_id in message.promotion_ids[:index]:
+            raise errors.invalid(f"promotion_ids[{index}]", "FIELD_INVALID", f"names {promotion_id} again")
+    return Order(
+        redemption_id=message.request_id,
+        customer_id=quote_convert.customer_id("customer_id", message.customer_id),
+        promotion_ids=tuple(message.promotion_ids),
+        ttl_s=validation.whole("ttl_seconds", message.ttl_seconds, 0, MOST_TTL_S) or DEFAULT_TTL_S,
+    )
+
+
+def redemption_id(value: str) -> str:
+    """Of the form of a request_id, which it was."""
+    description = "must be 1 to 100 characters of A-Z a-z 0-9 . _ : -"
+    return validation.pattern("redemption_id", value, ids.REQUEST_ID, description)
+
+
+def redemption_message(redemption: Redemption) -> quote_pb2.Redemption:
+    """A redemption as others see it."""
+    return quote_pb2.Redemption(
+        redemption_id=redemption.redemption_id,
+        state=quote_pb2.Redemption.State.Value(f"STATE_{redemption.state.value}"),
+        customer_id=redemption.customer_id,
+        promotion_ids=redemption.promotion_ids,
+        expire_time=events.timestamp(redemption.expire_time),
+        create_time=events.timestamp(redemption.create_time),
+    )

@@ -1,0 +1,146 @@
+"""Use cases of promotions: make, change, activate, pause, read. What was written is seen by the next quote."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chassis import errors, outbox, pagination, requests
+from chassis.db import Database, Tx
+from chassis.gate.adjustments import Row
+from promo_svc.app.catalogue import Catalogue
+from promo_svc.app.limits import Limits
+from promo_svc.domain.errors import PromotionNotFound, VersionStale
+from promo_svc.domain.promotion import FixedAmount, Promotion, State, StoredPromotion, check_move
+from promo_svc.store import events, promotions
+
+LIST_QUERY = "promotions"
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who asks for a change once: the caller's id and a fingerprint of what was asked."""
+
+    request_id: str
+    method: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The promotion as the first answer showed it, serialized, so that a replay is that answer to the letter."""
+
+    promotion: bytes
+    replayed: bool
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a change wrote: the promotion, and the changes of levels that the gate is told after the commit."""
+
+    stored: StoredPromotion
+    for_gate: list[Row]
+
+
+class Promotions:
+    """One method per use case; each change is one transaction with its event."""
+
+    def __init__(self, database: Database, catalogue: Catalogue, limits: Limits) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._limits = limits
+
+    async def create(self, request: Request, promotion: Promotion) -> Answer:
+        """Keeps a draft. PromotionTaken, CodeTaken, FIELD_INVALID, REQUEST_ID_REUSED. Safe to repeat."""
+        check_coherent(promotion)
+
+        async def work(tx: Tx) -> Written:
+            stored = await promotions.insert(tx, promotion)
+            return Written(stored, await self._limits.add(tx, promotion))
+
+        return await self._once(request, work)
+
+    async def update(self, request: Request, promotion_id: str, changes: Mapping[str, Any], etag: str) -> Answer:
+        """Changes some rules. PromotionNotFound, VersionStale, CodeTaken, LimitBelowUsed. Safe to repeat."""
+
+        async def work(tx: Tx) -> Written:
+            before = await self._lock(tx, promotion_id)
+            if etag and etag != str(before.version):
+                raise VersionStale(etag, str(before.version))
+            after = replace(before.promotion, **changes)
+            check_coherent(after)
+            stored = replace(await promotions.update(tx, after), used=before.used)
+            return Written(stored, await self._limits.change(tx, before.promotion, after))
+
+        return await self._once(request, work)
+
+    async def move(self, promotion_id: str, to: State) -> StoredPromotion:
+        """Activates or pauses. PromotionNotFound, StateForbids. A repeat changes nothing."""
+
+        async def work(tx: Tx) -> StoredPromotion:
+            before = await self._lock(tx, promotion_id)
+            if not check_move(before.promotion, to):
+                return before
+            after = await promotions.update(tx, replace(before.promotion, state=to))
+            return await self._tell(tx, replace(after, used=before.used))
+
+        after = await self._database.run(work)
+        self._catalogue.forget()
+        return after
+
+    async def get(self, promotion_id: str) -> StoredPromotion:
+        """PromotionNotFound."""
+        async with self._database.connection() as connection:
+            found = await promotions.read(connection, promotion_id)
+        if found is None:
+            raise PromotionNotFound(promotion_id)
+        return found
+
+    async def list(self, page_size: int, page_token: str) -> tuple[list[StoredPromotion], str]:
+        """A page by id and the token of the next, empty on the last. PAGE_TOKEN_INVALID."""
+        last = pagination.after(LIST_QUERY, page_token)
+        async with self._database.connection() as connection:
+            found = await promotions.page(connection, str(last[0]) if last else "", page_size + 1)
+        page = found[:page_size]
+        more = len(found) > page_size
+        return page, pagination.token(LIST_QUERY, [page[-1].promotion.promotion_id]) if more else ""
+
+    async def _lock(self, tx: Tx, promotion_id: str) -> StoredPromotion:
+        found = await promotions.lock(tx, promotion_id)
+        if found is None:
+            raise PromotionNotFound(promotion_id)
+        return found
+
+    async def _once(self, request: Request, work: Callable[[Tx], Awaitable[Written]]) -> Answer:
+        for_gate: list[Row] = []
+
+        async def attempt(tx: Tx) -> bytes:
+            written = await work(tx)
+            for_gate[:] = written.for_gate  # of this attempt alone: one that was rolled back told nothing
+            return events.promotion_message(await self._tell(tx, written.stored)).SerializeToString()
+
+        kept, replayed = await requests.once(
+            self._database, request.request_id, request.method, request.fingerprint, attempt
+        )
+        await self._limits.tell_gate(for_gate)
+        self._catalogue.forget()
+        return Answer(kept, replayed)
+
+    async def _tell(self, tx: Tx, stored: StoredPromotion) -> StoredPromotion:
+        key = stored.promotion.promotion_id
+        await outbox.put(tx, type=events.PROMOTION_CHANGED, key=key, payload=events.promotion_changed(stored))
+        return stored
+
+
+def check_coherent(promotion: Promotion) -> None:
+    """Rules between fields, which an update can break field by field. FIELD_INVALID with the field's path."""
+    start, end = promotion.start_time, promotion.end_time
+    if start is not None and end is not None and start >= end:
+        raise errors.invalid("promotion.end_time", "FIELD_INVALID", "must be after start_time")
+    minimum = promotion.minimum_amount
+    if isinstance(promotion.discount, FixedAmount) and minimum is not None:
+        wanted = promotion.discount.money.currency
+        if minimum.currency != wanted:
+            path = "promotion.minimum_amount.currency"
+            raise errors.invalid(path, "FIELD_INVALID", f"must be {wanted}, the currency of fixed_amount")

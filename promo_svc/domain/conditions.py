@@ -1,0 +1,107 @@
+"""Whether a promotion may apply to a cart, and if not, why.
+
+Conditions read the cart before any discount: were they read after, one promotion could invalidate another and
+the checkout would never settle (Sylius #9940).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from promo_svc.domain.cart import Cart, CartLine
+from promo_svc.domain.money import Money
+from promo_svc.domain.promotion import FixedAmount, Promotion
+from promo_svc.domain.quote import Fact, Reason, Skipped
+from promo_svc.domain.usage import Uses
+
+
+def eligible_lines(promotion: Promotion, cart: Cart) -> tuple[int, ...]:
+    """Positions of the lines that the promotion's skus and categories let in."""
+    return tuple(position for position, line in enumerate(cart.lines) if _lets_in(promotion, line))
+
+
+def _lets_in(promotion: Promotion, line: CartLine) -> bool:
+    if promotion.skus and line.sku not in promotion.skus:
+        return False
+    return not promotion.categories or any(lies_below(line.category, root) for root in promotion.categories)
+
+
+def lies_below(category: str, root: str) -> bool:
+    """True for the root itself and every path below it; `skin` is not above `skincare`."""
+    return category == root or category.startswith(root + "/")
+
+
+def why_not(promotion: Promotion, cart: Cart, uses: Uses, now: datetime) -> Skipped | None:
+    """The first rule that stands against it, None when all hold."""
+    return (
+        _not_now(promotion, now)
+        or _wrong_cart(promotion, cart)
+        or _no_eligible_item(promotion, cart)
+        or _below_minimum(promotion, cart)
+        or _used_up(promotion, cart, uses)
+    )
+
+
+def skipped(promotion: Promotion, reason: Reason, node: str = "", have: Fact = "", want: Fact = "") -> Skipped:
+    """The explanation for one promotion."""
+    return Skipped(promotion.promotion_id, promotion.code, reason, node, have, want)
+
+
+def _not_now(promotion: Promotion, now: datetime) -> Skipped | None:
+    status = promotion.status_at(now)
+    if status == "ACTIVE":
+        return None
+    if status == "NOT_STARTED" and promotion.start_time is not None:
+        return skipped(
+            promotion, Reason.NOT_STARTED, "start_time", now.isoformat(), f"from {promotion.start_time.isoformat()}"
+        )
+    if status == "EXPIRED" and promotion.end_time is not None:
+        return skipped(
+            promotion, Reason.EXPIRED, "end_time", now.isoformat(), f"before {promotion.end_time.isoformat()}"
+        )
+    return skipped(promotion, Reason.PAUSED, "state", status, "ACTIVE")
+
+
+def _wrong_cart(promotion: Promotion, cart: Cart) -> Skipped | None:
+    if promotion.channels and cart.channel not in promotion.channels:
+        return skipped(promotion, Reason.CONDITION_FAILED, "channels", cart.channel, ", ".join(promotion.channels))
+    if isinstance(promotion.discount, FixedAmount) and promotion.discount.money.currency != cart.currency:
+        wanted = promotion.discount.money.currency
+        return skipped(promotion, Reason.CONDITION_FAILED, "fixed_amount.currency", cart.currency, wanted)
+    if promotion.minimum_amount is not None and promotion.minimum_amount.currency != cart.currency:
+        wanted = promotion.minimum_amount.currency
+        return skipped(promotion, Reason.CONDITION_FAILED, "minimum_amount.currency", cart.currency, wanted)
+    return None
+
+
+def _no_eligible_item(promotion: Promotion, cart: Cart) -> Skipped | None:
+    if eligible_lines(promotion, cart):
+        return None
+    if promotion.skus:
+        have = ", ".join(dict.fromkeys(line.sku for line in cart.lines))
+        return skipped(promotion, Reason.NO_ELIGIBLE_ITEM, "skus", have, ", ".join(promotion.skus))
+    have = ", ".join(dict.fromkeys(line.category for line in cart.lines if line.category))
+    return skipped(promotion, Reason.NO_ELIGIBLE_ITEM, "categories", have, ", ".join(promotion.categories))
+
+
+def _below_minimum(promotion: Promotion, cart: Cart) -> Skipped | None:
+    if promotion.minimum_amount is None:
+        return None
+    have = sum(cart.subtotals[position] for position in eligible_lines(promotion, cart))
+    if have >= promotion.minimum_amount.amount_minor:
+        return None
+    return skipped(
+        promotion, Reason.CONDITION_FAILED, "minimum_amount", Money(cart.currency, have), promotion.minimum_amount
+    )
+
+
+def _used_up(promotion: Promotion, cart: Cart, uses: Uses) -> Skipped | None:
+    limit, used = promotion.usage_limit, uses.total.get(promotion.promotion_id, 0)
+    if limit and used >= limit:
+        return skipped(promotion, Reason.USAGE_LIMIT, "usage_limit", f"{used} used", f"fewer than {limit}")
+    limit, used = promotion.customer_limit, uses.by_customer.get(promotion.promotion_id, 0)
+    if limit and not cart.customer_id:
+        return skipped(promotion, Reason.CUSTOMER_LIMIT, "customer_limit", "a guest", "a known customer")
+    if limit and used >= limit:
+        return skipped(promotion, Reason.CUSTOMER_LIMIT, "customer_limit", f"{used} used", f"fewer than {limit}")
+    return None

@@ -1,0 +1,148 @@
+"""Refusals of the promotion rules: each with its reason and every number of its message."""
+
+from __future__ import annotations
+
+
+class DomainError(Exception):
+    """A refusal; `reason` is a name of promo.v1.ErrorReason or common.v1.ErrorReason."""
+
+    reason = ""
+
+    def __init__(self, message: str, **metadata: str) -> None:
+        super().__init__(message)
+        self._metadata = metadata
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Every number and name of the message."""
+        return dict(self._metadata)
+
+
+class PromotionNotFound(DomainError):
+    """No promotion has this id."""
+
+    reason = "PROMOTION_NOT_FOUND"
+
+    def __init__(self, promotion_id: str) -> None:
+        super().__init__(f"no promotion {promotion_id}", promotion_id=promotion_id)
+
+
+class PromotionTaken(DomainError):
+    """The id is another promotion's."""
+
+    reason = "PROMOTION_TAKEN"
+
+    def __init__(self, promotion_id: str) -> None:
+        super().__init__(f"promotion {promotion_id} exists already", promotion_id=promotion_id)
+
+
+class CodeTaken(DomainError):
+    """The code is another promotion's."""
+
+    reason = "CODE_TAKEN"
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"another promotion has the code {code}", code=code)
+
+
+class VersionStale(DomainError):
+    """The promotion changed since the caller read it."""
+
+    reason = "VERSION_STALE"
+
+    def __init__(self, expected: str, actual: str) -> None:
+        super().__init__(
+            f"changed since it was read: expected {expected}, is {actual}", expected=expected, actual=actual
+        )
+
+
+class StateForbids(DomainError):
+    """The promotion's state does not allow it."""
+
+    reason = "STATE_FORBIDS"
+
+    def __init__(self, promotion_id: str, state: str) -> None:
+        super().__init__(f"promotion {promotion_id} is {state}", promotion_id=promotion_id, state=state)
+
+
+class LimitBelowUsed(DomainError):
+    """A limit may not fall below the uses that were given out."""
+
+    reason = "LIMIT_BELOW_USED"
+
+    def __init__(self, promotion_id: str, used: int, limit: int) -> None:
+        super().__init__(
+            f"{used} uses of {promotion_id} were given out, the limit cannot be {limit}",
+            promotion_id=promotion_id,
+            used=str(used),
+            limit=str(limit),
+        )
+
+
+class UsageLimitReached(DomainError):
+    """No use is left."""
+
+    reason = "USAGE_LIMIT"
+
+    def __init__(self, promotion_id: str, limit: int) -> None:
+        super().__init__(f"all {limit} uses of {promotion_id} are taken", promotion_id=promotion_id, limit=str(limit))
+
+
+class CustomerLimitReached(DomainError):
+    """This customer has used it up, or is a guest (customer_id empty)."""
+
+    reason = "CUSTOMER_LIMIT"
+
+    def __init__(self, promotion_id: str, customer_id: str, limit: int) -> None:
+        who = f"customer {customer_id}" if customer_id else "a guest"
+        super().__init__(
+            f"{who} has no use of {promotion_id} left, the limit is {limit}",
+            promotion_id=promotion_id,
+            customer_id=customer_id,
+            limit=str(limit),
+        )
+
+
+class PromotionNotApplicable(DomainError):
+    """The quote no longer holds: quote again."""
+
+    reason = "PROMOTION_NOT_APPLICABLE"
+
+    def __init__(self, promotion_id: str, status: str) -> None:
+        super().__init__(f"promotion {promotion_id} is {status}", promotion_id=promotion_id, status=status)
+
+
+class RedemptionNotFound(DomainError):
+    """No redemption has this id."""
+
+    reason = "REDEMPTION_NOT_FOUND"
+
+    def __init__(self, redemption_id: str) -> None:
+        super().__init__(f"no redemption {redemption_id}", redemption_id=redemption_id)
+
+
+class RedemptionExpired(DomainError):
+    """It lapsed before it was committed."""
+
+    reason = "REDEMPTION_EXPIRED"
+
+    def __init__(self, redemption_id: str) -> None:
+        super().__init__(f"redemption {redemption_id} has expired", redemption_id=redemption_id)
+
+
+class RedemptionReleased(DomainError):
+    """It was given back."""
+
+    reason = "REDEMPTION_RELEASED"
+
+    def __init__(self, redemption_id: str) -> None:
+        super().__init__(f"redemption {redemption_id} was released", redemption_id=redemption_id)
+
+
+class RedemptionAborted(DomainError):
+    """It was undone before it was complete."""
+
+    reason = "REDEMPTION_ABORTED"
+
+    def __init__(self, redemption_id: str) -> None:
+        super().__init__(f"redemption {redemption_id} was undone; use a new request_id", redemption_id=redemption_id)

@@ -1,0 +1,66 @@
+"""Builds the messages of events, and so the only file here that knows the protobuf types."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from gen.common.v1.money_pb2 import Money as MoneyMessage
+from gen.promo.v1 import events_pb2, promotion_pb2
+from promo_svc.domain.money import Money
+from promo_svc.domain.promotion import Percent, StoredPromotion
+
+PROMOTION_CHANGED = "promo.promotion.changed"
+
+
+def promotion_changed(stored: StoredPromotion) -> dict[str, Any]:
+    """The payload of promo.promotion.changed."""
+    message = events_pb2.PromotionChanged(promotion=promotion_message(stored))
+    return MessageToDict(message, preserving_proto_field_name=True)
+
+
+def promotion_message(stored: StoredPromotion) -> promotion_pb2.Promotion:
+    """A promotion as others see it."""
+    promotion, discount = stored.promotion, stored.promotion.discount
+    message = promotion_pb2.Promotion(
+        promotion_id=promotion.promotion_id,
+        name=promotion.name,
+        state=promotion_pb2.Promotion.State.Value(f"STATE_{promotion.state.value}"),
+        code=promotion.code,
+        usage_limit=promotion.usage_limit,
+        customer_limit=promotion.customer_limit,
+        skus=promotion.skus,
+        categories=promotion.categories,
+        minimum_amount=money_message(promotion.minimum_amount) if promotion.minimum_amount else None,
+        start_time=timestamp(promotion.start_time),
+        end_time=timestamp(promotion.end_time),
+        channels=promotion.channels,
+        priority=promotion.priority,
+        exclusive=promotion.exclusive,
+        etag=str(stored.version),
+        create_time=timestamp(stored.create_time),
+        update_time=timestamp(stored.update_time),
+        used=stored.used,
+    )
+    if isinstance(discount, Percent):
+        message.percent_bps = discount.bps
+    else:
+        message.fixed_amount.CopyFrom(money_message(discount.money))
+    return message
+
+
+def money_message(money: Money) -> MoneyMessage:
+    """An amount as others see it."""
+    return MoneyMessage(currency=money.currency, amount_minor=money.amount_minor)
+
+
+def timestamp(instant: datetime | None) -> Timestamp | None:
+    """An instant as others see it."""
+    if instant is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(instant)
+    return message

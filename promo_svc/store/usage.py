@@ -1,0 +1,111 @@
+"""SQL of `usage_levels`: the limits (on_hand) and what of them is given out (reserved + committed).
+
+Redemptions change reserved and committed through the journal's functions; this file changes limits.
+Each function that does so answers {key: change}, which the gate must be told after the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from chassis.db import Tx
+from promo_svc.domain.errors import LimitBelowUsed
+from promo_svc.domain.usage import Uses
+from promo_svc.store import keys
+
+WITHOUT_LIMIT = 10**12
+"""on_hand where there is no limit: uses are counted all the same, and a limit may be set later."""
+
+ADD = """
+INSERT INTO usage_levels (key, partition, promotion_id, on_hand)
+SELECT w.key, %s, split_part(w.key, '@', 1), w.on_hand FROM unnest(%s::text[], %s::bigint[]) AS w(key, on_hand)
+ ORDER BY w.key
+ON CONFLICT (key) DO NOTHING RETURNING key, on_hand, version"""
+LEVEL = "SELECT on_hand, reserved + committed FROM usage_levels WHERE key = %s FOR NO KEY UPDATE"
+CHANGE = """
+WITH before AS (
+  SELECT key, on_hand FROM usage_levels WHERE key = ANY (%s) ORDER BY key FOR NO KEY UPDATE
+)
+UPDATE usage_levels s SET on_hand = w.on_hand, version = s.version + 1
+  FROM before b, unnest(%s::text[], %s::bigint[]) AS w(key, on_hand)
+ WHERE s.key = b.key AND w.key = s.key AND b.on_hand <> w.on_hand
+RETURNING s.key, s.on_hand - b.on_hand, s.version"""
+NOTE = """
+INSERT INTO usage_movements (kind, reference, key, on_hand_delta)
+SELECT 'LIMIT', 'version:' || m.version, m.key, m.delta
+  FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS m(key, delta, version)"""
+# Shared, so that the limits cannot change between this read and the commit of the levels made from it.
+CUSTOMER_LIMITS = """
+SELECT promotion_id, customer_limit FROM promotions
+ WHERE promotion_id = ANY (%s) AND customer_limit > 0 ORDER BY promotion_id FOR SHARE"""
+USED = "SELECT key, reserved + committed FROM usage_levels WHERE key = ANY (%s)"
+LEFT = "SELECT key, on_hand - reserved - committed FROM usage_levels WHERE key = ANY (%s)"
+UNTOLD = """
+SELECT id, epoch, key, delta, journal_ms(created_at) FROM gate_adjustments WHERE key = ANY (%s) ORDER BY id"""
+
+
+async def add_total(tx: Tx, promotion_id: str, usage_limit: int) -> dict[str, int]:
+    """The level of a new promotion."""
+    return await _add(tx, {keys.of_all(promotion_id): usage_limit or WITHOUT_LIMIT})
+
+
+async def change_total(tx: Tx, promotion_id: str, usage_limit: int) -> dict[str, int]:
+    """Another limit in total; 0 is none. LimitBelowUsed."""
+    key, limit = keys.of_all(promotion_id), usage_limit or WITHOUT_LIMIT
+    row = await (await tx.execute(LEVEL, (key,))).fetchone()
+    if row is not None and row[1] > limit:
+        raise LimitBelowUsed(promotion_id, row[1], limit)
+    return await _change(tx, {key: limit})
+
+
+async def set_customer(tx: Tx, customer_id: str, promotion_ids: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """Gives the customer a level per promotion, with today's limit: what changed, and every level's limit.
+
+    A limit may fall below what the customer used; then nothing is left.
+    """
+    rows = await (await tx.execute(CUSTOMER_LIMITS, (list(promotion_ids),))).fetchall()
+    limits = {keys.of_customer(promotion_id, customer_id): int(limit) for promotion_id, limit in rows}
+    added = await _add(tx, limits)
+    changed = await _change(tx, {key: limit for key, limit in limits.items() if key not in added})
+    return added | changed, limits
+
+
+async def uses(tx: Tx, promotion_ids: Iterable[str], customer_id: str) -> Uses:
+    """Uses given out, in all and by the customer. One statement."""
+    asked = [keys.of_all(promotion_id) for promotion_id in promotion_ids]
+    if customer_id:
+        asked += [keys.of_customer(promotion_id, customer_id) for promotion_id in asked]
+    rows = await (await tx.execute(USED, (asked,))).fetchall()
+    return Uses(
+        total={key: used for key, used in rows if not keys.is_of_customer(key)},
+        by_customer={keys.promotion_of(key): used for key, used in rows if keys.is_of_customer(key)},
+    )
+
+
+async def left(tx: Tx, level_keys: Sequence[str]) -> dict[str, int]:
+    """What the journal has left on each level."""
+    rows = await (await tx.execute(LEFT, (list(level_keys),))).fetchall()
+    return {str(key): int(units) for key, units in rows}
+
+
+async def untold(tx: Tx, level_keys: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Changes of these levels that the gate may not know yet."""
+    return await (await tx.execute(UNTOLD, (list(level_keys),))).fetchall()
+
+
+async def _add(tx: Tx, limits: Mapping[str, int]) -> dict[str, int]:
+    cursor = await tx.execute(ADD, (keys.PARTITION, list(limits), list(limits.values())))
+    return await _note(tx, await cursor.fetchall())
+
+
+async def _change(tx: Tx, limits: Mapping[str, int]) -> dict[str, int]:
+    cursor = await tx.execute(CHANGE, (list(limits), list(limits), list(limits.values())))
+    return await _note(tx, await cursor.fetchall())
+
+
+async def _note(tx: Tx, rows: list[tuple[Any, ...]]) -> dict[str, int]:
+    if rows:
+        names, deltas, versions = map(list, zip(*rows, strict=True))
+        await tx.execute(NOTE, (names, deltas, versions))
+    return {row[0]: row[1] for row in rows}
