@@ -34,7 +34,7 @@ def main() -> int:
     try:
         return asyncio.run(_demo(console, config.running(), config.settings()))
     except (config.ConfigError, ImportRefusedError, ServiceError) as stopped:
-        console.print(f"make demo: {stopped}", markup=False, highlight=False)
+        console.print(f"make demo: {stopped}", markup=False, highlight=False, soft_wrap=True)
         return 2
 
 
