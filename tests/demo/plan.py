@@ -99,7 +99,7 @@ class _Shelf:
         self._chance = chance
         self._skus = [product.sku for product in catalogue.products]
         chance.shuffle(self._skus)
-        self._weights = [1.0 / (rank + 12) for rank in range(len(self._skus))]
+        self._weights = [1.0 / (rank + 40) for rank in range(len(self._skus))]
 
     def basket(self) -> tuple[tuple[str, int], ...]:
         count = self._chance.choices(range(1, MOST_LINES + 1), (45, 27, 15, 8, 5))[0]
