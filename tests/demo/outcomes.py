@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tests.demo.plan import Visit
 from tests.demo.shop import Reply
 
+STILL_OPEN = 202
 DECLINED = 402
 
 
@@ -65,14 +66,10 @@ def named_order(reply: Reply) -> str:
 
 
 def same_answer(outcome: Outcome) -> bool:
-    """True when every repeat got what the first got: the same order, or the same refusal."""
-    first = outcome.reply
-    return all(
-        named_order(repeat) == named_order(first)
-        and repeat.accepted == first.accepted
-        and (first.accepted or (repeat.status, repeat.reason) == (first.status, first.reason))
-        for repeat in outcome.repeats
-    )
+    """True when every answer names one order, and those that are final say the same: accepted, or one refusal."""
+    final = [reply for reply in outcome.replies if reply.status != STILL_OPEN]
+    verdicts = {(reply.accepted, "" if reply.accepted else reply.reason) for reply in final}
+    return len({named_order(reply) for reply in outcome.replies}) == 1 and len(verdicts) <= 1
 
 
 def latency(replies: Iterable[Reply]) -> Latency:

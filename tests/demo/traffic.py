@@ -12,7 +12,7 @@ from rich.progress import Progress
 from chassis.errors import ServiceError
 from gen.inventory.v1 import reservation_service_pb2
 from tests.demo.bank import Bank
-from tests.demo.outcomes import Outcome, Results
+from tests.demo.outcomes import STILL_OPEN, Outcome, Results
 from tests.demo.plan import Abandoned, After, Plan, Repeat, Visit
 from tests.demo.plan import Bank as BankWord
 from tests.demo.services import Services, call
@@ -147,7 +147,7 @@ class Traffic:
     async def _send_again_later(self) -> None:
         """The same requests again, long after their answers; not those whose order has changed since."""
         late = [outcome for outcome in self.results.mixed if outcome.visit.repeat is Repeat.LATER]
-        late = [outcome for outcome in late if outcome.visit.token != "tok_3ds" and not outcome.cancelled]
+        late = [outcome for outcome in late if outcome.reply.status != STILL_OPEN and not outcome.cancelled]
 
         async def again(outcome: Outcome) -> None:
             outcome.repeats.append(await self._place(outcome.visit, self._shop))
