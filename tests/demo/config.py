@@ -1,0 +1,78 @@
+"""What a demo run is told: the environment, and the run.json of a running `make run`. Only this file reads them."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DEFAULT_RUN_JSON = ".local/run.json"
+
+
+class ConfigError(Exception):
+    """The demo cannot start; its text is one line for the person who started it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where the parts of the running product answer."""
+
+    edge: str
+    inventory: str
+    order: str
+    promo: str
+    token: str
+    webhook_secret: str
+    orders_database: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How much is sent. The seed decides what; it is printed, so that a run can be sent again."""
+
+    orders: int
+    buyers: int
+    clients: int
+    seconds: int
+    seed: int
+
+
+def settings() -> Settings:
+    """DEMO_ORDERS, DEMO_BUYERS, DEMO_CLIENTS, DEMO_SECONDS and DEMO_SEED, each with a default. ConfigError."""
+    return Settings(
+        orders=_whole("DEMO_ORDERS", 3_000, 10, 1_000_000),
+        buyers=_whole("DEMO_BUYERS", 2_000, 1, 20_000),
+        clients=_whole("DEMO_CLIENTS", 48, 1, 500),
+        seconds=_whole("DEMO_SECONDS", 600, 1, 86_400),
+        seed=_whole("DEMO_SEED", random.SystemRandom().randrange(1_000_000), 0, 2**31),
+    )
+
+
+def running() -> Running:
+    """What run.json (RUN_JSON names another place) says of the running product. ConfigError when nothing runs."""
+    path = Path(os.environ.get("RUN_JSON", DEFAULT_RUN_JSON))
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return Running(
+            edge=found["edge"],
+            inventory=found["inventory"],
+            order=found["order"],
+            promo=found["promo"],
+            token=found["token"],
+            webhook_secret=found.get("sandbox_webhook_secret") or found["webhook_secret"],
+            orders_database=found["databases"]["orders"],
+        )
+    except FileNotFoundError:
+        raise ConfigError(f"nothing runs here ({path} does not exist): start `make run` in another terminal") from None
+    except (ValueError, KeyError, TypeError) as broken:
+        raise ConfigError(f"{path} is not what `make run` writes: {broken!r}") from broken
+
+
+def _whole(name: str, default: int, least: int, most: int) -> int:
+    raw = os.environ.get(name, str(default))
+    if not raw.isdigit() or not least <= int(raw) <= most:
+        raise ConfigError(f"{name}={raw} is not a whole number from {least} to {most}")
+    return int(raw)
