@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,8 +9,11 @@ from datetime import UTC, datetime
 import grpc
 import uvloop
 
-from chassis import client, telemetry
+from chassis import client, redis, telemetry
+from chassis.config import ConfigError
 from chassis.db import Database
+from chassis.jobs import Jobs
+from chassis.relay import Relay
 from chassis.server import Server, Servicer
 from gen.order.v1 import order_service_pb2, order_service_pb2_grpc, saga_service_pb2, saga_service_pb2_grpc
 from order_svc import config
@@ -32,7 +34,7 @@ from order_svc.clients.inventory import Inventory
 from order_svc.clients.payments import PaymentProvider
 from order_svc.clients.promotions import Promotions
 from order_svc.clients.sandbox import Sandbox
-from order_svc.jobs.resume import Resume
+from order_svc.jobs.resume import PAUSE_S, Resume
 from order_svc.store.history import History
 from order_svc.store.leases import Leases
 from order_svc.store.orders import Orders
@@ -79,19 +81,32 @@ def compose(
 
 async def serve(settings: config.Settings) -> None:
     """Runs until SIGTERM."""
-    db = Database(settings.database_url, application="order_svc")
+    db = Database(settings.database_url, application="order")
     await db.open()
+    stream_client = redis.connect(settings.stream_url)
     inventory, promo = client.connect(settings.inventory_address), client.connect(settings.promo_address)
+
     sandbox = Sandbox(SandboxPayments(db))
-    service = compose(db, inventory, promo, {sandbox.name: sandbox}, settings.payment_wait_s, lambda: datetime.now(UTC))
+    service = compose(db, inventory, promo, {sandbox.name: sandbox}, settings.payment_wait_s, now)
     server = Server(settings.address, service.servicers, TABLE, lambda: writable(db))
+
+    jobs = Jobs()
+    jobs.start("resume", service.resume.run_once, PAUSE_S)
+    jobs.start("relay", Relay(db, stream_client, "order").run_once, 0.1)
+
     await server.start()
-    resume = asyncio.create_task(service.resume.run_forever())
     await server.run_until_stopped()
-    resume.cancel()
+
+    await jobs.stop()
     await inventory.close()
     await promo.close()
+    await stream_client.aclose()
     await db.close()
+
+
+def now() -> datetime:
+    """The time that orders and their history carry."""
+    return datetime.now(UTC)
 
 
 def main() -> None:
@@ -99,7 +114,7 @@ def main() -> None:
     telemetry.configure("order")
     try:
         settings = config.load()
-    except config.ConfigError as wrong:
+    except ConfigError as wrong:
         raise SystemExit(f"order: {wrong}") from None
     uvloop.run(serve(settings))
 

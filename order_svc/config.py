@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chassis import config
-from chassis.config import ConfigError
 
 PAYMENT_WAIT_S = 780
 """Claims hold two minutes longer than this: 900 s by default."""

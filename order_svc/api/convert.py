@@ -176,8 +176,8 @@ def order_message(order: Order, history: list[Transition] | None = None) -> orde
             decline_code=order.payment.decline_code,
         ),
         cause=order.cause,
-        create_time=order.created_at,
-        update_time=order.updated_at,
+        create_time=_time(order.created_at),
+        update_time=_time(order.updated_at),
         etag=str(order.version),
         codes=order.codes,
         skipped_promotions=order.skipped,
@@ -194,8 +194,14 @@ def order_message(order: Order, history: list[Transition] | None = None) -> orde
             from_state=_state(change.before),
             to_state=_state(change.after),
             cause=change.cause,
-            create_time=change.at,
+            create_time=_time(change.at),
         )
+    return message
+
+
+def _time(at: datetime) -> Timestamp:
+    message = Timestamp()
+    message.FromDatetime(at)
     return message
 
 
@@ -244,10 +250,10 @@ def saga_message(order: Order, steps: list[Step] | None = None) -> saga_service_
         state=_state(order.state),
         attempts=order.attempts,
         last_error=order.last_error,
-        create_time=order.created_at,
+        create_time=_time(order.created_at),
     )
     if order.due_at is not None:
         message.next_attempt_time.FromDatetime(order.due_at)
     for step in steps or ():
-        message.steps.add(step=step.name, outcome=step.outcome, create_time=step.at)
+        message.steps.add(step=step.name, outcome=step.outcome, create_time=_time(step.at))
     return message

@@ -27,29 +27,29 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
         self._cancel = cancel
         self._payment_events = payment_events
 
-    async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Any) -> pb.PlaceOrderResponse:  # noqa: N802
+    async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Any) -> pb.PlaceOrderResponse:
         try:
             placed = await self._place.place(convert.order_request(request))
         except Refused as no:
             raise refused(no.refusal) from no
         return pb.PlaceOrderResponse(order=convert.order_message(placed.order), replayed=placed.replayed)
 
-    async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:  # noqa: N802
+    async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:
         order, history = await self._read.get(convert.order_key(request.order_id))
         return pb.GetOrderResponse(order=convert.order_message(order, history))
 
-    async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:  # noqa: N802
+    async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:
         size = validation.page_size(request.page_size)
         orders, token = await self._read.page(convert.list_filter(request), size, request.page_token)
         return pb.ListOrdersResponse(orders=[convert.order_message(order) for order in orders], next_page_token=token)
 
-    async def CancelOrder(self, request: pb.CancelOrderRequest, context: Any) -> pb.CancelOrderResponse:  # noqa: N802
+    async def CancelOrder(self, request: pb.CancelOrderRequest, context: Any) -> pb.CancelOrderResponse:
         validation.request_id(request.request_id)
         order_id = convert.order_key(request.order_id)
         order = await self._cancel.cancel(order_id, convert.cause(request.reason, "cancelled"))
         return pb.CancelOrderResponse(order=convert.order_message(order))
 
-    async def RecordPaymentEvent(  # noqa: N802
+    async def RecordPaymentEvent(
         self, request: pb.RecordPaymentEventRequest, context: Any
     ) -> pb.RecordPaymentEventResponse:
         order, replayed = await self._payment_events.record(convert.payment_event(request))

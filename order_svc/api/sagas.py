@@ -19,26 +19,22 @@ class SagaServicer(saga_service_pb2_grpc.SagaServiceServicer):
         self._steer = steer
         self._cancel = cancel
 
-    async def ListStuckSagas(  # noqa: N802
-        self, request: pb.ListStuckSagasRequest, context: Any
-    ) -> pb.ListStuckSagasResponse:
+    async def ListStuckSagas(self, request: pb.ListStuckSagasRequest, context: Any) -> pb.ListStuckSagasResponse:
         older = validation.whole("older_than_seconds", request.older_than_seconds, 0, convert.STUCK_MOST_S)
         return pb.ListStuckSagasResponse(
             sagas=[convert.saga_message(order) for order in await self._steer.stuck(older)]
         )
 
-    async def GetSaga(self, request: pb.GetSagaRequest, context: Any) -> pb.GetSagaResponse:  # noqa: N802
+    async def GetSaga(self, request: pb.GetSagaRequest, context: Any) -> pb.GetSagaResponse:
         order, steps = await self._steer.get(convert.order_key(request.order_id))
         return pb.GetSagaResponse(saga=convert.saga_message(order, steps))
 
-    async def RetrySaga(self, request: pb.RetrySagaRequest, context: Any) -> pb.RetrySagaResponse:  # noqa: N802
+    async def RetrySaga(self, request: pb.RetrySagaRequest, context: Any) -> pb.RetrySagaResponse:
         validation.request_id(request.request_id)
         order = await self._steer.retry(convert.order_key(request.order_id))
         return pb.RetrySagaResponse(saga=convert.saga_message(order))
 
-    async def ForceCancelSaga(  # noqa: N802
-        self, request: pb.ForceCancelSagaRequest, context: Any
-    ) -> pb.ForceCancelSagaResponse:
+    async def ForceCancelSaga(self, request: pb.ForceCancelSagaRequest, context: Any) -> pb.ForceCancelSagaResponse:
         validation.request_id(request.request_id)
         validation.present("reason", request.reason)
         order_id = convert.order_key(request.order_id)

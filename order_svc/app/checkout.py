@@ -100,7 +100,9 @@ class Checkout:
             return await self._noted(progress, "authorize", _authorize(provider, order))
         except OutcomeUnknown:
             known = await self._noted(progress, "lookup", provider.lookup(payment.key))
-            return known or await self._noted(progress, "authorize", _authorize(provider, order))
+            if known is not None:
+                return known
+            return await self._noted(progress, "authorize", _authorize(provider, order))
 
     async def _hold(self, progress: Progress) -> None:
         """Before the payment the claim must outlast it; one made in this run does."""

@@ -67,7 +67,7 @@ class Saga:
             except LeaseLost:
                 raise
             except Exception as bug:
-                log.error("saga.failed", order_id=progress.order.order_id, error=repr(bug), exc_info=bug)
+                log.exception("saga.failed", order_id=progress.order.order_id, error=repr(bug))
                 await self._try_reload(progress, lease)
                 await self._leave(progress, lease, repr(bug))
                 raise

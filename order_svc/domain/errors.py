@@ -12,7 +12,7 @@ class DomainError(Exception):
 
     reason = ""
 
-    def __init__(self, message: str, **metadata: str) -> None:
+    def __init__(self, message: str, /, **metadata: str) -> None:
         super().__init__(message)
         self._metadata = metadata
 
@@ -104,7 +104,7 @@ class Refused(DomainError):
 
 
 class Unreachable(DomainError):
-    """A dependency gave no answer, or none that settles anything: what it did is unknown, ask again with the same id."""
+    """A dependency gave no answer, or none that settles anything: it may have done it. Ask again with the same id."""
 
     reason = "DEPENDENCY_UNAVAILABLE"
 
@@ -117,7 +117,7 @@ class OutcomeUnknown(Unreachable):
     """The payment provider was asked and nobody knows what it did: look it up by its key."""
 
 
-def refused(code: str, reason: str, message: str, **metadata: str) -> Refused:
+def refused(code: str, reason: str, message: str, /, **metadata: str) -> Refused:
     """A refusal of our own. `code` names a gRPC status code."""
     return Refused(Refusal(code, reason, message, metadata))
 

@@ -1,4 +1,4 @@
-"""Turns what was asked for, the catalogue's prices and a quote into a priced order; refuses what must not be sold so."""
+"""Turns what was asked for, the catalogue's prices and a quote into a priced order; refuses what cannot be."""
 
 from __future__ import annotations
 

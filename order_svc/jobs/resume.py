@@ -16,7 +16,7 @@ from order_svc.store.orders import Lease
 
 log = telemetry.logger()
 
-POLL_S = 1.0
+PAUSE_S = 1.0
 AT_ONCE = 64
 """Sagas that one pass runs at the same time: a thousand orders left by a crash are done in seconds."""
 
@@ -44,14 +44,3 @@ class Resume:
             log.info("resume.failed", order_id=order.order_id, error=repr(bug))
         else:
             log.info("resume.ran", order_id=order.order_id, before=order.state, after=after.state)
-
-    async def run_forever(self) -> None:
-        """Until cancelled. A pass that found a full load is followed by the next at once."""
-        while True:
-            try:
-                ran = await self.run_once()
-            except ServiceError as failed:
-                ran = 0
-                log.info("resume.store_unreachable", error=str(failed))
-            if ran < AT_ONCE:
-                await asyncio.sleep(POLL_S)

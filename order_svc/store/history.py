@@ -16,7 +16,7 @@ STUCK = f"""
 SELECT {COLUMNS} FROM orders
 WHERE (state NOT IN ('CONFIRMED', 'CANCELLED') OR due_at IS NOT NULL)
     AND created_at <= now() - make_interval(secs => %s)
-ORDER BY created_at LIMIT 500"""  # noqa: S608 our own column names
+ORDER BY created_at LIMIT 500"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class History:
             conditions.append("(created_at, order_id) < (%s, %s)")
             values.extend(after)
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        statement = f"SELECT {COLUMNS} FROM orders {where} ORDER BY created_at DESC, order_id DESC LIMIT %s"  # noqa: S608
+        statement = f"SELECT {COLUMNS} FROM orders {where} ORDER BY created_at DESC, order_id DESC LIMIT %s"
         return [order_of(row) for row in await self._rows(statement, *values, limit)]
 
     async def transitions(self, order_id: str) -> list[Transition]:

@@ -17,19 +17,19 @@ TAKE_IF_FREE = f"""
 CLAIM = f"""
 UPDATE orders SET lease_owner = %(owner)s, due_at = now() + make_interval(secs => {LEASE_S})
 WHERE order_id = %(order_id)s AND {FREE} AND state = ANY(%(states)s)
-RETURNING {COLUMNS}"""  # noqa: S608 our own words
+RETURNING {COLUMNS}"""
 
 CLAIM_DUE = f"""
 UPDATE orders SET lease_owner = %(owner)s, due_at = now() + make_interval(secs => {LEASE_S})
 WHERE order_id IN (
     SELECT order_id FROM orders WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
-RETURNING {COLUMNS}"""  # noqa: S608 our own words
+RETURNING {COLUMNS}"""
 
 WANT_CANCELLED = f"""
 UPDATE orders SET version = version + 1, cancel_cause = %(cause)s, {TAKE_IF_FREE}
 WHERE order_id = %(order_id)s AND state = ANY(%(states)s)
-RETURNING {COLUMNS}"""  # noqa: S608 our own words
+RETURNING {COLUMNS}"""
 
 HEAR = f"""
 WITH event AS (
@@ -45,7 +45,7 @@ changed AS (
         AND state IN ('AUTHORIZING', 'CANCELLING', 'CANCELLED')
     RETURNING orders.*
 )
-SELECT {COLUMNS} FROM event LEFT JOIN changed ON true"""  # noqa: S608 our own words
+SELECT {COLUMNS} FROM event LEFT JOIN changed ON true"""
 
 
 class Leases:

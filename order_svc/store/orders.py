@@ -71,7 +71,7 @@ WITH changed AS (
     + LOG
 )
 
-GET = f"SELECT {COLUMNS} FROM orders WHERE order_id = %s"  # noqa: S608 our own column names
+GET = f"SELECT {COLUMNS} FROM orders WHERE order_id = %s"
 
 
 @dataclass(frozen=True, slots=True)

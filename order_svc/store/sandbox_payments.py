@@ -11,8 +11,8 @@ COLUMNS = "key, order_id, reference, status, decline_code"
 OPEN = """
 INSERT INTO sandbox_payments (key, order_id, reference, status, decline_code, amount_minor, currency)
 VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING key"""
-FIND = f"SELECT {COLUMNS} FROM sandbox_payments WHERE key = %s"  # noqa: S608 our own column names
-FIND_REFERENCE = f"SELECT {COLUMNS} FROM sandbox_payments WHERE reference = %s"  # noqa: S608
+FIND = f"SELECT {COLUMNS} FROM sandbox_payments WHERE key = %s"
+FIND_REFERENCE = f"SELECT {COLUMNS} FROM sandbox_payments WHERE reference = %s"
 TURN = """
 UPDATE sandbox_payments SET status = %s, decline_code = %s WHERE key = %s AND status = ANY(%s)"""
 
