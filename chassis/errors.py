@@ -14,6 +14,8 @@ from google.rpc import error_details_pb2, status_pb2
 
 DOMAIN = "one-stock"
 DETAILS_KEY = "grpc-status-details-bin"
+RETRY_AFTER_MS = {grpc.StatusCode.UNAVAILABLE: 500, grpc.StatusCode.RESOURCE_EXHAUSTED: 200}
+"""When a repeat may succeed, for errors that do not say so themselves."""
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,14 @@ def to_service_error(raised: Exception, table: ErrorTable) -> ServiceError:
 
 
 def _from_domain(raised: Any, code: grpc.StatusCode) -> ServiceError:
-    """A domain error has a reason and metadata (see DomainError); its text is for people."""
+    """A domain error has a reason and metadata (see DomainError); its text is for people.
+
+    Metadata `field` also makes the BadRequest, and what may be sent again says when (see the table in errors.py).
+    """
     domain_error: DomainError = raised
-    return ServiceError(code, domain_error.reason, str(raised), dict(domain_error.metadata))
+    reason, metadata = domain_error.reason, dict(domain_error.metadata)
+    violations: tuple[errors.FieldViolation, ...] = ()
+    if code is grpc.StatusCode.INVALID_ARGUMENT and "field" in metadata:
+        violations = (errors.FieldViolation(metadata["field"], reason, str(raised)),)
+    retry_after_ms = errors.RETRY_AFTER_MS.get(code)
+    return ServiceError(code, reason, str(raised), metadata, violations, retry_after_ms)

@@ -1,0 +1,123 @@
+"""Composition root of the order service: settings, pool, stores, clients, use cases, servicers, serve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import grpc
+import uvloop
+
+from chassis import client, redis, telemetry
+from chassis.config import ConfigError
+from chassis.db import Database
+from chassis.jobs import Jobs
+from chassis.relay import Relay
+from chassis.server import Server, Servicer
+from gen.order.v1 import order_service_pb2, order_service_pb2_grpc, saga_service_pb2, saga_service_pb2_grpc
+from order_svc import config
+from order_svc.api.errors import TABLE
+from order_svc.api.orders import OrderServicer
+from order_svc.api.sagas import SagaServicer
+from order_svc.app.cancelling import CancelOrder
+from order_svc.app.checkout import Checkout
+from order_svc.app.payment_events import RecordPaymentEvent
+from order_svc.app.placing import PlaceOrder
+from order_svc.app.reading import ReadOrders
+from order_svc.app.runs import Runs
+from order_svc.app.saga import Saga
+from order_svc.app.steering import SteerSagas
+from order_svc.app.steps import Clock
+from order_svc.app.undo import Undo
+from order_svc.clients.inventory import Inventory
+from order_svc.clients.payments import PaymentProvider
+from order_svc.clients.promotions import Promotions
+from order_svc.clients.sandbox import Sandbox
+from order_svc.jobs.resume import PAUSE_S, Resume
+from order_svc.store.history import History
+from order_svc.store.leases import Leases
+from order_svc.store.orders import Orders
+from order_svc.store.readiness import writable
+from order_svc.store.sandbox_payments import SandboxPayments
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a process serves and runs."""
+
+    servicers: list[Servicer]
+    resume: Resume
+
+
+def compose(
+    db: Database,
+    inventory: grpc.aio.Channel,
+    promo: grpc.aio.Channel,
+    providers: Mapping[str, PaymentProvider],
+    payment_wait_s: int,
+    clock: Clock,
+) -> Service:
+    """Builds everything between the database and the servicers."""
+    orders, leases, history = Orders(db), Leases(db), History(db)
+    stock, promotions = Inventory(inventory), Promotions(promo)
+    checkout = Checkout(stock, promotions, providers, clock, payment_wait_s)
+    saga = Saga(orders, checkout, Undo(stock, promotions, providers, clock))
+    runs = Runs(saga, orders)
+    cancel = CancelOrder(orders, leases, runs)
+    order_servicer = OrderServicer(
+        PlaceOrder(orders, leases, checkout, runs),
+        ReadOrders(orders, history),
+        cancel,
+        RecordPaymentEvent(orders, leases, runs, providers),
+    )
+    saga_servicer = SagaServicer(SteerSagas(orders, leases, history, runs, clock), cancel)
+    servicers = [
+        Servicer(order_service_pb2, order_service_pb2_grpc, "OrderService", order_servicer),
+        Servicer(saga_service_pb2, saga_service_pb2_grpc, "SagaService", saga_servicer),
+    ]
+    return Service(servicers, Resume(leases, saga))
+
+
+async def serve(settings: config.Settings) -> None:
+    """Runs until SIGTERM."""
+    db = Database(settings.database_url, application="order")
+    await db.open()
+    stream_client = redis.connect(settings.stream_url)
+    inventory, promo = client.connect(settings.inventory_address), client.connect(settings.promo_address)
+
+    sandbox = Sandbox(SandboxPayments(db))
+    service = compose(db, inventory, promo, {sandbox.name: sandbox}, settings.payment_wait_s, now)
+    server = Server(settings.address, service.servicers, TABLE, lambda: writable(db))
+
+    jobs = Jobs()
+    jobs.start("resume", service.resume.run_once, PAUSE_S)
+    jobs.start("relay", Relay(db, stream_client, "order").run_once, 0.1)
+
+    await server.start()
+    await server.run_until_stopped()
+
+    await jobs.stop()
+    await inventory.close()
+    await promo.close()
+    await stream_client.aclose()
+    await db.close()
+
+
+def now() -> datetime:
+    """The time that orders and their history carry."""
+    return datetime.now(UTC)
+
+
+def main() -> None:
+    """`python -m order_svc`"""
+    telemetry.configure("order")
+    try:
+        settings = config.load()
+    except ConfigError as wrong:
+        raise SystemExit(f"order: {wrong}") from None
+    uvloop.run(serve(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,259 @@
+"""The only place where messages meet domain objects. Malformed requests are refused with the field's path."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from chassis import errors, ids, validation
+from gen.common.v1.address_pb2 import Address as AddressMessage
+from gen.common.v1.money_pb2 import Money
+from gen.order.v1 import order_pb2, order_service_pb2, saga_service_pb2
+from order_svc.app.payment_events import PaymentEvent
+from order_svc.domain.order import Address, Customer, Line, Order, OrderRequest, RequestedLine, State, Step, Transition
+from order_svc.store.history import Filter
+
+LINES_MOST = 100
+QUANTITY_MOST = 1_000_000
+CODES_MOST = 10
+CODE_MOST_CHARACTERS = 40
+CHANNEL_MOST_CHARACTERS = 40
+EMAIL_MOST_CHARACTERS = 254
+ID_MOST_CHARACTERS = 100
+TOKEN_MOST_CHARACTERS = 500
+REASON_MOST_CHARACTERS = 200
+ADDRESS_MOST_LINES = 4
+ADDRESS_MOST_CHARACTERS = 200
+STUCK_MOST_S = 10 * 365 * 86_400
+SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-/]{0,63}")
+EMAIL = re.compile(r"[^@\s\x00]+@[^@\s\x00]+")
+COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+def order_id(request_id: str) -> str:
+    """Stable, so that a repeat finds the same order; 36 characters, whatever the caller chose."""
+    return f"ord_{ids.fingerprint('order', request_id)}"
+
+
+def order_request(message: order_service_pb2.PlaceOrderRequest) -> OrderRequest:
+    """FIELD_REQUIRED, FIELD_INVALID."""
+    request_id = validation.request_id(message.request_id)
+    validation.count("lines", len(message.lines), 1, LINES_MOST)
+    lines = tuple(_requested_line(index, line) for index, line in enumerate(message.lines))
+    seen: set[str] = set()
+    for index, line in enumerate(lines):
+        if line.sku in seen:
+            raise errors.invalid(f"lines[{index}].sku", "FIELD_INVALID", f"{line.sku} has a line already")
+        seen.add(line.sku)
+    return OrderRequest(
+        request_id=request_id,
+        order_id=order_id(request_id),
+        fingerprint=_fingerprint(message),
+        lines=lines,
+        customer=_customer(message.customer),
+        codes=_codes(message),
+        currency=validation.currency("currency", message.currency),
+        channel=_text("channel", message.channel, CHANNEL_MOST_CHARACTERS),
+        provider=_text("payment.provider", message.payment.provider, ID_MOST_CHARACTERS),
+        token=_text("payment.token", message.payment.token, TOKEN_MOST_CHARACTERS),
+    )
+
+
+def _fingerprint(message: order_service_pb2.PlaceOrderRequest) -> str:
+    body = order_service_pb2.PlaceOrderRequest()
+    body.CopyFrom(message)
+    body.ClearField("request_id")
+    return ids.fingerprint(body.SerializeToString(deterministic=True))
+
+
+def _requested_line(index: int, line: order_service_pb2.PlaceOrderLine) -> RequestedLine:
+    path = f"lines[{index}]"
+    sku = validation.pattern(f"{path}.sku", line.sku, SKU, "must be 1 to 64 characters of A-Z a-z 0-9 . _ - /")
+    quantity = validation.whole(f"{path}.quantity", line.quantity, 1, QUANTITY_MOST)
+    location = validation.at_most(f"{path}.location", line.location, ID_MOST_CHARACTERS)
+    return RequestedLine(sku, quantity, location)
+
+
+def _codes(message: order_service_pb2.PlaceOrderRequest) -> tuple[str, ...]:
+    validation.count("codes", len(message.codes), 0, CODES_MOST)
+    return tuple(_text(f"codes[{index}]", code, CODE_MOST_CHARACTERS) for index, code in enumerate(message.codes))
+
+
+def _text(path: str, value: str, characters: int) -> str:
+    return validation.at_most(path, validation.present(path, value), characters)
+
+
+def _customer(message: order_pb2.Customer) -> Customer:
+    email = validation.at_most("customer.email", message.email, EMAIL_MOST_CHARACTERS)
+    if email:
+        validation.pattern("customer.email", email, EMAIL, "must be an e-mail address")
+    return Customer(
+        id=validation.at_most("customer.id", message.id, ID_MOST_CHARACTERS),
+        email=email,
+        address=_address(message.address) if message.HasField("address") else None,
+    )
+
+
+def _address(message: AddressMessage) -> Address:
+    path = "customer.address"
+    validation.count(f"{path}.lines", len(message.lines), 0, ADDRESS_MOST_LINES)
+    if message.country:
+        validation.pattern(f"{path}.country", message.country, COUNTRY, "must be an ISO 3166-1 code such as DE")
+    for name in ("recipient", "city", "postal_code", "region"):
+        validation.at_most(f"{path}.{name}", getattr(message, name), ADDRESS_MOST_CHARACTERS)
+    for index, line in enumerate(message.lines):
+        validation.at_most(f"{path}.lines[{index}]", line, ADDRESS_MOST_CHARACTERS)
+    return Address(
+        recipient=message.recipient,
+        lines=tuple(message.lines),
+        city=message.city,
+        postal_code=message.postal_code,
+        region=message.region,
+        country=message.country,
+    )
+
+
+def order_key(value: str) -> str:
+    """An order's id as callers send it."""
+    return _text("order_id", value, ID_MOST_CHARACTERS)
+
+
+def cause(value: str, default: str) -> str:
+    """A person's words; `default` when there are none."""
+    return validation.at_most("reason", value, REASON_MOST_CHARACTERS) or default
+
+
+def list_filter(message: order_service_pb2.ListOrdersRequest) -> Filter:
+    """Which orders ListOrders asks for."""
+    if message.state not in order_pb2.Order.State.values():
+        raise errors.invalid("state", "FIELD_INVALID", "is no state of an order")
+    name = order_pb2.Order.State.Name(message.state).removeprefix("STATE_")
+    return Filter(
+        state=State(name) if message.state else None,
+        customer_id=validation.at_most("customer_id", message.customer_id, ID_MOST_CHARACTERS),
+        since=_instant("create_time_from", message.create_time_from) if message.HasField("create_time_from") else None,
+        until=_instant("create_time_to", message.create_time_to) if message.HasField("create_time_to") else None,
+    )
+
+
+def _instant(path: str, message: Timestamp) -> datetime:
+    try:
+        return message.ToDatetime(UTC)
+    except (ValueError, OverflowError) as wrong:
+        raise errors.invalid(path, "FIELD_INVALID", "is no instant of the years 1 to 9999") from wrong
+
+
+def payment_event(message: order_service_pb2.RecordPaymentEventRequest) -> PaymentEvent:
+    """FIELD_REQUIRED, FIELD_INVALID. An outcome that we do not know is UNSPECIFIED: recorded, without effect."""
+    kind = order_service_pb2.RecordPaymentEventRequest.Outcome
+    known = message.outcome in kind.values()
+    return PaymentEvent(
+        event_id=_text("event_id", message.event_id, ID_MOST_CHARACTERS),
+        provider=_text("provider", message.provider, ID_MOST_CHARACTERS),
+        reference=_text("payment_reference", message.payment_reference, ID_MOST_CHARACTERS),
+        outcome=kind.Name(message.outcome).removeprefix("OUTCOME_") if known else "UNSPECIFIED",
+        decline_code=validation.at_most("decline_code", message.decline_code, ID_MOST_CHARACTERS),
+    )
+
+
+def order_message(order: Order, history: list[Transition] | None = None) -> order_pb2.Order:
+    """An order as callers see it."""
+    message = order_pb2.Order(
+        order_id=order.order_id,
+        state=_state(order.state),
+        lines=[_line(line) for line in order.lines],
+        subtotal=Money(currency=order.currency, amount_minor=order.subtotal_minor),
+        discount_total=Money(currency=order.currency, amount_minor=order.discount_minor),
+        total=Money(currency=order.currency, amount_minor=order.total_minor),
+        customer=_customer_message(order.customer),
+        channel=order.channel,
+        payment=order_pb2.Payment(
+            provider=order.payment.provider,
+            reference=order.payment.reference,
+            status=order_pb2.Payment.Status.Value(f"STATUS_{order.payment.status}"),
+            decline_code=order.payment.decline_code,
+        ),
+        cause=order.cause,
+        create_time=_time(order.created_at),
+        update_time=_time(order.updated_at),
+        etag=str(order.version),
+        codes=order.codes,
+        skipped_promotions=order.skipped,
+    )
+    for discount in order.discounts:
+        message.discounts.add(
+            promotion_id=discount.promotion_id,
+            name=discount.name,
+            code=discount.code,
+            amount=Money(currency=order.currency, amount_minor=discount.amount_minor),
+        )
+    for change in history or ():
+        message.history.add(
+            from_state=_state(change.before),
+            to_state=_state(change.after),
+            cause=change.cause,
+            create_time=_time(change.at),
+        )
+    return message
+
+
+def _time(at: datetime) -> Timestamp:
+    message = Timestamp()
+    message.FromDatetime(at)
+    return message
+
+
+def _state(state: State | None) -> order_pb2.Order.State.ValueType:
+    return order_pb2.Order.State.Value(f"STATE_{state or 'UNSPECIFIED'}")
+
+
+def _line(line: Line) -> order_pb2.OrderLine:
+    message = order_pb2.OrderLine(
+        sku=line.sku,
+        name=line.name,
+        quantity=line.quantity,
+        unit_price_minor=line.unit_price_minor,
+        subtotal_minor=line.subtotal_minor,
+        discount_minor=line.discount_minor,
+        total_minor=line.total_minor,
+    )
+    for part in line.allocations:
+        message.allocations.add(location=part.location, quantity=part.quantity)
+    for discount in line.discounts:
+        message.discounts.add(promotion_id=discount.promotion_id, amount_minor=discount.amount_minor)
+    return message
+
+
+def _customer_message(customer: Customer) -> order_pb2.Customer:
+    message = order_pb2.Customer(id=customer.id, email=customer.email)
+    if customer.address is not None:
+        address = customer.address
+        message.address.CopyFrom(
+            AddressMessage(
+                recipient=address.recipient,
+                lines=address.lines,
+                city=address.city,
+                postal_code=address.postal_code,
+                region=address.region,
+                country=address.country,
+            )
+        )
+    return message
+
+
+def saga_message(order: Order, steps: list[Step] | None = None) -> saga_service_pb2.Saga:
+    """A saga as people see it."""
+    message = saga_service_pb2.Saga(
+        order_id=order.order_id,
+        state=_state(order.state),
+        attempts=order.attempts,
+        last_error=order.last_error,
+        create_time=_time(order.created_at),
+    )
+    if order.due_at is not None:
+        message.next_attempt_time.FromDatetime(order.due_at)
+    for step in steps or ():
+        message.steps.add(step=step.name, outcome=step.outcome, create_time=_time(step.at))
+    return message

@@ -1,0 +1,28 @@
+"""Which gRPC status each domain error becomes."""
+
+from __future__ import annotations
+
+import grpc
+
+from chassis.errors import ServiceError
+from chassis.interceptors.errors import ErrorTable
+from order_svc.domain import errors
+from order_svc.domain.order import Refusal
+
+TABLE: ErrorTable = {
+    errors.OrderNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.PaymentNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.SkuNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.ProviderUnknown: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.CurrencyMismatch: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.AmountTooLarge: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.OrderStateForbids: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.Unreachable: grpc.StatusCode.UNAVAILABLE,
+}
+
+
+def refused(refusal: Refusal) -> ServiceError:
+    """A refusal that was kept with its order, as it was when it was first said."""
+    code: grpc.StatusCode = grpc.StatusCode[refusal.code]
+    return ServiceError(code, refusal.reason, refusal.message, refusal.metadata)

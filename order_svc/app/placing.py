@@ -1,0 +1,146 @@
+"""PlaceOrder: prices, stores the order, runs its saga, and answers every repeat as the first."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+
+from chassis import requests
+from chassis.errors import ServiceError
+from order_svc.app.checkout import Checkout
+from order_svc.app.runs import POLL_S, Runs, new_owner, patience_s
+from order_svc.app.saga import LeaseLost
+from order_svc.domain import pricing, saga
+from order_svc.domain.errors import DomainError, OrderStateForbids, ProviderUnknown, Refused, Unreachable
+from order_svc.domain.order import Order, OrderRequest, State
+from order_svc.domain.saga import Progress
+from order_svc.store.leases import Leases
+from order_svc.store.orders import Lease, Orders
+
+RUNNABLE = (State.PRICED, State.AUTHORIZING, State.AUTHORIZED, State.CANCELLING)
+PRICING_PAUSE_S = 0.05
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The order as stored; `replayed` when its request_id had been answered before."""
+
+    order: Order
+    replayed: bool
+
+
+@dataclass(frozen=True)
+class PlaceOrder:
+    """Three commits for a good order: priced, authorizing, confirmed."""
+
+    orders: Orders
+    leases: Leases
+    checkout: Checkout
+    runs: Runs
+
+    async def place(self, request: OrderRequest) -> Placed:
+        """Idempotent by request_id. Refused, Unreachable (the worker goes on), Overloaded (nothing was done)."""
+        if request.provider not in self.checkout.providers:
+            raise ProviderUnknown("payment.provider", request.provider)
+        within_s = patience_s()
+        key = f"{request.order_id}/{request.fingerprint}"
+        try:
+            placed, joined = await self.runs.join(key, lambda: self._place(request, within_s), within_s)
+        except TimeoutError:
+            raise Unreachable("order", "the order goes on without you: ask again with the same request_id") from None
+        return replace(placed, replayed=placed.replayed or joined)
+
+    async def _place(self, request: OrderRequest, within_s: float) -> Placed:
+        give_up = time.monotonic() + within_s
+        async with self.runs.place(within_s):
+            try:
+                progress = await self._price(request, give_up)
+            except (DomainError, ServiceError):
+                # A repeat of what was accepted must not fail because prices moved or promo is down.
+                known = await self.orders.find(request.order_id)
+                if known is None:
+                    raise
+                return await self._known(known, request, give_up)
+            owner = new_owner()
+            refused_at_once = progress.order.state is State.CANCELLED
+            if not await self.orders.insert(progress, Lease(owner, released=refused_at_once)):
+                known = await self.orders.find(request.order_id)
+                if known is None:
+                    raise requests.reused(request.request_id)
+                return await self._known(known, request, give_up)
+            if refused_at_once:
+                return answer(progress.order, replayed=False)
+            return await self._run(progress, owner, request, give_up, replayed=False)
+
+    async def _price(self, request: OrderRequest, give_up: float) -> Progress:
+        """The order as it will be first stored. Reads only, so nothing has to be stored before."""
+        while True:
+            try:
+                prices = await self.checkout.inventory.prices([line.sku for line in request.lines])
+                pricing.check_prices(request, prices)
+                quote = await self.checkout.promotions.quote(request, prices)
+                break
+            except Unreachable:
+                if time.monotonic() + PRICING_PAUSE_S > give_up:
+                    raise
+                await asyncio.sleep(PRICING_PAUSE_S)
+        now = self.checkout.clock()
+        progress = Progress(pricing.priced(request, prices, quote, now), None, fresh=True)
+        progress.move(State.NEW, now, "placed")
+        progress.move(State.PRICED, now)
+        unusable = pricing.unusable_code(request, quote)
+        if unusable is not None:
+            progress.refuse(unusable.refusal, now)
+        return progress
+
+    async def _run(
+        self, progress: Progress, owner: str, request: OrderRequest, give_up: float, replayed: bool
+    ) -> Placed:
+        order_id = request.order_id
+        try:
+            order = await self.runs.go_on(progress, owner, give_up - time.monotonic())
+        except (Unreachable, ServiceError):
+            left = await self.orders.find(order_id)
+            if left is None or (left.refusal is None and not saga.money_open(left)):
+                raise
+            order = left
+        except LeaseLost:
+            known = await self.orders.find(order_id)
+            if known is None:
+                raise
+            return await self._known(known, request, give_up)
+        return answer(order, replayed)
+
+    async def _known(self, order: Order, request: OrderRequest, give_up: float) -> Placed:
+        """The answer for an order that is there: at once when it rests, else by running it or watching who does."""
+        if order.fingerprint != request.fingerprint:
+            raise requests.reused(request.request_id)
+        while not _settled(order):
+            owner = new_owner()
+            claimed = await self.leases.claim(order.order_id, owner, RUNNABLE)
+            if claimed is not None:
+                progress = saga.resumed(claimed)
+                return await self._run(progress, owner, request, give_up, replayed=True)
+            if time.monotonic() + POLL_S > give_up:
+                break
+            await asyncio.sleep(POLL_S)
+            order = await self.orders.find(order.order_id) or order
+        return answer(order, replayed=True)
+
+
+def _settled(order: Order) -> bool:
+    if order.state is State.CANCELLING:
+        return order.confirmed_at is not None
+    return order.state in saga.ENDED or order.state is State.NEEDS_REVIEW or saga.waits_for_customer(order)
+
+
+def answer(order: Order, replayed: bool) -> Placed:
+    """What the caller of PlaceOrder is told of an order in this state."""
+    if order.refusal is not None:
+        raise Refused(order.refusal)
+    if order.state is State.NEEDS_REVIEW:
+        raise OrderStateForbids(order.order_id, order.state)
+    if order.state in saga.ENDED or order.confirmed_at is not None or saga.money_open(order):
+        return Placed(order, replayed)
+    raise Unreachable("order", "the order is under way: ask again with the same request_id")

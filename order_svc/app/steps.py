@@ -1,0 +1,29 @@
+"""One step of a saga: done, and noted in the step log with what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TypeAlias, TypeVar
+
+from order_svc.domain.errors import Refused, Unreachable
+from order_svc.domain.saga import Progress
+
+Clock: TypeAlias = Callable[[], datetime]
+T = TypeVar("T")
+MOST_CHARACTERS = 300
+"""Of a failure's text in the log: enough to know it again."""
+
+
+async def take(progress: Progress, clock: Clock, step: str, call: Awaitable[T]) -> T:
+    """Awaits the call and notes the step's outcome: ok, an error's reason, or what a dependency said."""
+    try:
+        result = await call
+    except Refused as no:
+        progress.note(step, no.reason, clock())
+        raise
+    except Unreachable as failed:
+        progress.note(step, failed.detail[:MOST_CHARACTERS], clock())
+        raise
+    progress.note(step, "ok", clock())
+    return result

@@ -1,0 +1,1 @@
+"""Other services and payment providers, in this service's own words."""

@@ -1,0 +1,87 @@
+"""Inventory in this service's words: prices of skus, and the one reservation that an order has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import grpc
+
+from gen.inventory.v1 import catalog_service_pb2, reservation_pb2, reservation_service_pb2
+from gen.inventory.v1.catalog_service_pb2_grpc import CatalogServiceStub
+from gen.inventory.v1.reservation_service_pb2_grpc import ReservationServiceStub
+from order_svc.clients.answers import ask
+from order_svc.domain.errors import refused
+from order_svc.domain.order import Allocation, Line
+from order_svc.domain.pricing import SkuPrice
+
+NAME = "inventory"
+LIVE = (reservation_pb2.Reservation.STATE_ACTIVE, reservation_pb2.Reservation.STATE_COMMITTED)
+
+
+class Inventory:
+    """The reservation's id is the order's id, so every call here is safe to repeat."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._catalog = CatalogServiceStub(channel)
+        self._reservations = ReservationServiceStub(channel)
+
+    async def prices(self, skus: Iterable[str]) -> Mapping[str, SkuPrice]:
+        """The skus that exist."""
+        request = catalog_service_pb2.BatchGetSkusRequest(skus=skus)
+        answer = await ask(NAME, self._catalog.BatchGetSkus, request)
+        return {
+            found.sku: SkuPrice(found.sku, found.name, found.category, found.price.currency, found.price.amount_minor)
+            for found in answer.skus
+        }
+
+    async def reserve(self, order_id: str, lines: tuple[Line, ...], ttl_s: int) -> Mapping[str, tuple[Allocation, ...]]:
+        """Claims all lines or none. Answers where each sku's units come from."""
+        request = reservation_service_pb2.ReserveStockRequest(request_id=order_id, owner=order_id, ttl_seconds=ttl_s)
+        for line in lines:
+            request.lines.add(
+                sku=line.sku,
+                quantity=line.quantity,
+                locations=[line.location] if line.location else None,
+                allow_split=not line.location,
+            )
+        answer = await ask(NAME, self._reservations.ReserveStock, request)
+        if answer.reservation.state not in LIVE:
+            raise _ended(order_id, answer.reservation.state)
+        allocations: dict[str, tuple[Allocation, ...]] = {}
+        for part in answer.reservation.lines:
+            before = allocations.get(part.sku, ())
+            allocations[part.sku] = (*before, Allocation(part.location, part.quantity))
+        return allocations
+
+    async def extend(self, order_id: str, ttl_s: int) -> None:
+        """The claim holds `ttl_s` from now. Refused with RESERVATION_COMMITTED when it is a sale already."""
+        request = reservation_service_pb2.ExtendReservationRequest(
+            reservation_id=order_id, request_id=order_id, ttl_seconds=ttl_s
+        )
+        await ask(NAME, self._reservations.ExtendReservation, request)
+
+    async def commit(self, order_id: str) -> None:
+        """The claim becomes a sale: the saga's point of no return."""
+        request = reservation_service_pb2.CommitReservationRequest(reservation_id=order_id, request_id=order_id)
+        await ask(NAME, self._reservations.CommitReservation, request)
+
+    async def release(self, order_id: str) -> None:
+        """Gives the claim back, or forbids one that has not arrived. Refused with RESERVATION_COMMITTED for a sale."""
+        request = reservation_service_pb2.ReleaseReservationRequest(reservation_id=order_id, request_id=order_id)
+        await ask(NAME, self._reservations.ReleaseReservation, request)
+
+    async def cancel_sale(self, order_id: str, lines: tuple[Line, ...]) -> None:
+        """Gives a sale's units back, all of them or none: Refused with QUANTITY_NOT_OPEN when some have left."""
+        request = reservation_service_pb2.CancelReservationRequest(
+            request_id=f"{order_id}:cancel", reservation_id=order_id
+        )
+        for line in lines:
+            for part in line.allocations:
+                request.lines.add(sku=line.sku, location=part.location, quantity=part.quantity)
+        await ask(NAME, self._reservations.CancelReservation, request)
+
+
+def _ended(order_id: str, state: reservation_pb2.Reservation.State.ValueType) -> Exception:
+    word = reservation_pb2.Reservation.State.Name(state).removeprefix("STATE_")
+    message = f"reservation {order_id} is {word}"
+    return refused("FAILED_PRECONDITION", f"RESERVATION_{word}", message, reservation_id=order_id)

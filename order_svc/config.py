@@ -1,0 +1,34 @@
+"""Settings of the order service, read once at start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chassis import config
+
+PAYMENT_WAIT_S = 780
+"""Claims hold two minutes longer than this: 900 s by default."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`payment_wait_s`: how long a customer's bank may take to confirm a payment."""
+
+    address: str
+    database_url: str
+    stream_url: str
+    inventory_address: str
+    promo_address: str
+    payment_wait_s: int
+
+
+def load() -> Settings:
+    """ConfigError when a variable is missing or cannot be used."""
+    return Settings(
+        address=config.address("order"),
+        database_url=config.database_url("orders"),
+        stream_url=config.stream_url(),
+        inventory_address=config.address("inventory"),
+        promo_address=config.address("promo"),
+        payment_wait_s=config.whole("ORDER_PAYMENT_WAIT_S", PAYMENT_WAIT_S, 1, 80_000),
+    )

@@ -1,0 +1,1 @@
+"""Background loops, one per file, each with run_once()."""
