@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
 import uvloop
 
 from chassis import redis, telemetry
+from chassis.config import ConfigError
 from chassis.db import Database
 from chassis.gate.partition import Partition, Tables
 from chassis.jobs import Jobs
@@ -34,8 +39,19 @@ from inventory_svc.jobs.expire_lots import ExpireLots
 from inventory_svc.store import events
 
 
-async def serve(settings: config.Settings) -> None:
-    """Runs until SIGTERM."""
+@dataclass(frozen=True)
+class Inventory:
+    """What runs: tests reach for its parts."""
+
+    server: Server
+    gate_client: redis.Client
+    partition: Partition
+    expire_lots: ExpireLots
+
+
+@asynccontextmanager
+async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
+    """The whole service, listening."""
     db = Database(settings.database_url, application="inventory")
     await db.open()
     gate_client = redis.connect(settings.gate_url)
@@ -67,25 +83,37 @@ async def serve(settings: config.Settings) -> None:
     ]
     server = Server(settings.address, servicers, TABLE, partition.epochs.is_serving)
 
+    expire_lots = ExpireLots(db, partition.adjustments)
     jobs = Jobs()
     partition.start(jobs)
-    jobs.start("expire-lots", ExpireLots(db, partition.adjustments).run_once, 60.0)
+    jobs.start("expire-lots", expire_lots.run_once, 60.0)
     jobs.start("relay", Relay(db, stream_client, "inventory").run_once, 0.1)
 
     await server.start()
-    await server.run_until_stopped()
+    try:
+        yield Inventory(server, gate_client, partition, expire_lots)
+    finally:
+        await jobs.stop()
+        await partition.close()
+        await gate_client.aclose()
+        await stream_client.aclose()
+        await db.close()
 
-    await jobs.stop()
-    await partition.close()
-    await gate_client.aclose()
-    await stream_client.aclose()
-    await db.close()
+
+async def serve(settings: config.Settings) -> None:
+    """Runs until SIGTERM."""
+    async with running(settings) as inventory:
+        await inventory.server.run_until_stopped()
 
 
 def main() -> None:
     """`python -m inventory_svc`"""
     telemetry.configure("inventory")
-    uvloop.run(serve(config.load()))
+    try:
+        settings = config.load()
+    except ConfigError as wrong:
+        raise SystemExit(f"inventory: {wrong}") from None
+    uvloop.run(serve(settings))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import uvloop
 
 from chassis import redis, telemetry
+from chassis.config import ConfigError
 from chassis.db import Database
 from chassis.gate.partition import Partition, Tables
 from chassis.jobs import Jobs
@@ -86,7 +87,11 @@ async def serve(settings: config.Settings) -> None:
 def main() -> None:
     """`python -m promo_svc`"""
     telemetry.configure("promo")
-    uvloop.run(serve(config.load()))
+    try:
+        settings = config.load()
+    except ConfigError as wrong:
+        raise SystemExit(f"promo: {wrong}") from None
+    uvloop.run(serve(settings))
 
 
 if __name__ == "__main__":

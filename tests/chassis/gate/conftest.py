@@ -91,7 +91,9 @@ class Rig:
         assert wrong == (0, 0, 0), found.examples
 
 
-def claim(id: str, key: str | tuple[str, ...], quantity: int = 1, *, split: bool = False, ttl_ms: int = 60_000) -> Claim:
+def claim(
+    id: str, key: str | tuple[str, ...], quantity: int = 1, *, split: bool = False, ttl_ms: int = 60_000
+) -> Claim:
     """A claim of one line."""
     keys = (key,) if isinstance(key, str) else key
     return Claim(id, f"{keys}*{quantity}", (WantedLine(keys, quantity, split),), ttl_ms)

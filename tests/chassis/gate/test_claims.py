@@ -106,14 +106,16 @@ async def test_an_unknown_counter_is_short_and_said_to_be_unknown(rig: Rig) -> N
         ("RELEASED", {"on_hand": 5, "reserved": 0, "committed": 0, "unavailable": 0}, 5),
     ],
 )
-async def test_a_final_state_is_reached_once_and_never_left(rig: Rig, to: str, level: dict[str, int], left: int) -> None:
+async def test_a_final_state_is_reached_once_and_never_left(
+    rig: Rig, to: str, level: dict[str, int], left: int
+) -> None:
     key = await rig.counter("a", 5)
     await rig.partition.claims.reserve(claim("r1", key, 2))
-    found, changed = await rig.partition.claims.settle("r1", to)  # type: ignore[arg-type]
+    found, changed = await rig.partition.claims.settle("r1", to)
     assert found is not None
     assert (found.state, changed) == (to, True)
     for again in ("COMMITTED", "RELEASED", "EXTENDED"):
-        found, changed = await rig.partition.claims.settle("r1", again, 60_000)  # type: ignore[arg-type]
+        found, changed = await rig.partition.claims.settle("r1", again, 60_000)
         assert found is not None
         assert (found.state, changed) == (to, False)
     assert await rig.level(key) == level
@@ -163,7 +165,7 @@ async def test_every_change_of_state_has_exactly_one_event(rig: Rig) -> None:
     for number, to in enumerate(("COMMITTED", "RELEASED", "EXTENDED")):
         await rig.partition.claims.reserve(claim(f"r{number}", key, 1))
         await rig.partition.claims.reserve(claim(f"r{number}", key, 1))
-        await rig.partition.claims.settle(f"r{number}", to, 90_000)  # type: ignore[arg-type]
+        await rig.partition.claims.settle(f"r{number}", to, 90_000)
     await rig.partition.claims.settle("ghost", "RELEASED")
     events = await rig.rows("SELECT type, key FROM outbox WHERE type LIKE 'inventory.reservation.%%' ORDER BY id")
     assert events == [

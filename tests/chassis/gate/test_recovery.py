@@ -61,7 +61,9 @@ async def test_a_commit_that_never_reached_the_gate_is_forgotten_not_given_back(
 
 
 @pytest.mark.parametrize("rebuilt", [False, True])
-async def test_a_late_duplicate_of_a_committed_reservation_that_took_again_is_given_back(rig: Rig, rebuilt: bool) -> None:
+async def test_a_late_duplicate_of_a_committed_reservation_that_took_again_is_given_back(
+    rig: Rig, rebuilt: bool
+) -> None:
     key = await rig.counter("a", 5)
     await rig.partition.claims.reserve(claim("r1", key, 2))
     await rig.partition.claims.settle("r1", "COMMITTED")
@@ -300,4 +302,3 @@ async def _receive(rig: Rig, key: str, quantity: int) -> list[tuple[object, ...]
             (key, quantity),
         )
         return await rig.partition.adjustments.record(tx, epoch, {key: quantity})
-

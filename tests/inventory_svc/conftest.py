@@ -1,0 +1,58 @@
+"""An inventory_svc inside the test's process, on a database and a gate of its own, and stubs that talk to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+import redis
+
+from chassis import client
+from inventory_svc.__main__ import Inventory, running
+from inventory_svc.config import Settings
+from tests.inventory_svc.calls import Stubs, located
+
+GATE_DATABASE = 7
+STREAM_DATABASE = 8
+"""Redis databases of these tests: their gate may be emptied without touching anybody else's."""
+
+
+@pytest.fixture(scope="module")
+def settings(new_database: Callable[[str], str], valkey_url: str) -> Settings:
+    """A fresh database, an empty gate."""
+    gate, stream = (urlunsplit(urlsplit(valkey_url)._replace(path=f"/{n}")) for n in (GATE_DATABASE, STREAM_DATABASE))
+    for url in (gate, stream):
+        with redis.Redis.from_url(url) as server:
+            server.flushdb()
+    return Settings("127.0.0.1:0", new_database("inventory"), gate, stream)
+
+
+@pytest.fixture(scope="module")
+async def process(settings: Settings) -> AsyncIterator[Inventory]:
+    """The whole service, with its background jobs."""
+    async with running(settings) as inventory:
+        yield inventory
+        await inventory.server.stop()
+
+
+@pytest.fixture(scope="module")
+async def inventory(process: Inventory) -> AsyncIterator[Stubs]:
+    """Stubs connected to the service; the locations berlin and lyon exist."""
+    async with client.connect(f"127.0.0.1:{process.server.port}") as channel:
+        stubs = Stubs(channel)
+        await located(stubs, "berlin", "Europe/Berlin", 1)
+        await located(stubs, "lyon", "Europe/Paris", 2)
+        yield stubs
+
+
+@pytest.fixture
+def sql(settings: Settings) -> Callable[..., list[tuple[object, ...]]]:
+    """Reads the service's database directly."""
+
+    def query(statement: str, *values: object) -> list[tuple[object, ...]]:
+        with psycopg.connect(settings.database_url, autocommit=True) as connection:
+            return connection.execute(statement, values).fetchall()
+
+    return query
