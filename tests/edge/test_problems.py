@@ -217,3 +217,12 @@ async def test_what_is_not_there_is_a_problem_too(
 async def test_a_wrong_method_learns_all_the_right_ones(rest: httpx.AsyncClient) -> None:
     assert (await rest.delete("/v1/skus/A%2F1")).headers["allow"] == "GET, PATCH"
     assert (await rest.delete("/v1/orders")).headers["allow"] == "GET, POST"
+
+
+async def test_words_that_begin_with_the_protos_path_do_not_say_it_twice(
+    rest: httpx.AsyncClient, far_side: FarSide
+) -> None:
+    far_side.answers("CreateSku", errors.invalid("sku.name", "FIELD_INVALID", "sku.name: is wrong"))
+    problem = (await rest.post("/v1/skus", json=SKU)).json()
+    assert problem["detail"] == "name: is wrong"
+    assert problem["errors"] == [{"field": "name", "reason": "FIELD_INVALID", "message": "is wrong"}]
