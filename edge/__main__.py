@@ -45,6 +45,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
             http="httptools",
             ws="none",
             lifespan="off",
+            backlog=BACKLOG,
             access_log=False,
             log_config=None,
             server_header=False,

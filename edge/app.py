@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from chassis import context
 from edge import problems
@@ -20,13 +22,28 @@ from edge.problems import Problem
 from edge.routes import inventory, locations, orders, promotions, reservations, skus, system
 from edge.webhooks import sandbox
 
+PROBLEM_TYPE = problems.CONTENT_TYPE.decode()
 DESCRIPTION = """One stock, sold everywhere at once. Errors are RFC 9457 problems; `Idempotency-Key` makes every change
 safe to repeat; amounts are whole minor units."""
 
 
+class Edge(FastAPI):
+    """FastAPI that documents our errors under their own media type, which it has no setting for."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made once."""
+        document = super().openapi()
+        operations = [operation for path in document["paths"].values() for operation in path.values()]
+        for operation in operations:
+            content = operation["responses"].get("default", {}).get("content", {})
+            if "application/json" in content:
+                content[PROBLEM_TYPE] = content.pop("application/json")
+        return document
+
+
 def create(settings: Settings, clients: Clients) -> FastAPI:
     """The application. It owns nothing that must be closed: `clients` belongs to the caller."""
-    app = FastAPI(
+    app = Edge(
         title="one-stock",
         version=_version(),
         description=DESCRIPTION,
@@ -61,18 +78,24 @@ def _routers() -> list[APIRouter]:
     ]
 
 
-async def _no_route(_request: Request, raised: Exception) -> Response:
+async def _no_route(request: Request, raised: Exception) -> Response:
     """Says what the router found wrong: no such path, or no such method on it."""
+    allowed: dict[str, str] = {}
     status = raised.status_code if isinstance(raised, HTTPException) else 500
-    allowed = dict(raised.headers or {}) if isinstance(raised, HTTPException) else {}
     if status == 405:
+        allowed = {"Allow": ", ".join(sorted(_methods(request)))}
         problem = Problem(405, "METHOD_NOT_ALLOWED", "This path has no such method.")
     elif status == 404:
         problem = Problem(404, "ROUTE_NOT_FOUND", "There is no such path; /openapi.json lists those there are.")
     else:
         problem = problems.internal()
-    body = problem.document(context.request_id.get())
-    return Response(body, problem.status, allowed, problems.CONTENT_TYPE.decode())
+    return Response(problem.document(context.request_id.get()), problem.status, allowed, PROBLEM_TYPE)
+
+
+def _methods(request: Request) -> set[str]:
+    path = request.scope["path"]
+    routes = [route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(path)]
+    return {method for route in routes for method in route.methods or ()}
 
 
 def _version() -> str:

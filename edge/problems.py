@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -100,6 +100,15 @@ def from_service_error(error: ServiceError, conditional: bool, rest_path: Callab
     return Problem(status, reason, detail, metadata, _field_errors(error, rest_path), _retry_after(error, status))
 
 
+def renamed(error: ServiceError, names: Mapping[str, str]) -> ServiceError:
+    """The same error with other paths for the fields in `names`: for what a route itself moved on the way."""
+    violations = tuple(replace(wrong, path=names.get(wrong.path, wrong.path)) for wrong in error.violations)
+    metadata = dict(error.metadata)
+    if "field" in metadata:
+        metadata["field"] = names.get(metadata["field"], metadata["field"])
+    return replace(error, violations=violations, metadata=metadata)
+
+
 def from_validation(errors: Sequence[ErrorDetails]) -> Problem:
     """The problem for a body or a query that is not what the schema says. 400 when a body is no JSON at all."""
     if errors[0]["type"] == "json_invalid":
@@ -146,25 +155,27 @@ def _status(error: ServiceError, conditional: bool) -> int:
 
 def _detail(error: ServiceError, rest_path: Callable[[str], str]) -> str:
     if error.violations:
-        first = error.violations[0]
-        return f"{rest_path(first.path)}: {first.description}"
-    return error.message
+        path, words = error.violations[0].path, error.violations[0].description
+    else:
+        path, words = error.metadata.get("field", ""), error.message
+    return f"{rest_path(path)}: {_without_path(words, path)}" if path else words
 
 
 def _field_errors(error: ServiceError, rest_path: Callable[[str], str]) -> list[FieldError]:
     if error.code is not StatusCode.INVALID_ARGUMENT:
         return []
-    if not error.violations and "field" in error.metadata:
-        path = rest_path(error.metadata["field"])
-        return [{"field": path, "reason": error.reason, "message": error.message}]
+    wrong = [(violation.path, violation.reason, violation.description) for violation in error.violations]
+    if not wrong and "field" in error.metadata:
+        wrong = [(error.metadata["field"], error.reason, error.message)]
     return [
-        {
-            "field": rest_path(violation.path),
-            "reason": violation.reason or error.reason,
-            "message": violation.description,
-        }
-        for violation in error.violations
+        {"field": rest_path(path), "reason": reason or error.reason, "message": _without_path(words, path)}
+        for path, reason, words in wrong
     ]
+
+
+def _without_path(words: str, path: str) -> str:
+    """Some messages begin with the proto's path, which REST may name otherwise."""
+    return words.removeprefix(f"{path}: ")
 
 
 def _retry_after(error: ServiceError, status: int) -> tuple[tuple[bytes, bytes], ...]:

@@ -37,7 +37,8 @@ UNFINISHED = frozenset(
     response_model=schema.OrderAnswer,
     status_code=201,
     summary="Place an order: price, reserve, pay, confirm, or undo all of it",
-    response_description="The order is confirmed; 202 while its payment is open",
+    response_description="The order is confirmed",
+    responses={202: {"model": schema.OrderAnswer, "description": "The order stands, its payment is open"}},
     openapi_extra=CHANGES,
 )
 @options(deadline_s=PLACE_DEADLINE_S)
@@ -93,7 +94,8 @@ async def get_order(call: Call, order_id: str) -> Answer:
     "/orders/{order_id}/cancel",
     response_model=schema.OrderAnswer,
     summary="Undo an order",
-    response_description="The order is cancelled; 202 while something it needs is down",
+    response_description="The order is cancelled",
+    responses={202: {"model": schema.OrderAnswer, "description": "It is being cancelled: something it needs is down"}},
     openapi_extra=CHANGES,
 )
 @options(deadline_s=PLACE_DEADLINE_S)

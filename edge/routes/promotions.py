@@ -6,6 +6,7 @@ from grpc import StatusCode
 
 from chassis import errors
 from chassis.errors import ServiceError
+from edge import problems
 from edge.answers import Answer
 from edge.call import Call
 from edge.operation import options
@@ -25,15 +26,9 @@ REASONS = messages.names(SkippedPromotion.Reason.items(), "REASON_")
 @router.post("/promotions/quote", response_model=schema.QuoteAnswer, summary="Price a cart without any effect")
 @options(rest_names={"cart.customer_id": "customer.id", "cart.": ""})
 async def quote_promotions(call: Call, body: schema.Quote) -> Answer:
-    skus = list(dict.fromkeys(line.sku for line in body.lines))
-    found = await call.rpc(call.clients.catalog.BatchGetSkus, BatchGetSkusRequest(skus=skus))
-    if found.missing:
-        raise ServiceError(
-            StatusCode.NOT_FOUND, "SKU_NOT_FOUND", f"there is no sku {found.missing[0]}", {"sku": found.missing[0]}
-        )
-    by_id = {sku.sku: sku for sku in found.skus}
+    skus = await _skus(call, [line.sku for line in body.lines])
     cart = Cart(
-        lines=[_priced(line, by_id[line.sku], body.currency) for line in body.lines],
+        lines=[_priced(line, skus[line.sku], body.currency) for line in body.lines],
         customer_id=body.customer.id if body.customer else "",
         codes=body.codes,
         currency=body.currency,
@@ -41,6 +36,21 @@ async def quote_promotions(call: Call, body: schema.Quote) -> Answer:
     )
     response = await call.rpc(call.clients.promotions.QuotePromotions, pb.QuotePromotionsRequest(cart=cart))
     return Answer(to_rest(response.quote))
+
+
+async def _skus(call: Call, wanted: list[str]) -> dict[str, Sku]:
+    """The skus of the lines, each asked for once. ServiceError for one that is unknown or malformed."""
+    request = BatchGetSkusRequest(skus=dict.fromkeys(wanted))
+    try:
+        found = await call.rpc(call.clients.catalog.BatchGetSkus, request)
+    except ServiceError as refused:
+        lines = {f"skus[{place}]": f"lines[{wanted.index(sku)}].sku" for place, sku in enumerate(request.skus)}
+        raise problems.renamed(refused, lines) from refused
+    if found.missing:
+        sku = found.missing[0]
+        details = {"field": f"lines[{wanted.index(sku)}].sku", "sku": sku}
+        raise ServiceError(StatusCode.NOT_FOUND, "SKU_NOT_FOUND", f"there is no sku {sku}", details)
+    return {sku.sku: sku for sku in found.skus}
 
 
 def _priced(line: schema.QuoteLine, sku: Sku, currency: str) -> CartLine:

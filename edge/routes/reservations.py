@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from chassis.errors import ServiceError
 from edge import problems
 from edge.answers import Answer, replayed
@@ -37,7 +35,7 @@ async def reserve_stock(call: Call, body: schema.Reserve) -> Answer:
     try:
         response = await call.rpc(call.clients.reservations.ReserveStock, request)
     except ServiceError as refused:
-        raise _with_given_names(refused, body) from refused
+        raise problems.renamed(refused, _given_names(body)) from refused
     return Answer(to_rest(response.reservation), 201, replayed(response.replayed))
 
 
@@ -162,15 +160,10 @@ def _line(number: int, line: schema.ReserveLine) -> pb.ReserveLine:
     )
 
 
-def _with_given_names(error: ServiceError, body: schema.Reserve) -> ServiceError:
+def _given_names(body: schema.Reserve) -> dict[str, str]:
     """`location` became `locations[0]` on the way: a complaint about it must name what the caller wrote."""
-    renamed = {
+    return {
         f"lines[{number}].locations[0]": f"lines[{number}].location"
         for number, line in enumerate(body.lines)
         if line.location is not None
     }
-    violations = tuple(replace(wrong, path=renamed.get(wrong.path, wrong.path)) for wrong in error.violations)
-    metadata = dict(error.metadata)
-    if "field" in metadata:
-        metadata["field"] = renamed.get(metadata["field"], metadata["field"])
-    return replace(error, violations=violations, metadata=metadata)

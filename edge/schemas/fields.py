@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated
+from typing import Annotated, NotRequired
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from typing_extensions import TypedDict
@@ -120,4 +120,5 @@ class ProblemAnswer(TypedDict):
     reason: str
     metadata: dict[str, str]
     request_id: str
-    errors: list[FieldErrorAnswer]
+    errors: NotRequired[list[FieldErrorAnswer]]
+    lines: NotRequired[list[dict[str, str | int]]]

@@ -51,7 +51,7 @@ class Sku(Body):
     name: Name
     category: ShortText = ""
     brand: ShortText = ""
-    price: Money | None = None
+    price: Money
     attributes: Attributes = Field(default_factory=dict)
     parent_product: ShortText = ""
 

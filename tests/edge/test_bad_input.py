@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from tests.edge.far_side import FarSide
@@ -85,6 +86,7 @@ BAD = [
     ("/v1/inventory/batch", {"skus": ["A", 1]}, "skus[1]", "FIELD_INVALID"),
     ("/v1/skus", changed(SKU, "price.amount_minor", -1), "price.amount_minor", "FIELD_INVALID"),
     ("/v1/skus", changed(SKU, "price.amount_minor", 9.99), "price.amount_minor", "FIELD_INVALID"),
+    ("/v1/skus", changed(SKU, "price", ...), "price", "FIELD_REQUIRED"),
     ("/v1/skus", changed(SKU, "price", 999), "price", "FIELD_INVALID"),
     ("/v1/skus", changed(SKU, "name", ...), "name", "FIELD_REQUIRED"),
     ("/v1/skus", changed(SKU, "name", "n" * 201), "name", "FIELD_INVALID"),
@@ -127,7 +129,8 @@ async def test_numbers_that_are_not_finite_are_refused_in_attributes(
     rest: httpx.AsyncClient, far_side: FarSide
 ) -> None:
     for number in (b"NaN", b"Infinity", b"1e999"):
-        answer = await rest.post("/v1/skus", content=b'{"sku":"A","name":"a","attributes":{"n":%s}}' % number)
+        sku = orjson.dumps(SKU)[:-1] + b',"attributes":{"n":%s}}' % number
+        answer = await rest.post("/v1/skus", content=sku)
         assert answer.status_code in (400, 422)
     assert not far_side.calls
 

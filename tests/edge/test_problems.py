@@ -135,6 +135,7 @@ async def test_wrong_fields_are_listed_with_their_paths_and_reasons(rest: httpx.
     ]
 
 
+SKU = {"sku": "A", "name": "a", "price": {"currency": "EUR", "amount_minor": 1}}
 RESERVE = {"lines": [{"sku": "A", "quantity": 1}, {"sku": "B", "quantity": 1, "location": "berlin"}]}
 ORDERED = {"lines": [{"sku": "A", "quantity": 1}], "currency": "EUR", "channel": "web"}
 
@@ -142,14 +143,14 @@ ORDERED = {"lines": [{"sku": "A", "quantity": 1}], "currency": "EUR", "channel":
 @pytest.mark.parametrize(
     ("verb", "path", "body", "method", "proto_path", "rest_path"),
     [
-        ("POST", "/v1/skus", {"sku": "A", "name": "a"}, "CreateSku", "sku.price.currency", "price.currency"),
-        ("POST", "/v1/skus", {"sku": "A", "name": "a"}, "CreateSku", "sku.sku", "sku"),
+        ("POST", "/v1/skus", SKU, "CreateSku", "sku.price.currency", "price.currency"),
+        ("POST", "/v1/skus", SKU, "CreateSku", "sku.sku", "sku"),
         ("PATCH", "/v1/skus/A", {"name": "a"}, "UpdateSku", "sku.name", "name"),
         ("PATCH", "/v1/skus/A", {"name": "a"}, "UpdateSku", "sku.etag", "If-Match"),
         (
             "POST",
             "/v1/skus/batch",
-            {"skus": [{"sku": "A", "name": "a"}]},
+            {"skus": [SKU]},
             "BatchUpsertSkus",
             "skus[0].sku",
             "skus[0].sku",
@@ -211,3 +212,17 @@ async def test_what_is_not_there_is_a_problem_too(
     assert (answer.status_code, answer.json()["reason"]) == (status, reason)
     assert answer.headers["content-type"] == "application/problem+json"
     assert ("allow" in answer.headers) == (status == 405)
+
+
+async def test_a_wrong_method_learns_all_the_right_ones(rest: httpx.AsyncClient) -> None:
+    assert (await rest.delete("/v1/skus/A%2F1")).headers["allow"] == "GET, PATCH"
+    assert (await rest.delete("/v1/orders")).headers["allow"] == "GET, POST"
+
+
+async def test_words_that_begin_with_the_protos_path_do_not_say_it_twice(
+    rest: httpx.AsyncClient, far_side: FarSide
+) -> None:
+    far_side.answers("CreateSku", errors.invalid("sku.name", "FIELD_INVALID", "sku.name: is wrong"))
+    problem = (await rest.post("/v1/skus", json=SKU)).json()
+    assert problem["detail"] == "name: is wrong"
+    assert problem["errors"] == [{"field": "name", "reason": "FIELD_INVALID", "message": "is wrong"}]

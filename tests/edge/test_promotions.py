@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx
 
+from chassis import errors
 from gen.common.v1.money_pb2 import Money
 from gen.inventory.v1.catalog_service_pb2 import BatchGetSkusResponse
 from gen.inventory.v1.sku_pb2 import Sku
@@ -64,7 +65,7 @@ async def test_a_cart_with_an_unknown_sku_is_not_quoted(rest: httpx.AsyncClient,
     answer = await rest.post("/v1/promotions/quote", json=BODY)
     assert answer.status_code == 404
     assert answer.json()["reason"] == "SKU_NOT_FOUND"
-    assert answer.json()["metadata"] == {"sku": "SERUM-30"}
+    assert answer.json()["metadata"] == {"field": "lines[0].sku", "sku": "SERUM-30"}
 
 
 async def test_a_cart_in_another_currency_than_its_skus_is_not_quoted(
@@ -76,3 +77,10 @@ async def test_a_cart_in_another_currency_than_its_skus_is_not_quoted(
     assert answer.json()["reason"] == "CURRENCY_MISMATCH"
     assert answer.json()["errors"][0]["field"] == "currency"
     assert answer.json()["metadata"] == {"field": "currency", "sku": "SERUM-30", "currency": "USD"}
+
+
+async def test_a_malformed_sku_is_named_by_the_line_it_stands_in(rest: httpx.AsyncClient, far_side: FarSide) -> None:
+    far_side.answers("BatchGetSkus", errors.invalid("skus[1]", "FIELD_INVALID", "is malformed"))
+    lines = [{"sku": "A", "quantity": 1}, {"sku": "A", "quantity": 2}, {"sku": "?", "quantity": 1}]
+    answer = await rest.post("/v1/promotions/quote", json={**BODY, "lines": lines})
+    assert answer.json()["errors"][0]["field"] == "lines[2].sku"

@@ -24,6 +24,9 @@ ATTRIBUTES: dict[str, Any] = {
 }
 
 
+PRICE = {"currency": "EUR", "amount_minor": 2599}
+
+
 def stored_sku(**changed: str) -> Sku:
     sku = Sku(sku="SERUM-30", name="Serum", category="skincare/serum", brand="Aurea", etag="7")
     sku.price.currency, sku.price.amount_minor = "EUR", 2599
@@ -43,7 +46,7 @@ async def test_a_sku_is_created_with_all_it_was_given(rest: httpx.AsyncClient, f
             "name": "Serum",
             "category": "skincare/serum",
             "brand": "Aurea",
-            "price": {"currency": "EUR", "amount_minor": 2599},
+            "price": PRICE,
             "attributes": ATTRIBUTES,
             "parent_product": "SERUM",
         },
@@ -66,13 +69,6 @@ async def test_a_sku_is_created_with_all_it_was_given(rest: httpx.AsyncClient, f
     assert (sent.sku, sent.name, sent.parent_product) == ("SERUM-30", "Serum", "SERUM")
     assert (sent.price.currency, sent.price.amount_minor) == ("EUR", 2599)
     assert MessageToDict(sent.attributes) == ATTRIBUTES
-
-
-async def test_a_sku_without_a_price_has_none_on_the_way_and_back(rest: httpx.AsyncClient, far_side: FarSide) -> None:
-    far_side.answers("CreateSku", pb.CreateSkuResponse(sku=Sku(sku="A", name="a")))
-    answer = await rest.post("/v1/skus", json={"sku": "A", "name": "a"})
-    assert not far_side.last.request.sku.HasField("price")
-    assert answer.json()["price"] is None
 
 
 async def test_a_sku_with_a_slash_is_read_by_its_encoded_name(rest: httpx.AsyncClient, far_side: FarSide) -> None:
@@ -116,7 +112,7 @@ async def test_skus_are_listed_a_page_at_a_time(rest: httpx.AsyncClient, far_sid
 
 async def test_skus_are_upserted_in_one_batch(rest: httpx.AsyncClient, far_side: FarSide) -> None:
     far_side.answers("BatchUpsertSkus", pb.BatchUpsertSkusResponse(created=2, updated=1))
-    skus = [{"sku": f"A-{number}", "name": "a"} for number in range(3)]
+    skus = [{"sku": f"A-{number}", "name": "a", "price": PRICE} for number in range(3)]
     answer = await rest.post("/v1/skus/batch", json={"skus": skus})
     assert answer.status_code == 200
     assert answer.json() == {"created": 2, "updated": 1}

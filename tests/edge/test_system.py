@@ -78,7 +78,7 @@ async def test_every_route_is_documented_with_problems_and_its_headers(
             operation = document["paths"][route.path_format][method.lower()]
             assert operation["summary"]
             if route.path_format.startswith("/v1/") and "webhooks" not in route.path_format:
-                assert "default" in operation["responses"]
+                assert operation["responses"]["default"]["content"].keys() == {"application/problem+json"}
                 assert operation["security"]
     place = document["paths"]["/v1/orders"]["post"]
     assert "Idempotency-Key" in [parameter["name"] for parameter in place["parameters"]]
