@@ -100,6 +100,8 @@ async def _add(tx: Tx, limits: Mapping[str, int]) -> dict[str, int]:
 
 
 async def _change(tx: Tx, limits: Mapping[str, int]) -> dict[str, int]:
+    if not limits:
+        return {}
     cursor = await tx.execute(CHANGE, (list(limits), list(limits), list(limits.values())))
     return await _note(tx, await cursor.fetchall())
 
