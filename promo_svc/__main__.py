@@ -65,6 +65,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
 
     jobs = Jobs()
     partition.start(jobs)
+    limits.start()
     jobs.start("relay", Relay(db, stream_client, "promo").run_once, 0.1)
 
     await server.start()
@@ -72,6 +73,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
         yield Promo(server, gate_client, partition)
     finally:
         await jobs.stop()
+        await limits.close()
         await partition.close()
         await gate_client.aclose()
         await stream_client.aclose()

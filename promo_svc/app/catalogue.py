@@ -49,7 +49,7 @@ class Catalogue:
 
     async def current(self) -> Snapshot:
         """All promotions, as of at most FRESH_S ago and after every write of this process. JOURNAL_UNREACHABLE."""
-        while time.monotonic() - self._read_at > FRESH_S:
+        if time.monotonic() - self._read_at > FRESH_S:
             if self._refreshing is None:
                 # In a context of its own, since the deadline of whoever asked first is not the deadline of all.
                 self._refreshing = asyncio.create_task(self._refresh(), context=contextvars.Context())

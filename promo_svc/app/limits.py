@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from chassis.db import Database, Tx
 from chassis.gate.adjustments import Adjustments, Row
+from chassis.gate.batcher import Batcher
 from chassis.gate.journal import enter
 from promo_svc.domain.promotion import Promotion
 from promo_svc.store import keys, usage
 
 REMEMBERED_LEVELS = 100_000
 """Customer levels that this process knows to be as they should; about 20 MB. More are simply asked for again."""
+
+LANES = 2
+"""While one transaction waits for its flush to disk, the next is being written."""
+BATCH_LEVELS = 500
+"""Levels made in one transaction: the first customers of a campaign come all at once."""
+QUEUE_ITEMS = 4_096
+"""Redemptions that wait for their levels; more are refused before anything is done."""
+Wanted: TypeAlias = Sequence[tuple[str, str]]
+"""Levels that one redemption needs: promotion and customer."""
 
 
 class Limits:
@@ -21,6 +32,17 @@ class Limits:
         self._database = database
         self._adjustments = adjustments
         self._known: dict[str, int] = {}
+        self._stage: Batcher[Wanted, None] = Batcher(
+            self._flush, lanes=LANES, batch_weight=BATCH_LEVELS, queue_items=QUEUE_ITEMS, weight=len
+        )
+
+    def start(self) -> None:
+        """Starts the stage, in the running loop."""
+        self._stage.start()
+
+    async def close(self) -> None:
+        """Finishes what was begun."""
+        await self._stage.close()
 
     async def add(self, tx: Tx, promotion: Promotion) -> list[Row]:
         """The level of a new promotion; give the answer to `tell_gate` after the commit."""
@@ -40,17 +62,21 @@ class Limits:
             await self._adjustments.apply(rows)
 
     async def ready_customer(self, customer_id: str, promotions: Sequence[Promotion]) -> None:
-        """Sees to it that the customer has a level with today's limit for each of them. Safe to repeat."""
-        wanted = {
-            keys.of_customer(promotion.promotion_id, customer_id): promotion.customer_limit for promotion in promotions
-        }
-        if all(self._known.get(key) == limit for key, limit in wanted.items()):
-            return
-        promotion_ids = [promotion.promotion_id for promotion in promotions]
+        """Sees to it that the customer has a level with today's limit for each of them. Safe to repeat. OVERLOADED."""
+        wanted = [
+            (promotion.promotion_id, customer_id)
+            for promotion in promotions
+            if self._known.get(keys.of_customer(promotion.promotion_id, customer_id)) != promotion.customer_limit
+        ]
+        if wanted:
+            await self._stage.submit(wanted)
+
+    async def _flush(self, batch: Sequence[Wanted]) -> list[None]:
+        wanted = [pair for pairs in batch for pair in pairs]
 
         async def work(tx: Tx) -> tuple[list[Row], Mapping[str, int]]:
             epoch = await enter(tx, keys.PARTITION)
-            changed, limits = await usage.set_customer(tx, customer_id, promotion_ids)
+            changed, limits = await usage.set_customers(tx, wanted)
             return await self._record(tx, epoch, changed), limits
 
         rows, limits = await self._database.run(work)
@@ -58,6 +84,7 @@ class Limits:
         if len(self._known) >= REMEMBERED_LEVELS:
             self._known.clear()
         self._known.update(limits)
+        return [None] * len(batch)
 
     async def tell_untold(self, level_keys: Sequence[str]) -> None:
         """Brings what the gate may not know of these levels: another process may be between its commit and the gate."""

@@ -70,7 +70,7 @@ class Redemptions:
         GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE; RedemptionReleased, RedemptionExpired when it has ended.
         """
         try:
-            reserved = await self._claim(order, await self._applicable(order))
+            reserved = await self._claim(order, await self._promotions(order))
         except DomainError:
             # A repeat of what was claimed before gets its answer, also when nothing more could be claimed today.
             earlier = await self._earlier(order)
@@ -106,6 +106,14 @@ class Redemptions:
     async def audit(self) -> Findings:
         """Gate, journal and movements compared once."""
         return await self._partition.audit.run_once()
+
+    async def _promotions(self, order: Order) -> list[Promotion]:
+        """Looks again before it refuses: another process may have activated one a moment ago."""
+        try:
+            return await self._applicable(order)
+        except PromotionNotApplicable:
+            self._catalogue.forget()
+            return await self._applicable(order)
 
     async def _applicable(self, order: Order) -> list[Promotion]:
         """The promotions, each given at this moment and to this customer."""

@@ -38,5 +38,5 @@ class Cart:
 
 
 def normal_codes(presented: list[str]) -> tuple[str, ...]:
-    """Codes as they are compared: upper case, without spaces around, each once, in the order presented."""
-    return tuple(dict.fromkeys(code.strip().upper() for code in presented))
+    """Codes as they are compared: upper case, without spaces around, each once, in the order presented; no blank ones."""
+    return tuple(dict.fromkeys(code.strip().upper() for code in presented if code.strip()))

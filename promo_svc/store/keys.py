@@ -13,7 +13,7 @@ def of_all(promotion_id: str) -> str:
 
 
 def of_customer(promotion_id: str, customer_id: str) -> str:
-    """Counts one customer's uses; neither id can contain an @."""
+    """Counts one customer's uses; a customer's id may hold an @, a promotion's may not."""
     return f"{promotion_id}@{customer_id}"
 
 

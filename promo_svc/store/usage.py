@@ -59,13 +59,15 @@ async def change_total(tx: Tx, promotion_id: str, usage_limit: int) -> dict[str,
     return await _change(tx, {key: limit})
 
 
-async def set_customer(tx: Tx, customer_id: str, promotion_ids: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
-    """Gives the customer a level per promotion, with today's limit: what changed, and every level's limit.
+async def set_customers(tx: Tx, wanted: Iterable[tuple[str, str]]) -> tuple[dict[str, int], dict[str, int]]:
+    """Gives each (promotion, customer) a level with today's limit: what changed, and every level's limit.
 
     A limit may fall below what the customer used; then nothing is left.
     """
-    rows = await (await tx.execute(CUSTOMER_LIMITS, (list(promotion_ids),))).fetchall()
-    limits = {keys.of_customer(promotion_id, customer_id): int(limit) for promotion_id, limit in rows}
+    pairs = set(wanted)
+    rows = await (await tx.execute(CUSTOMER_LIMITS, (sorted({pair[0] for pair in pairs}),))).fetchall()
+    today = {str(row[0]): int(row[1]) for row in rows}
+    limits = {keys.of_customer(*pair): today[pair[0]] for pair in pairs if pair[0] in today}
     added = await _add(tx, limits)
     changed = await _change(tx, {key: limit for key, limit in limits.items() if key not in added})
     return added | changed, limits
@@ -100,6 +102,8 @@ async def _add(tx: Tx, limits: Mapping[str, int]) -> dict[str, int]:
 
 
 async def _change(tx: Tx, limits: Mapping[str, int]) -> dict[str, int]:
+    if not limits:
+        return {}
     cursor = await tx.execute(CHANGE, (list(limits), list(limits), list(limits.values())))
     return await _note(tx, await cursor.fetchall())
 

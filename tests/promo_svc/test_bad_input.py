@@ -123,7 +123,7 @@ GOOD = Line(sku="A", quantity=1, unit_price_minor=1)
         ({"currency": "eur"}, "cart.currency"),
         ({"codes": ["CODE"] * 11}, "cart.codes"),
         ({"codes": ["x" * 41]}, "cart.codes[0]"),
-        ({"customer_id": "at@sign"}, "cart.customer_id"),
+        ({"customer_id": "x" * 101}, "cart.customer_id"),
         ({"channel": "x" * 41}, "cart.channel"),
     ],
 )
@@ -139,7 +139,7 @@ async def test_a_cart_with_a_bad_field_is_not_priced(
         ({"lines": []}, "cart.lines"),
         ({"lines": [Line(quantity=1, unit_price_minor=1)]}, "cart.lines[0].sku"),
         ({"currency": ""}, "cart.currency"),
-        ({"codes": [" "]}, "cart.codes[0]"),
+        ({"codes": [""]}, "cart.codes[0]"),
     ],
 )
 async def test_a_cart_without_a_required_field_is_not_priced(
@@ -158,7 +158,7 @@ async def test_a_redemption_with_a_bad_field_changes_nothing(
     await assert_invalid(calls.redeemed(promo, "o", "p@q"), "promotion_ids[0]")
     await assert_invalid(calls.redeemed(promo, "o", "p", ttl_seconds=86_401), "ttl_seconds")
     await assert_invalid(calls.redeemed(promo, "o", "p", ttl_seconds=-1), "ttl_seconds")
-    await assert_invalid(calls.redeemed(promo, "o", "p", customer_id="c 1"), "customer_id")
+    await assert_invalid(calls.redeemed(promo, "o", "p", customer_id="x" * 101), "customer_id")
     await assert_invalid(calls.committed(promo, ""), "redemption_id", "FIELD_REQUIRED")
     await assert_invalid(calls.released(promo, "with space"), "redemption_id")
     assert sql("SELECT count(*) FROM redemptions") == [(0,)]

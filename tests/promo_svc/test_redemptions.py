@@ -61,6 +61,20 @@ async def test_a_customer_has_a_limit_of_their_own(promo: PromotionServiceStub) 
     assert await calls.used(promo, promotion_id) == 2
 
 
+async def test_a_customer_may_have_any_id_of_their_channel(promo: PromotionServiceStub) -> None:
+    promotion_id = await calls.active(promo, code="ANY-ID", customer_limit=1)
+    for customer_id in ("gid://shop/Customer/7", "anna@example.com", "Jürgen 'ß' \\ {1}"):
+        order = calls.new_id("order")
+        redemption = (await calls.redeemed(promo, order, promotion_id, customer_id=customer_id)).redemption
+        assert (redemption.customer_id, list(redemption.promotion_ids)) == (customer_id, [promotion_id])
+        again = calls.redeemed(promo, calls.new_id("order"), promotion_id, customer_id=customer_id)
+        assert (await calls.refused(again)).reason == "CUSTOMER_LIMIT"
+        quote = await calls.quoted(promo, "ANY-ID", customer_id=customer_id)
+        assert [skip.reason for skip in quote.skipped if skip.code] == [
+            quote_pb2.SkippedPromotion.REASON_CUSTOMER_LIMIT
+        ]
+
+
 async def test_a_repeat_is_the_same_redemption_also_when_nothing_is_left(promo: PromotionServiceStub) -> None:
     promotion_id = await calls.active(promo, usage_limit=1, customer_limit=1)
     order = calls.new_id("order")
