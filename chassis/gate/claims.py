@@ -34,6 +34,9 @@ QUEUE_ITEMS = 4_096
 JOURNAL_TRIES = 3
 """A batch whose COMMIT is in doubt is run again this often: it is idempotent, so doubt never needs a guess."""
 STALE_TRIES = 5
+REMEMBER_MS = 600_000
+"""The gate knows a committed reservation this long, so that a repeat is answered even when nothing is left: about 200
+bytes each."""
 BREAKER_S = 0.5
 """After the journal failed, requests are refused this long before one is let through again."""
 
@@ -204,10 +207,11 @@ class Claims:
         raise AssertionError("unreachable")
 
     async def _tell_gate(self, settled: Settled) -> None:
-        """Ended reservations go back, committed ones are forgotten, each by the token of its take."""
-        actions: dict[str, Action] = {"RELEASED": "give", "EXPIRED": "give", "COMMITTED": "forget"}
+        """Ended reservations go back, committed ones are forgotten after a while, each by the token of its take."""
+        forget_ms = int(time.time() * 1000) + REMEMBER_MS
+        actions: dict[str, Action] = {"RELEASED": "give", "EXPIRED": "give", "COMMITTED": "later"}
         settlements = [
-            Settlement(found.id, found.nonce, actions[found.state])
+            Settlement(found.id, found.nonce, actions[found.state], forget_ms)
             for found in settled.reservations.values()
             if found.state in actions
         ]

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from chassis.gate.journal import Become
 from chassis.gate.model import Claim, Refused, Reused, WantedLine
 from tests.chassis.gate.conftest import Rig, claim
 
@@ -38,10 +39,20 @@ async def test_the_same_id_with_another_body_is_refused(rig: Rig) -> None:
     assert await rig.left(key) == 3
 
 
+async def test_a_repeat_of_a_sold_reservation_is_answered_even_when_nothing_is_left(rig: Rig) -> None:
+    key = await rig.counter("a", 2)
+    await rig.partition.claims.reserve(claim("r1", key, 2))
+    await rig.partition.claims.settle("r1", "COMMITTED")
+    again = await rig.partition.claims.reserve(claim("r1", key, 2))
+    assert (again.replayed, again.reservation.state) == (True, "COMMITTED")
+    await rig.assert_in_step()
+
+
 async def test_the_same_id_with_another_body_is_refused_after_the_gate_forgot_it(rig: Rig) -> None:
     key = await rig.counter("a", 5)
     await rig.partition.claims.reserve(claim("r1", key, 2))
     await rig.partition.claims.settle("r1", "COMMITTED")
+    await rig.sweep_all()
     with pytest.raises(Reused):
         await rig.partition.claims.reserve(claim("r1", key, 3))
     assert await rig.left(key) == 3
@@ -107,14 +118,15 @@ async def test_an_unknown_counter_is_short_and_said_to_be_unknown(rig: Rig) -> N
     ],
 )
 async def test_a_final_state_is_reached_once_and_never_left(
-    rig: Rig, to: str, level: dict[str, int], left: int
+    rig: Rig, to: Become, level: dict[str, int], left: int
 ) -> None:
     key = await rig.counter("a", 5)
     await rig.partition.claims.reserve(claim("r1", key, 2))
     found, changed = await rig.partition.claims.settle("r1", to)
     assert found is not None
     assert (found.state, changed) == (to, True)
-    for again in ("COMMITTED", "RELEASED", "EXTENDED"):
+    tries: tuple[Become, ...] = ("COMMITTED", "RELEASED", "EXTENDED")
+    for again in tries:
         found, changed = await rig.partition.claims.settle("r1", again, 60_000)
         assert found is not None
         assert (found.state, changed) == (to, False)
@@ -162,7 +174,8 @@ async def test_five_hundred_buyers_of_fifty_units_get_exactly_fifty(rig: Rig, co
 
 async def test_every_change_of_state_has_exactly_one_event(rig: Rig) -> None:
     key = await rig.counter("a", 5)
-    for number, to in enumerate(("COMMITTED", "RELEASED", "EXTENDED")):
+    ways: tuple[Become, ...] = ("COMMITTED", "RELEASED", "EXTENDED")
+    for number, to in enumerate(ways):
         await rig.partition.claims.reserve(claim(f"r{number}", key, 1))
         await rig.partition.claims.reserve(claim(f"r{number}", key, 1))
         await rig.partition.claims.settle(f"r{number}", to, 90_000)
