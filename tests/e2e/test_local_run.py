@@ -13,6 +13,7 @@ import pytest
 
 from chassis.local import shop, summary
 from chassis.local.watchdog import alive
+from tests import servers
 from tests import stack as stacks
 from tests.servers import wait_for
 from tests.stack import Stack
@@ -98,3 +99,13 @@ def test_a_second_start_finds_its_data_and_its_addresses_again(own: Stack) -> No
     with stacks.restarted(again) as last:  # it waits until the children of the killed runner have ended
         assert last.run["database"] == killed["database"]
         assert not any(alive(pid) for pid in killed["pids"].values())
+
+
+def test_servers_of_ones_own_are_used_and_left_running() -> None:
+    with servers.running_postgres() as database, servers.running_valkey() as gate:
+        with stacks.running(DATABASE_URL=database.url, REDIS_URL=gate.url) as given:
+            assert set(given.run["pids"]) == {"inventory", "promo", "order", "edge"}
+            assert (given.run["database"], given.run["redis"]) == (database.url, gate.url)
+            assert ready(given)
+        assert alive(database.process.pid)
+        assert alive(gate.process.pid)
