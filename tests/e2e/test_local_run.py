@@ -11,7 +11,9 @@ import httpx
 import psycopg
 import pytest
 
+from chassis.local import shop, summary
 from chassis.local.watchdog import alive
+from tests import servers
 from tests import stack as stacks
 from tests.servers import wait_for
 from tests.stack import Stack
@@ -44,9 +46,27 @@ def test_the_databases_are_migrated(stack: Stack) -> None:
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Stack]:
-    """A product that these tests may hurt."""
-    with stacks.running() as running:
+    """A product with its small shop, which these tests may hurt."""
+    with stacks.running(SEED="on") as running:
         yield running
+
+
+def skus(stack: Stack) -> list[str]:
+    answer = httpx.get(f"{stack.edge}/v1/skus", params={"page_size": 500}, headers=stack.headers, timeout=10)
+    return [sku["sku"] for sku in answer.json()["skus"]]
+
+
+def test_the_shop_is_filled_and_its_first_order_is_welcome(own: Stack) -> None:
+    assert set(skus(own)) == {item.sku for item in shop.ITEMS}
+    answer = httpx.post(
+        f"{own.edge}/v1/orders",
+        content=summary.ORDER,
+        headers={**own.headers, "Idempotency-Key": "first-order", "Content-Type": "application/json"},
+        timeout=10,
+    )
+    assert answer.status_code == httpx.codes.CREATED, answer.text
+    assert answer.json()["state"] == "CONFIRMED"
+    assert [discount["promotion_id"] for discount in answer.json()["discounts"]] == ["WELCOME10"]
 
 
 @pytest.mark.parametrize("name", CHILDREN)
@@ -72,9 +92,20 @@ def test_a_second_start_finds_its_data_and_its_addresses_again(own: Stack) -> No
         }
         with psycopg.connect(again.run["database"]) as connection:
             assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
+        assert len(skus(again)) == len(shop.ITEMS)
         killed = again.run
         again.process.kill()
         again.process.wait()
     with stacks.restarted(again) as last:  # it waits until the children of the killed runner have ended
         assert last.run["database"] == killed["database"]
         assert not any(alive(pid) for pid in killed["pids"].values())
+
+
+def test_servers_of_ones_own_are_used_and_left_running() -> None:
+    with servers.running_postgres() as database, servers.running_valkey() as gate:
+        with stacks.running(DATABASE_URL=database.url, REDIS_URL=gate.url) as given:
+            assert set(given.run["pids"]) == {"inventory", "promo", "order", "edge"}
+            assert (given.run["database"], given.run["redis"]) == (database.url, gate.url)
+            assert ready(given)
+        assert alive(database.process.pid)
+        assert alive(gate.process.pid)
