@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from gen.inventory.v1 import reservation_pb2
 from gen.order.v1 import order_pb2
 from gen.promo.v1 import promotion_pb2
-from tests.demo.evidence import Evidence
+from tests.demo.evidence import Evidence, waits_for_bank
 from tests.demo.outcomes import DECLINED, Results, named_order, same_answer
-from tests.demo.settle import waits_for_bank
 
 FEW = 3
 EXPECTED_REFUSALS = frozenset({"INSUFFICIENT_STOCK", "USAGE_LIMIT", "CUSTOMER_LIMIT", "CODE_NOT_APPLICABLE"})
@@ -43,7 +42,7 @@ def judge(evidence: Evidence, results: Results, flash_sku: str, flash_units: int
         _repeats(results),
         _limits(evidence),
         _abandoned(evidence, results),
-        _line("no order is unfinished", "no saga is older than 120 s", [saga.order_id for saga in evidence.stuck]),
+        _line("no order is unfinished", "no saga is older than 120 s", evidence.stuck),
     ]
 
 

@@ -58,7 +58,15 @@ class Evidence:
     promotions: list[promotion_pb2.Promotion]
     stock_audit: stock_service_pb2.AuditStockResponse
     usage_audit: promotion_service_pb2.AuditUsageResponse
-    stuck: list[saga_service_pb2.Saga]
+    stuck: list[str]
+
+
+def waits_for_bank(order: order_pb2.Order) -> bool:
+    """True for an order that rightly stays open: its payment waits for the customer's bank."""
+    return (
+        order.state == order_pb2.Order.STATE_AUTHORIZING
+        and order.payment.status == order_pb2.Payment.STATUS_ACTION_REQUIRED
+    )
 
 
 class Reader:
@@ -85,7 +93,6 @@ class Reader:
         orders = await self.orders(after=baseline.orders_after)
         confirmed = [order.order_id for order in orders if order.state == order_pb2.Order.STATE_CONFIRMED]
         stocks = await self.stocks(list(baseline.gone))
-        stuck = saga_service_pb2.ListStuckSagasRequest(older_than_seconds=STUCK_AFTER_S)
         return Evidence(
             orders=orders,
             gone={sku: _gone(stocks[sku]) - before for sku, before in baseline.gone.items()},
@@ -96,7 +103,7 @@ class Reader:
             promotions=[await self._promotion(promotion_id) for promotion_id in promotion_ids],
             stock_audit=await call(services.stock.AuditStock, stock_service_pb2.AuditStockRequest()),
             usage_audit=await call(services.promotions.AuditUsage, promotion_service_pb2.AuditUsageRequest()),
-            stuck=list((await call(services.sagas.ListStuckSagas, stuck)).sagas),
+            stuck=await self._stuck(),
         )
 
     async def orders(self, state: Any = 0, after: datetime | None = None) -> list[order_pb2.Order]:
@@ -131,6 +138,14 @@ class Reader:
 
         found = await asyncio.gather(*(one(reservation_id) for reservation_id in ids))
         return {reservation.reservation_id: reservation for reservation in found if reservation is not None}
+
+    async def _stuck(self) -> list[str]:
+        """Orders unfinished for too long, without those that rightly wait for their customer's bank."""
+        request = saga_service_pb2.ListStuckSagasRequest(older_than_seconds=STUCK_AFTER_S)
+        sagas = (await call(self._services.sagas.ListStuckSagas, request)).sagas
+        waiting = await self.orders(state=order_pb2.Order.STATE_AUTHORIZING)
+        at_the_bank = {order.order_id for order in waiting if waits_for_bank(order)}
+        return [saga.order_id for saga in sagas if saga.order_id not in at_the_bank]
 
     async def _promotion(self, promotion_id: str) -> promotion_pb2.Promotion:
         request = promotion_service_pb2.GetPromotionRequest(promotion_id=promotion_id)

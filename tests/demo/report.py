@@ -7,9 +7,8 @@ from rich.table import Table
 
 from gen.order.v1 import order_pb2
 from tests.demo.audit import Line
-from tests.demo.evidence import Evidence
+from tests.demo.evidence import Evidence, waits_for_bank
 from tests.demo.outcomes import DECLINED, Outcome, Results, latency, refusals
-from tests.demo.settle import waits_for_bank
 from tests.demo.shop import Reply
 
 

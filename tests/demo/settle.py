@@ -10,7 +10,7 @@ from chassis.errors import ServiceError
 from gen.inventory.v1 import reservation_pb2, stock_service_pb2
 from gen.order.v1 import order_pb2
 from gen.promo.v1 import promotion_service_pb2
-from tests.demo.evidence import Reader
+from tests.demo.evidence import Reader, waits_for_bank
 from tests.demo.services import Services, call
 
 WITHIN_S = 150.0
@@ -27,14 +27,6 @@ UNDER_WAY = (
     order_pb2.Order.STATE_CANCELLING,
     order_pb2.Order.STATE_NEEDS_REVIEW,
 )
-
-
-def waits_for_bank(order: order_pb2.Order) -> bool:
-    """True for an order that rightly stays open: its payment waits for the customer's bank."""
-    return (
-        order.state == order_pb2.Order.STATE_AUTHORIZING
-        and order.payment.status == order_pb2.Payment.STATUS_ACTION_REQUIRED
-    )
 
 
 class Settlement:

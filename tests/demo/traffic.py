@@ -16,10 +16,11 @@ from tests.demo.outcomes import STILL_OPEN, Outcome, Results
 from tests.demo.plan import Abandoned, After, Plan, Repeat, Visit
 from tests.demo.plan import Bank as BankWord
 from tests.demo.services import Services, call
-from tests.demo.shop import Reply, Shop
+from tests.demo.shop import PATIENCE_S, Reply, Shop
 
 RUSH_STARTS_AFTER = 0.3
 """The flash sale opens when this share of the mixed orders is through."""
+ASK_AGAIN_S = 0.5
 
 
 class Traffic:
@@ -124,11 +125,27 @@ class Traffic:
                 self.results.troubles.append(f"fulfill {order_id}: {refused}")
 
     async def _answer_of_bank(self, outcome: Outcome) -> None:
-        reference = str(outcome.reply.body.get("payment", {}).get("reference", ""))
+        reference = await self._asked_by_bank(outcome)
+        if not reference:
+            return
         authorized = outcome.visit.bank is BankWord.CONFIRMS
         reply = await self._bank.report(reference, authorized=authorized)
         if self._noted(reply, f"webhook for payment {reference}"):
             self.results.reported_by_bank.add(outcome.order_id)
+
+    async def _asked_by_bank(self, outcome: Outcome) -> str:
+        """The payment's reference once it waits for the bank; empty when the order ended without that.
+
+        An answer given in the middle of a crash may be older than the payment: then the order says it a little later.
+        """
+        body, until = outcome.reply.body, time.monotonic() + PATIENCE_S
+        while body.get("state") == "AUTHORIZING" and time.monotonic() < until:
+            payment = body.get("payment", {})
+            if payment.get("status") == "ACTION_REQUIRED":
+                return str(payment.get("reference", ""))
+            await asyncio.sleep(ASK_AGAIN_S)
+            body = (await self._shop.get(f"/v1/orders/{outcome.order_id}")).body
+        return ""
 
     async def _leave_baskets(self, baskets: tuple[Abandoned, ...]) -> None:
         for basket in baskets:
