@@ -14,7 +14,7 @@ import grpc
 from chassis import client
 from chassis.db import Database
 from chassis.server import Server
-from gen.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc, saga_service_pb2_grpc
+from gen.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc, saga_service_pb2, saga_service_pb2_grpc
 from order_svc.__main__ import Service, compose
 from order_svc.api.errors import TABLE
 from order_svc.clients.payments import PaymentProvider
@@ -98,6 +98,13 @@ class Shop:
         )
         return await client.call(self.orders.RecordPaymentEvent, request)
 
+    async def stuck(self, older_than_s: int = 0) -> list[saga_service_pb2.Saga]:
+        """ListStuckSagas, as if all orders had been placed long ago."""
+        await self.execute("UPDATE orders SET created_at = created_at - interval '1 hour'")
+        request = saga_service_pb2.ListStuckSagasRequest(older_than_seconds=older_than_s)
+        answer = await client.call(self.sagas.ListStuckSagas, request)
+        return list(answer.sagas)
+
     async def resume(self) -> int:
         """The worker's passes, with every lease and pause over, until nothing is due."""
         ran = 0
@@ -109,15 +116,29 @@ class Shop:
             ran += once
         return ran
 
+    @asynccontextmanager
+    async def sibling(self) -> AsyncIterator[Any]:
+        """The orders' stub of a second process on the same database."""
+        providers = {"sandbox": self.provider}
+        service = compose(self.db, self.channel, self.channel, providers, PAYMENT_WAIT_S, self.clock)
+        server = Server("127.0.0.1:0", service.servicers, TABLE, _always)
+        await server.start()
+        channel = client.connect(f"127.0.0.1:{server.port}")
+        try:
+            yield order_service_pb2_grpc.OrderServiceStub(channel)
+        finally:
+            await channel.close()
+            await server.stop()
+
     async def execute(self, statement: str, *values: object) -> None:
         """SQL on the service's database."""
         async with self.db.connection() as connection:
-            await connection.execute(statement, values)  # type: ignore[call-overload]
+            await connection.execute(statement, values)
 
     async def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """What a query finds."""
         async with self.db.connection() as connection:
-            return await (await connection.execute(statement, values)).fetchall()  # type: ignore[call-overload]
+            return await (await connection.execute(statement, values)).fetchall()
 
     async def audit(self) -> None:
         """What must hold whenever nothing is under way."""
