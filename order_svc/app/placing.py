@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 
 from chassis import requests
 from chassis.errors import ServiceError
@@ -20,6 +21,8 @@ from order_svc.store.orders import Lease, Orders
 
 RUNNABLE = (State.PRICED, State.AUTHORIZING, State.AUTHORIZED, State.CANCELLING)
 PRICING_PAUSE_S = 0.1
+LEAVE_MARGIN_S = 0.1
+"""Of a caller's patience, what is left for storing how far its saga came."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +46,20 @@ class PlaceOrder:
         """Idempotent by request_id. Refused, Unreachable (the worker goes on), Overloaded (nothing was done)."""
         if request.provider not in self.checkout.providers:
             raise ProviderUnknown("payment.provider", request.provider)
-        within_s = patience_s()
         key = f"{request.order_id}/{request.fingerprint}"
-        try:
-            placed, joined = await self.runs.join(key, lambda: self._place(request, within_s), within_s)
-        except TimeoutError:
-            raise Unreachable("order", "the order goes on without you: ask again with the same request_id") from None
-        return replace(placed, replayed=placed.replayed or joined)
+        while True:
+            joined = self.runs.is_running(key)
+            within_s = patience_s()
+            work = partial(self._place, request, within_s - LEAVE_MARGIN_S)
+            try:
+                placed = await self.runs.join(key, work, within_s)
+            except TimeoutError:
+                raise Unreachable("order", "it goes on without you: ask again with the same request_id") from None
+            except Unreachable:
+                if not joined:
+                    raise  # else it was the patience of another caller that ended
+            else:
+                return replace(placed, replayed=placed.replayed or joined)
 
     async def _place(self, request: OrderRequest, within_s: float) -> Placed:
         give_up = time.monotonic() + within_s

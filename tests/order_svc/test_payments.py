@@ -169,7 +169,7 @@ async def test_money_held_for_a_cancelled_order_is_never_given_up(shop: Shop) ->
     order = await waiting(shop)
     await shop.cancel(order.order_id)
     provider.deaf = True
-    await shop.report(order.payment.reference)
+    await shop.report(order.payment.reference, within_s=0.6)
     await shop.execute("UPDATE orders SET attempts = 1000")
     await shop.resume()
     assert [saga.order_id for saga in await shop.stuck()] == [order.order_id]
