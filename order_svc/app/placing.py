@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 
 from chassis import requests
 from chassis.errors import ServiceError
@@ -19,7 +20,9 @@ from order_svc.store.leases import Leases
 from order_svc.store.orders import Lease, Orders
 
 RUNNABLE = (State.PRICED, State.AUTHORIZING, State.AUTHORIZED, State.CANCELLING)
-PRICING_PAUSE_S = 0.05
+PRICING_PAUSE_S = 0.1
+LEAVE_MARGIN_S = 0.1
+"""Of a caller's patience, what is left for storing how far its saga came."""
 
 
 @dataclass(frozen=True)
@@ -43,48 +46,55 @@ class PlaceOrder:
         """Idempotent by request_id. Refused, Unreachable (the worker goes on), Overloaded (nothing was done)."""
         if request.provider not in self.checkout.providers:
             raise ProviderUnknown("payment.provider", request.provider)
-        within_s = patience_s()
         key = f"{request.order_id}/{request.fingerprint}"
-        try:
-            placed, joined = await self.runs.join(key, lambda: self._place(request, within_s), within_s)
-        except TimeoutError:
-            raise Unreachable("order", "the order goes on without you: ask again with the same request_id") from None
-        return replace(placed, replayed=placed.replayed or joined)
+        while True:
+            joined = self.runs.is_running(key)
+            within_s = patience_s()
+            work = partial(self._place, request, within_s - LEAVE_MARGIN_S)
+            try:
+                placed = await self.runs.join(key, work, within_s)
+            except TimeoutError:
+                raise Unreachable("order", "it goes on without you: ask again with the same request_id") from None
+            except Unreachable:
+                if not joined:
+                    raise  # else it was the patience of another caller that ended
+            else:
+                return replace(placed, replayed=placed.replayed or joined)
 
     async def _place(self, request: OrderRequest, within_s: float) -> Placed:
         give_up = time.monotonic() + within_s
         async with self.runs.place(within_s):
-            try:
-                progress = await self._price(request, give_up)
-            except (DomainError, ServiceError):
-                # A repeat of what was accepted must not fail because prices moved or promo is down.
-                known = await self.orders.find(request.order_id)
-                if known is None:
-                    raise
-                return await self._known(known, request, give_up)
-            owner = new_owner()
-            refused_at_once = progress.order.state is State.CANCELLED
-            if not await self.orders.insert(progress, Lease(owner, released=refused_at_once)):
-                known = await self.orders.find(request.order_id)
-                if known is None:
-                    raise requests.reused(request.request_id)
-                return await self._known(known, request, give_up)
-            if refused_at_once:
-                return answer(progress.order, replayed=False)
-            return await self._run(progress, owner, request, give_up, replayed=False)
-
-    async def _price(self, request: OrderRequest, give_up: float) -> Progress:
-        """The order as it will be first stored. Reads only, so nothing has to be stored before."""
-        while True:
-            try:
-                prices = await self.checkout.inventory.prices([line.sku for line in request.lines])
-                pricing.check_prices(request, prices)
-                quote = await self.checkout.promotions.quote(request, prices)
-                break
-            except Unreachable:
-                if time.monotonic() + PRICING_PAUSE_S > give_up:
-                    raise
+            while True:
+                try:
+                    progress = await self._price(request)
+                    break
+                except (DomainError, ServiceError) as failed:
+                    # A repeat of what was accepted must not fail because prices moved or promo is down.
+                    known = await self.orders.find(request.order_id)
+                    if known is not None:
+                        return await self._known(known, request, give_up)
+                    if not isinstance(failed, Unreachable) or time.monotonic() + PRICING_PAUSE_S > give_up:
+                        raise
                 await asyncio.sleep(PRICING_PAUSE_S)
+            return await self._begin(progress, request, give_up)
+
+    async def _begin(self, progress: Progress, request: OrderRequest, give_up: float) -> Placed:
+        owner = new_owner()
+        refused_at_once = progress.order.state is State.CANCELLED
+        if not await self.orders.insert(progress, Lease(owner, released=refused_at_once)):
+            known = await self.orders.find(request.order_id)
+            if known is None:
+                raise requests.reused(request.request_id)
+            return await self._known(known, request, give_up)
+        if refused_at_once:
+            return answer(progress.order, replayed=False)
+        return await self._run(progress, owner, request, give_up, replayed=False)
+
+    async def _price(self, request: OrderRequest) -> Progress:
+        """The order as it will be first stored. Reads only, so nothing has to be stored before."""
+        prices = await self.checkout.inventory.prices([line.sku for line in request.lines])
+        pricing.check_prices(request, prices)
+        quote = await self.checkout.promotions.quote(request, prices)
         now = self.checkout.clock()
         progress = Progress(pricing.priced(request, prices, quote, now), None, fresh=True)
         progress.move(State.NEW, now, "placed")

@@ -58,21 +58,24 @@ class Runs:
         finally:
             self._places.release()
 
-    async def join(self, key: str, work: Callable[[], Coroutine[Any, Any, T]], within_s: float) -> tuple[T, bool]:
-        """The result of `work`, or of the same work if it is running already; says which. TimeoutError leaves it be."""
+    def is_running(self, key: str) -> bool:
+        """Whether `join` would find the work under way."""
+        return key in self._tasks
+
+    async def join(self, key: str, work: Callable[[], Coroutine[Any, Any, T]], within_s: float) -> T:
+        """The result of `work`, or of the same work if it is under way already. TimeoutError leaves it be."""
         task: asyncio.Task[T] | None = self._tasks.get(key)
-        joined = task is not None
         if task is None:
             task = asyncio.create_task(work())
             self._tasks[key] = task
             task.add_done_callback(lambda ended: self._ended(key, ended))
         async with asyncio.timeout(within_s):
-            return await asyncio.shield(task), joined
+            return await asyncio.shield(task)
 
     def _ended(self, key: str, task: asyncio.Task[Any]) -> None:
         self._tasks.pop(key, None)
         failed = None if task.cancelled() else task.exception()
-        if failed is not None and not isinstance(failed, DomainError | ServiceError | LeaseLost):
+        if isinstance(failed, Exception) and not isinstance(failed, DomainError | ServiceError | LeaseLost):
             log.error("run.failed", key=key, error=repr(failed), exc_info=failed)
 
     async def go_on(self, progress: Progress, owner: str, within_s: float) -> Order:

@@ -25,7 +25,7 @@ RUN_S = 20.0
 LEAVE_S = 3.0
 """For storing how far a run came, after its own time is up."""
 FIRST_PAUSE_S = 0.05
-MOST_PAUSE_S = 1.0
+MOST_PAUSE_S = 0.3
 """Pauses within a run, while its caller waits; later tries pause by domain/saga.py."""
 
 

@@ -38,10 +38,21 @@ class Wire:
     held: dict[str, asyncio.Event] = field(default_factory=dict)
     """The call waits until the event is set."""
     calls: list[str] = field(default_factory=list)
+    _watched: list[tuple[str, int, asyncio.Event]] = field(default_factory=list)
+
+    async def called(self, name: str, times: int = 1) -> None:
+        """Returns once the method was called that often."""
+        if self.calls.count(name) < times:
+            event = asyncio.Event()
+            self._watched.append((name, times, event))
+            await asyncio.wait_for(event.wait(), 10)
 
     async def carry(self, name: str, work: Callable[[], Any]) -> Any:
         """One call."""
         self.calls.append(name)
+        for watched, times, event in self._watched:
+            if self.calls.count(watched) >= times:
+                event.set()
         if name in self.held:
             await self.held[name].wait()
         _raise_next(self.before, name)

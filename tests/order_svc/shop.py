@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,10 +12,10 @@ from typing import Any
 
 import grpc
 
-from chassis import client
+from chassis import client, context
 from chassis.db import Database
 from chassis.server import Server
-from gen.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc, saga_service_pb2_grpc
+from gen.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc, saga_service_pb2, saga_service_pb2_grpc
 from order_svc.__main__ import Service, compose
 from order_svc.api.errors import TABLE
 from order_svc.clients.payments import PaymentProvider
@@ -51,44 +52,62 @@ class Shop:
     server: Server | None = None
     own_channel: grpc.aio.Channel = field(init=False)
     provider: PaymentProvider = field(init=False)
+    patience_s: float = 5.0
+    """Deadline of calls that set none."""
+    direct: bool = False
+    """Calls go past the wire, which would swallow a crash and leave the caller waiting."""
 
     async def start(self, provider: PaymentProvider | None = None) -> None:
         """Serves from now on, with `provider` in the sandbox's place if given."""
-        if self.server is not None:
-            await self.own_channel.close()
-            await self.server.stop()
         self.provider = provider or Sandbox(SandboxPayments(self.db))
         self.service = compose(
             self.db, self.channel, self.channel, {"sandbox": self.provider}, PAYMENT_WAIT_S, self.clock
         )
+        if self.direct:
+            return
+        if self.server is not None:
+            await self.own_channel.close()
+            await self.server.stop()
         self.server = Server("127.0.0.1:0", self.service.servicers, TABLE, _always)
         await self.server.start()
         self.own_channel = client.connect(f"127.0.0.1:{self.server.port}")
         self.orders = order_service_pb2_grpc.OrderServiceStub(self.own_channel)
         self.sagas = saga_service_pb2_grpc.SagaServiceStub(self.own_channel)
 
-    async def place(self, within_s: float = 5.0, **fields: Any) -> order_service_pb2.PlaceOrderResponse:
+    async def call(self, method: str, request: Any, within_s: float | None = None) -> Any:
+        """A method of OrderService."""
+        seconds = within_s or self.patience_s
+        if not self.direct:
+            return await client.call(getattr(self.orders, method), request, timeout_s=seconds)
+
+        async def handle() -> Any:
+            context.set_deadline(seconds)
+            return await getattr(self.service.servicers[0].implementation, method)(request, None)
+
+        return await asyncio.create_task(handle())
+
+    async def place(self, within_s: float | None = None, **fields: Any) -> order_service_pb2.PlaceOrderResponse:
         """PlaceOrder of an ordinary basket, changed by `fields`. ServiceError when refused."""
-        answer: order_service_pb2.PlaceOrderResponse = await client.call(
-            self.orders.PlaceOrder, basket(**fields), timeout_s=within_s
-        )
+        answer: order_service_pb2.PlaceOrderResponse = await self.call("PlaceOrder", basket(**fields), within_s)
         return answer
 
     async def get(self, order_id: str) -> order_pb2.Order:
         """The order with its history."""
         request = order_service_pb2.GetOrderRequest(order_id=order_id)
-        answer = await client.call(self.orders.GetOrder, request)
+        answer = await self.call("GetOrder", request)
         order: order_pb2.Order = answer.order
         return order
 
     async def cancel(self, order_id: str, reason: str = "changed my mind") -> order_pb2.Order:
         """CancelOrder."""
         request = order_service_pb2.CancelOrderRequest(request_id=new_id(), order_id=order_id, reason=reason)
-        answer = await client.call(self.orders.CancelOrder, request)
+        answer = await self.call("CancelOrder", request)
         order: order_pb2.Order = answer.order
         return order
 
-    async def report(self, reference: str, outcome: str = "AUTHORIZED", event_id: str = "") -> Any:
+    async def report(
+        self, reference: str, outcome: str = "AUTHORIZED", event_id: str = "", within_s: float | None = None
+    ) -> Any:
         """RecordPaymentEvent."""
         request = order_service_pb2.RecordPaymentEventRequest(
             event_id=event_id or new_id(),
@@ -96,7 +115,14 @@ class Shop:
             payment_reference=reference,
             outcome=order_service_pb2.RecordPaymentEventRequest.Outcome.Value(f"OUTCOME_{outcome}"),
         )
-        return await client.call(self.orders.RecordPaymentEvent, request)
+        return await self.call("RecordPaymentEvent", request, within_s)
+
+    async def stuck(self, older_than_s: int = 0) -> list[saga_service_pb2.Saga]:
+        """ListStuckSagas, as if all orders had been placed long ago."""
+        await self.execute("UPDATE orders SET created_at = created_at - interval '1 hour'")
+        request = saga_service_pb2.ListStuckSagasRequest(older_than_seconds=older_than_s)
+        answer = await client.call(self.sagas.ListStuckSagas, request)
+        return list(answer.sagas)
 
     async def resume(self) -> int:
         """The worker's passes, with every lease and pause over, until nothing is due."""
@@ -109,15 +135,29 @@ class Shop:
             ran += once
         return ran
 
+    @asynccontextmanager
+    async def sibling(self) -> AsyncIterator[Any]:
+        """The orders' stub of a second process on the same database."""
+        providers = {"sandbox": self.provider}
+        service = compose(self.db, self.channel, self.channel, providers, PAYMENT_WAIT_S, self.clock)
+        server = Server("127.0.0.1:0", service.servicers, TABLE, _always)
+        await server.start()
+        channel = client.connect(f"127.0.0.1:{server.port}")
+        try:
+            yield order_service_pb2_grpc.OrderServiceStub(channel)
+        finally:
+            await channel.close()
+            await server.stop()
+
     async def execute(self, statement: str, *values: object) -> None:
         """SQL on the service's database."""
         async with self.db.connection() as connection:
-            await connection.execute(statement, values)  # type: ignore[call-overload]
+            await connection.execute(statement, values)
 
     async def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """What a query finds."""
         async with self.db.connection() as connection:
-            return await (await connection.execute(statement, values)).fetchall()  # type: ignore[call-overload]
+            return await (await connection.execute(statement, values)).fetchall()
 
     async def audit(self) -> None:
         """What must hold whenever nothing is under way."""

@@ -1,0 +1,61 @@
+"""What PlaceOrder refuses at once, with the field's path, and without storing anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import pytest
+
+from chassis.errors import ServiceError
+from gen.order.v1 import order_pb2, order_service_pb2
+from tests.order_svc.shop import Shop
+
+INVALID, NOT_FOUND = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
+Payment = order_service_pb2.PaymentMethod
+Customer = order_pb2.Customer
+
+CASES: list[tuple[dict[str, Any], grpc.StatusCode, str, str]] = [
+    ({"request_id": ""}, INVALID, "FIELD_REQUIRED", "request_id"),
+    ({"request_id": "two words"}, INVALID, "FIELD_INVALID", "request_id"),
+    ({"request_id": "x" * 101}, INVALID, "FIELD_INVALID", "request_id"),
+    ({"lines": []}, INVALID, "FIELD_REQUIRED", "lines"),
+    ({"lines": [(f"S{number}", 1) for number in range(101)]}, INVALID, "FIELD_INVALID", "lines"),
+    ({"lines": [("SERUM", 1), ("", 1)]}, INVALID, "FIELD_REQUIRED", "lines[1].sku"),
+    ({"lines": [("SERUM", 1), ("not a sku", 1)]}, INVALID, "FIELD_INVALID", "lines[1].sku"),
+    ({"lines": [("SERUM", 1), ("SERUM", 2)]}, INVALID, "FIELD_INVALID", "lines[1].sku"),
+    ({"lines": [("SERUM", 0)]}, INVALID, "FIELD_INVALID", "lines[0].quantity"),
+    ({"lines": [("SERUM", -1)]}, INVALID, "FIELD_INVALID", "lines[0].quantity"),
+    ({"lines": [("SERUM", 1_000_001)]}, INVALID, "FIELD_INVALID", "lines[0].quantity"),
+    ({"lines": [("GOLD", 1_000_000)]}, INVALID, "FIELD_INVALID", "lines[0].quantity"),
+    ({"lines": [("SERUM", 1), ("UNKNOWN", 1)]}, NOT_FOUND, "SKU_NOT_FOUND", "lines[1].sku"),
+    ({"lines": [("SERUM", 1), ("IMPORT", 1)]}, INVALID, "CURRENCY_MISMATCH", "currency"),
+    ({"currency": ""}, INVALID, "FIELD_REQUIRED", "currency"),
+    ({"currency": "euro"}, INVALID, "FIELD_INVALID", "currency"),
+    ({"channel": ""}, INVALID, "FIELD_REQUIRED", "channel"),
+    ({"channel": "x" * 41}, INVALID, "FIELD_INVALID", "channel"),
+    ({"payment": Payment()}, INVALID, "FIELD_REQUIRED", "payment.provider"),
+    ({"payment": Payment(provider="sandbox")}, INVALID, "FIELD_REQUIRED", "payment.token"),
+    ({"payment": Payment(provider="bank", token="t")}, INVALID, "PROVIDER_UNKNOWN", "payment.provider"),
+    ({"customer": Customer(id="x" * 101)}, INVALID, "FIELD_INVALID", "customer.id"),
+    ({"customer": Customer(email=f"{'x' * 250}@a.de")}, INVALID, "FIELD_INVALID", "customer.email"),
+    ({"customer": Customer(email="nobody")}, INVALID, "FIELD_INVALID", "customer.email"),
+    ({"customer": Customer(id="nul\x00")}, INVALID, "FIELD_INVALID", "customer.id"),
+    ({"codes": ["A"] * 11}, INVALID, "FIELD_INVALID", "codes"),
+    ({"codes": ["A", ""]}, INVALID, "FIELD_REQUIRED", "codes[1]"),
+]
+
+
+@pytest.mark.parametrize(("fields", "code", "reason", "path"), CASES)
+async def test_bad_input_is_refused_with_its_path_and_changes_nothing(
+    shop: Shop, fields: dict[str, Any], code: grpc.StatusCode, reason: str, path: str
+) -> None:
+    shop.inventory.prices["GOLD"] = (10**12, "EUR")
+    with pytest.raises(ServiceError) as caught:
+        await shop.place(**fields)
+    error = caught.value
+    assert (error.code, error.reason, error.metadata["field"]) == (code, reason, path)
+    if code is INVALID:
+        assert error.violations[0].path == path
+    assert await shop.rows("SELECT 1 FROM orders") == []
+    assert shop.inventory.reservations == {}
