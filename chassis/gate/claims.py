@@ -6,6 +6,8 @@ sweeper, and what is asked twice is done once.
 
 from __future__ import annotations
 
+import asyncio
+import random
 import secrets
 import time
 from collections.abc import Sequence
@@ -33,7 +35,10 @@ QUEUE_ITEMS = 4_096
 """Waiting requests per stage; about half a second of work. More are refused before anything is done."""
 JOURNAL_TRIES = 3
 """A batch whose COMMIT is in doubt is run again this often: it is idempotent, so doubt never needs a guess."""
-STALE_TRIES = 5
+GATE_TRIES = 5
+"""A lost gate is adopted or rebuilt and asked again, one that does not answer is asked again: taking twice is taking once."""
+GATE_PAUSE_S = 0.02
+"""Doubles with each try: a restarted server costs its callers milliseconds, one that stays away about half a second."""
 REMEMBER_MS = 600_000
 """The gate knows a committed reservation this long, so that a repeat is answered even when nothing is left: about 200
 bytes each."""
@@ -94,15 +99,22 @@ class Claims:
         if time.monotonic() < self._journal_down_until:
             raise errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
         nonce = secrets.token_hex(6)
-        for _ in range(STALE_TRIES):
+        failed = errors.unavailable("GATE_REBUILDING", "the gate is being rebuilt")
+        for attempt in range(GATE_TRIES):
             try:
                 take = await self._gate_stage.submit((claim, nonce))
                 reservation = await self._journal_stage.submit(take)
             except Stale as stale:
                 await self._epochs.ensure(stale.epoch)
                 continue
-            return await self._accept(take, reservation)
-        raise errors.unavailable("GATE_REBUILDING", "the gate is being rebuilt")
+            except ServiceError as unreachable:
+                if unreachable.reason != "GATE_UNREACHABLE":
+                    raise
+                failed = unreachable
+                await asyncio.sleep(GATE_PAUSE_S * 2**attempt * random.uniform(0.5, 1.5))
+                continue
+            return await self._accept(take, reservation, nonce)
+        raise failed
 
     async def settle(self, id: str, to: Become, ttl_ms: int = 0) -> tuple[Reservation | None, bool]:
         """Moves one reservation; answers it as it stands then (None: unknown) and whether this call moved it.
@@ -117,16 +129,15 @@ class Claims:
         await self._tell_gate(settled)
         return settled
 
-    async def _accept(self, take: Take, reservation: Reservation) -> Reserved:
+    async def _accept(self, take: Take, reservation: Reservation, nonce: str) -> Reserved:
         """Compares what the journal has with what was taken: an answer, or a take that must be given back."""
-        ours = reservation.nonce == take.nonce
-        if not ours and take.fresh:
+        if take.nonce == nonce and reservation.nonce != nonce:
             await self._give_back(take)
         if reservation.state == "ABORTED":
             raise Aborted(reservation.id)
         if reservation.fingerprint != take.claim.fingerprint:
             raise Reused
-        return Reserved(reservation, replayed=not (ours and take.fresh))
+        return Reserved(reservation, replayed=reservation.nonce != nonce)
 
     async def _flush_gate(self, items: Sequence[tuple[Claim, str]]) -> list[Take | Exception]:
         epoch = self._epochs.current

@@ -189,9 +189,9 @@ def _wire(claim: Claim) -> list[Any]:
 def _outcome(claim: Claim, nonce: str, answer: list[Any], epoch: int) -> Take | Exception:
     match answer[0]:
         case "taken":
-            return Take(claim, nonce, _taken(answer[1]), epoch, fresh=True)
+            return Take(claim, nonce, _taken(answer[1]), epoch)
         case "duplicate":
-            return Take(claim, answer[1], _taken(answer[2]), epoch, fresh=False)
+            return Take(claim, answer[1], _taken(answer[2]), epoch)
         case "reused":
             return Reused()
         case _:

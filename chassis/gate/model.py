@@ -38,8 +38,6 @@ class Take:
     nonce: str
     taken: Taken
     epoch: int
-    fresh: bool
-    """True when this very call took; False when the gate knew the reservation already."""
 
 
 @dataclass(frozen=True, slots=True)

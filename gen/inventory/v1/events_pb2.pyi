@@ -21,7 +21,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class StockLevelChanged(_message.Message):
-    """inventory.stock_level.changed, keyed by sku: one level after a change."""
+    """inventory.stock_level.changed, keyed by sku: one level after a change. inventory.stock_level.shortfall: the same, when a
+    change by hand or an expired lot left less than was promised.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -49,7 +51,7 @@ Global___StockLevelChanged: _TypeAlias = StockLevelChanged  # noqa: Y015
 
 @_typing.final
 class ReservationChanged(_message.Message):
-    """inventory.reservation.<state>, keyed by reservation id: a reservation was made or changed its state."""
+    """inventory.reservation.created, .committed, .released, .expired, .aborted and .extended, keyed by reservation id."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -83,7 +83,8 @@ class ReservationServiceServicer:
 
     def ReserveStock(self, request, context):
         """Claims 1 to 100 lines, all or nothing. Acknowledged means durable. Idempotent by request_id, which becomes the reservation's id.
-        INSUFFICIENT_STOCK, SKU_NOT_FOUND, LOCATION_NOT_FOUND, REQUEST_ID_REUSED, RESERVATION_ABORTED, OVERLOADED, GATE_REBUILDING,
+        INSUFFICIENT_STOCK, SKU_NOT_FOUND, LOCATION_NOT_FOUND, REQUEST_ID_REUSED, RESERVATION_RELEASED, RESERVATION_EXPIRED,
+        RESERVATION_ABORTED, OVERLOADED, GATE_REBUILDING,
         GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

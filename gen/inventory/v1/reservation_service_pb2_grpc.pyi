@@ -35,7 +35,8 @@ class ReservationServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ReservationServiceAsyncStub: ...
     ReserveStock: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ReserveStockRequest, _reservation_service_pb2.ReserveStockResponse]
     """Claims 1 to 100 lines, all or nothing. Acknowledged means durable. Idempotent by request_id, which becomes the reservation's id.
-    INSUFFICIENT_STOCK, SKU_NOT_FOUND, LOCATION_NOT_FOUND, REQUEST_ID_REUSED, RESERVATION_ABORTED, OVERLOADED, GATE_REBUILDING,
+    INSUFFICIENT_STOCK, SKU_NOT_FOUND, LOCATION_NOT_FOUND, REQUEST_ID_REUSED, RESERVATION_RELEASED, RESERVATION_EXPIRED,
+    RESERVATION_ABORTED, OVERLOADED, GATE_REBUILDING,
     GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
     """
     BatchReserveStock: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.BatchReserveStockRequest, _reservation_service_pb2.BatchReserveStockResponse]
@@ -68,7 +69,8 @@ class ReservationServiceAsyncStub(ReservationServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ReserveStock: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ReserveStockRequest, _reservation_service_pb2.ReserveStockResponse]  # type: ignore[assignment]
     """Claims 1 to 100 lines, all or nothing. Acknowledged means durable. Idempotent by request_id, which becomes the reservation's id.
-    INSUFFICIENT_STOCK, SKU_NOT_FOUND, LOCATION_NOT_FOUND, REQUEST_ID_REUSED, RESERVATION_ABORTED, OVERLOADED, GATE_REBUILDING,
+    INSUFFICIENT_STOCK, SKU_NOT_FOUND, LOCATION_NOT_FOUND, REQUEST_ID_REUSED, RESERVATION_RELEASED, RESERVATION_EXPIRED,
+    RESERVATION_ABORTED, OVERLOADED, GATE_REBUILDING,
     GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
     """
     BatchReserveStock: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.BatchReserveStockRequest, _reservation_service_pb2.BatchReserveStockResponse]  # type: ignore[assignment]
@@ -104,7 +106,8 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_reservation_service_pb2.ReserveStockResponse, _abc.Awaitable[_reservation_service_pb2.ReserveStockResponse]]:
         """Claims 1 to 100 lines, all or nothing. Acknowledged means durable. Idempotent by request_id, which becomes the reservation's id.
-        INSUFFICIENT_STOCK, SKU_NOT_FOUND, LOCATION_NOT_FOUND, REQUEST_ID_REUSED, RESERVATION_ABORTED, OVERLOADED, GATE_REBUILDING,
+        INSUFFICIENT_STOCK, SKU_NOT_FOUND, LOCATION_NOT_FOUND, REQUEST_ID_REUSED, RESERVATION_RELEASED, RESERVATION_EXPIRED,
+        RESERVATION_ABORTED, OVERLOADED, GATE_REBUILDING,
         GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
         """
 

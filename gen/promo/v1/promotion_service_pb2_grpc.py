@@ -153,7 +153,7 @@ class PromotionServiceServicer:
     def RedeemPromotions(self, request, context):
         """Claims one use of each promotion named, all or nothing. Acknowledged means durable.
         Idempotent by request_id, which becomes the redemption's id. USAGE_LIMIT, CUSTOMER_LIMIT, PROMOTION_NOT_APPLICABLE,
-        REQUEST_ID_REUSED, REDEMPTION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
+        REQUEST_ID_REUSED, REDEMPTION_RELEASED, REDEMPTION_EXPIRED, REDEMPTION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -50,7 +50,7 @@ class PromotionServiceStub:
     RedeemPromotions: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.RedeemPromotionsRequest, _promotion_service_pb2.RedeemPromotionsResponse]
     """Claims one use of each promotion named, all or nothing. Acknowledged means durable.
     Idempotent by request_id, which becomes the redemption's id. USAGE_LIMIT, CUSTOMER_LIMIT, PROMOTION_NOT_APPLICABLE,
-    REQUEST_ID_REUSED, REDEMPTION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
+    REQUEST_ID_REUSED, REDEMPTION_RELEASED, REDEMPTION_EXPIRED, REDEMPTION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
     """
     CommitRedemption: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.CommitRedemptionRequest, _promotion_service_pb2.CommitRedemptionResponse]
     """The order stands: the uses are used. Idempotent by redemption. REDEMPTION_NOT_FOUND, REDEMPTION_EXPIRED, REDEMPTION_RELEASED."""
@@ -85,7 +85,7 @@ class PromotionServiceAsyncStub(PromotionServiceStub):
     RedeemPromotions: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.RedeemPromotionsRequest, _promotion_service_pb2.RedeemPromotionsResponse]  # type: ignore[assignment]
     """Claims one use of each promotion named, all or nothing. Acknowledged means durable.
     Idempotent by request_id, which becomes the redemption's id. USAGE_LIMIT, CUSTOMER_LIMIT, PROMOTION_NOT_APPLICABLE,
-    REQUEST_ID_REUSED, REDEMPTION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
+    REQUEST_ID_REUSED, REDEMPTION_RELEASED, REDEMPTION_EXPIRED, REDEMPTION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
     """
     CommitRedemption: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.CommitRedemptionRequest, _promotion_service_pb2.CommitRedemptionResponse]  # type: ignore[assignment]
     """The order stands: the uses are used. Idempotent by redemption. REDEMPTION_NOT_FOUND, REDEMPTION_EXPIRED, REDEMPTION_RELEASED."""
@@ -165,7 +165,7 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_promotion_service_pb2.RedeemPromotionsResponse, _abc.Awaitable[_promotion_service_pb2.RedeemPromotionsResponse]]:
         """Claims one use of each promotion named, all or nothing. Acknowledged means durable.
         Idempotent by request_id, which becomes the redemption's id. USAGE_LIMIT, CUSTOMER_LIMIT, PROMOTION_NOT_APPLICABLE,
-        REQUEST_ID_REUSED, REDEMPTION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
+        REQUEST_ID_REUSED, REDEMPTION_RELEASED, REDEMPTION_EXPIRED, REDEMPTION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,104 @@
+"""Group work without a timer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from chassis.errors import ServiceError
+from chassis.gate.batcher import Batcher
+
+
+class Recorder:
+    """A flush that waits to be let through and notes its batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.gate = asyncio.Event()
+
+    async def flush(self, items: Sequence[int]) -> list[int | Exception]:
+        """Doubles; thirteen is bad luck; ninety-nine ruins the whole batch."""
+        self.batches.append(list(items))
+        await self.gate.wait()
+        if 99 in items:
+            raise RuntimeError("all of it")
+        return [ValueError("bad luck") if item == 13 else item * 2 for item in items]
+
+
+def _batcher(recorder: Recorder, **changes: int) -> Batcher[int, int]:
+    limits = {"lanes": 1, "batch_weight": 3, "queue_items": 5, **changes}
+    batcher = Batcher[int, int](recorder.flush, **limits)  # type: ignore[arg-type]
+    batcher.start()
+    return batcher
+
+
+async def test_what_arrives_during_a_batch_is_the_next_batch_up_to_its_weight() -> None:
+    recorder = Recorder()
+    batcher = _batcher(recorder)
+    first = asyncio.create_task(batcher.submit(1))
+    while not recorder.batches:
+        await asyncio.sleep(0)
+    rest = [asyncio.create_task(batcher.submit(number)) for number in (2, 3, 4, 5)]
+    await asyncio.sleep(0)
+    recorder.gate.set()
+    assert await asyncio.gather(first, *rest) == [2, 4, 6, 8, 10]
+    assert recorder.batches == [[1], [2, 3, 4], [5]]
+    await batcher.close()
+
+
+async def test_one_bad_item_fails_alone_and_a_failed_batch_fails_all_of_it() -> None:
+    recorder = Recorder()
+    recorder.gate.set()
+    batcher = _batcher(recorder)
+    answers = await asyncio.gather(*map(batcher.submit, (1, 13, 2)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [int, ValueError, int]
+    answers = await asyncio.gather(*map(batcher.submit, (1, 99)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [RuntimeError, RuntimeError]
+    assert await batcher.submit(4) == 8
+    await batcher.close()
+
+
+async def test_a_full_queue_refuses_before_anything_is_done() -> None:
+    recorder = Recorder()
+    batcher = _batcher(recorder, queue_items=2)
+    first = asyncio.create_task(batcher.submit(1))
+    while not recorder.batches:
+        await asyncio.sleep(0)
+    waiting = [asyncio.create_task(batcher.submit(number)) for number in (2, 3)]
+    await asyncio.sleep(0)
+    with pytest.raises(ServiceError, match="OVERLOADED"):
+        await batcher.submit(4)
+    recorder.gate.set()
+    await asyncio.gather(first, *waiting)
+    assert all(4 not in batch for batch in recorder.batches)
+    await batcher.close()
+
+
+async def test_a_submitter_that_gave_up_while_waiting_costs_nothing() -> None:
+    recorder = Recorder()
+    batcher = _batcher(recorder)
+    first = asyncio.create_task(batcher.submit(1))
+    while not recorder.batches:
+        await asyncio.sleep(0)
+    gone = asyncio.create_task(batcher.submit(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    recorder.gate.set()
+    await first
+    assert await batcher.submit(3) == 6
+    assert recorder.batches == [[1], [3]]
+    await batcher.close()
+
+
+async def test_closing_finishes_what_is_queued() -> None:
+    recorder = Recorder()
+    recorder.gate.set()
+    batcher = _batcher(recorder, lanes=3)
+    tasks = [asyncio.create_task(batcher.submit(number)) for number in range(5)]
+    await asyncio.sleep(0)
+    await batcher.close()
+    assert await asyncio.gather(*tasks) == [0, 2, 4, 6, 8]
+    with pytest.raises(ServiceError, match="OVERLOADED"):
+        await batcher.submit(1)
