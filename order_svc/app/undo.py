@@ -10,7 +10,7 @@ from order_svc.clients.inventory import Inventory
 from order_svc.clients.promotions import Promotions
 from order_svc.domain.errors import Refused, Unreachable
 from order_svc.domain.order import PaymentStatus, State
-from order_svc.domain.saga import Progress
+from order_svc.domain.saga import HELD, Progress
 
 NOTHING_HELD = frozenset({PaymentStatus.NONE, PaymentStatus.DECLINED, PaymentStatus.VOIDED, PaymentStatus.REFUNDED})
 
@@ -54,6 +54,8 @@ class Undo:
         after = await take(progress, self.clock, "void", provider.void(payment.key))
         if after.status is PaymentStatus.CAPTURED:
             after = await take(progress, self.clock, "refund", provider.refund(payment.key))
+        if after.status in HELD:  # neither void nor refund took: never look away from money
+            raise Unreachable("payments", f"the payment is still {after.status}")
         progress.pay(status=after.status, reference=after.reference)
 
     async def _give_claim_back(self, progress: Progress) -> None:
