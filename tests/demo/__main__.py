@@ -78,6 +78,7 @@ async def _played(
         await sell_what_came_back(traffic, reader, settlement, goods.flash.sku)
         still_open = await settlement.wait(results.reported_by_bank, results.abandoned)
         progress.update(waiting, total=1, completed=1)
+    results.sent_again = shop.troubles + rush_shop.troubles
     await promotions.withdraw(services, offers)
     evidence = await reader.evidence(baseline, goods.flash.sku, offers.ids, results.abandoned)
     lines = audit.judge(evidence, results, goods.flash.sku, goods.flash.units, still_open)

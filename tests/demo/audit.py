@@ -13,6 +13,8 @@ from tests.demo.outcomes import DECLINED, Results, named_order, same_answer
 
 FEW = 3
 EXPECTED_REFUSALS = frozenset({"INSUFFICIENT_STOCK", "USAGE_LIMIT", "CUSTOMER_LIMIT", "CODE_NOT_APPLICABLE"})
+BUG = "HTTP_500"
+"""Clients send such a request again, as any other without an answer; it is ours to mend all the same."""
 HELD = frozenset({"AUTHORIZED", "CAPTURED"})
 
 
@@ -31,6 +33,7 @@ def judge(evidence: Evidence, results: Results, flash_sku: str, flash_units: int
     return [
         _line("everything came to an end", "nothing is under way", still_open),
         _answered(results),
+        _no_bug(results),
         _told_the_truth(evidence, results),
         _sold_is_gone(evidence),
         _stock_agrees(evidence),
@@ -63,6 +66,11 @@ def _answered(results: Results) -> Line:
         if not reply.accepted and reply.status != DECLINED and reply.reason not in EXPECTED_REFUSALS
     ]
     return _line("every request got an answer that the rules know", f"{len(replies)} answers", wrong + results.troubles)
+
+
+def _no_bug(results: Results) -> Line:
+    count = results.sent_again[BUG]
+    return Line("no answer was an internal error", count == 0, f"{count} times HTTP 500, the import included")
 
 
 def _told_the_truth(evidence: Evidence, results: Results) -> Line:

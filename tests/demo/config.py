@@ -62,7 +62,7 @@ def running() -> Running:
             order=found["order"],
             promo=found["promo"],
             token=found["token"],
-            webhook_secret=found.get("sandbox_webhook_secret") or found["webhook_secret"],
+            webhook_secret=found["webhook_secret"],
             orders_database=found["databases"]["orders"],
         )
     except FileNotFoundError:

@@ -42,6 +42,7 @@ class Results:
     abandoned_refused: int = 0
     reported_by_bank: set[str] = field(default_factory=set)
     troubles: list[str] = field(default_factory=list)
+    sent_again: Counter[str] = field(default_factory=Counter)
     elapsed_s: float = 0.0
 
     @property

@@ -15,7 +15,7 @@ MOST_LINES = 5
 WELCOME_CUSTOMERS = 30
 """So few that some of them try the code twice."""
 ABANDONED_SHARE = 0.05
-ABANDONED_TTL_S = (5, 20)
+ABANDONED_TTL_S = (1, 6)
 
 
 class Repeat(Enum):

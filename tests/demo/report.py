@@ -39,7 +39,8 @@ def _orders(console: Console, results: Results, evidence: Evidence) -> None:
     table.add_row("abandoned checkouts", f"{len(results.abandoned)} ({results.abandoned_refused} refused)")
     table.add_row("sent twice under one key", str(sum(len(outcome.repeats) for outcome in results.outcomes)))
     table.add_row("answers that say they repeat an earlier one", str(sum(reply.replayed for reply in replies)))
-    table.add_row("sent again after no answer, 429 or 5xx", str(sum(reply.retries for reply in replies)))
+    for trouble, count in results.sent_again.most_common():
+        table.add_row(f"sent again after {trouble}", str(count))
     rate = len(results.outcomes) / max(results.elapsed_s, 0.001)
     table.add_row("orders per second, refusals included", f"{rate:.0f} over {results.elapsed_s:.1f} s")
     console.print(table)

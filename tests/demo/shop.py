@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,9 +42,10 @@ class Reply:
 
 
 class Shop:
-    """Sends as one token; every post carries a key and is repeated under it."""
+    """Sends as one token; every post carries a key and is repeated under it. `troubles` counts why it was."""
 
     def __init__(self, pool: Pool, token: str) -> None:
+        self.troubles: Counter[str] = Counter()
         self._pool = pool
         self._headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
 
@@ -71,6 +73,7 @@ class Shop:
             elapsed_s = time.monotonic() - started
             if answer is not None and answer.status not in TRY_AGAIN:
                 return _reply(answer, retries, elapsed_s, "")
+            self.troubles[trouble] += 1
             if elapsed_s > PATIENCE_S:
                 return Reply(0, {}, replayed=False, retries=retries, latency_ms=elapsed_s * 1000, last_trouble=trouble)
             wanted_s = _asked_pause_s(answer) or pause_s

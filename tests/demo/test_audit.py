@@ -117,6 +117,12 @@ def test_an_answer_outside_the_rules_is_found() -> None:
     assert "every request got an answer that the rules know" in broken(whole(), results(odd))
 
 
+def test_an_internal_error_is_found_even_if_a_repeat_went_well() -> None:
+    seen = results()
+    seen.sent_again["HTTP_500"] = 1
+    assert broken(whole(), seen) == ["no answer was an internal error"]
+
+
 def test_an_order_that_was_confirmed_to_its_buyer_and_then_lost_is_found() -> None:
     assert "what buyers were told is so" in broken(replace(whole(), orders=[]))
 
