@@ -18,7 +18,7 @@ from chassis.local.errors import CannotStart
 from chassis.local.kept import Kept
 from chassis.local.process import Process
 from chassis.local.program import Program
-from chassis.local.run_file import DATABASES, RunFile
+from chassis.local.run_file import RunFile
 from chassis.local.watchdog import Watchdog
 
 MODULES = {"inventory": "inventory_svc", "promo": "promo_svc", "order": "order_svc", "edge": "edge"}
@@ -51,9 +51,11 @@ class Runner:
         await asyncio.gather(self._server(database), self._server(gate))
         edge_url = self._settings.edge_url
         async with asyncio.TaskGroup() as group:
-            for service in SERVICES:
-                group.create_task(self._service(service, environment))
             group.create_task(self._process("edge", environment, readiness.http_ready(edge_url)))
+            await self._migrate(environment)
+            for service in SERVICES:
+                probe = readiness.grpc_serving(self._settings.addresses[service].reachable)
+                group.create_task(self._process(service, environment, probe))
         seeded = await self._seed(environment) if self._settings.seed else 0
         self._run_file.publish([self._children[name] for name in RANKS if name in self._children])
         summary.show(self._console, self._settings, environment, seeded, time.monotonic() - began)
@@ -71,12 +73,9 @@ class Runner:
             child = await self._start(server.program)
             await readiness.wait(child, readiness.answering(server.answers, server.url), SERVER_READY_S)
 
-    async def _service(self, service: str, environment: Mapping[str, str]) -> None:
-        migration = self._python("migrate", environment, "chassis.migrate", DATABASES[service])
-        if await self._to_the_end(migration) != 0:
-            raise CannotStart(f"the database of {service} could not be brought up to date: the lines above say why")
-        address = self._settings.addresses[service].reachable
-        await self._process(service, environment, readiness.grpc_serving(address))
+    async def _migrate(self, environment: Mapping[str, str]) -> None:
+        if await self._to_the_end(self._python("migrate", environment, "chassis.local.migrate_all")) != 0:
+            raise CannotStart("the databases could not be brought up to date: the lines above say why")
 
     async def _to_the_end(self, program: Program) -> int:
         process = await Process.start(program, len(RANKS), self._console, self._watchdog)
