@@ -25,7 +25,9 @@ CONCURRENT_RPCS = 8192
 """Above it grpc answers RESOURCE_EXHAUSTED by itself: a flash crowd fits, memory stays bounded."""
 DRAIN_S = 8.0
 """Time for running RPCs after SIGTERM, below the ten seconds that supervisors usually grant."""
-READINESS_PERIOD_S = 1.0
+READY_PERIOD_S = 1.0
+NOT_READY_PERIOD_S = 0.1
+"""Who waits for us to become ready should not wait longer than needed."""
 OPTIONS = [
     ("grpc.so_reuseport", 1),
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
@@ -50,7 +52,7 @@ class Servicer:
 
 
 class Server:
-    """Serves servicers at one address until stopped. `ready` is asked every second and published as health."""
+    """Serves servicers at one address until stopped. `ready` is asked again and again and published as health."""
 
     def __init__(
         self,
@@ -104,7 +106,7 @@ class Server:
                 await self._publish(now)
                 log.info("server.ready" if now else "server.not_ready", address=self._address)
             before = now
-            await asyncio.sleep(READINESS_PERIOD_S)
+            await asyncio.sleep(READY_PERIOD_S if now else NOT_READY_PERIOD_S)
 
     async def stop(self) -> None:
         """Takes no new RPCs, waits for the running ones."""

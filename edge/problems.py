@@ -12,7 +12,7 @@ from grpc import StatusCode
 from pydantic_core import ErrorDetails
 
 from chassis.errors import ServiceError
-from edge.headers import HeaderInvalid
+from edge.headers import REPLAYED, HeaderInvalid
 
 CONTENT_TYPE = b"application/problem+json"
 INTERNAL_DETAIL = "Something is wrong on our side; our log has it under the request id."
@@ -97,7 +97,10 @@ def from_service_error(error: ServiceError, conditional: bool, rest_path: Callab
     if "field" in metadata:
         metadata["field"] = rest_path(metadata["field"])
     detail = _title_of(reason) if foreign else _detail(error, rest_path)
-    return Problem(status, reason, detail, metadata, _field_errors(error, rest_path), _retry_after(error, status))
+    headers = _retry_after(error, status)
+    if metadata.pop("replayed", "") == "true":
+        headers = (*headers, REPLAYED)
+    return Problem(status, reason, detail, metadata, _field_errors(error, rest_path), headers)
 
 
 def renamed(error: ServiceError, names: Mapping[str, str]) -> ServiceError:

@@ -12,7 +12,7 @@ from inventory_svc.domain.model import Level, level_key
 
 COLUMNS: LiteralString = "sku, location, on_hand, reserved, committed, unavailable, backorder_limit, version"
 OPEN: LiteralString = """
-INSERT INTO stock_levels (key, sku, location, version) VALUES (%s, %s, %s, 0) ON CONFLICT (key) DO NOTHING"""
+INSERT INTO stock_levels (key, sku, location, version) VALUES (%s, %s, %s, 0) ON CONFLICT DO NOTHING"""
 LOCK: LiteralString = f"SELECT {COLUMNS} FROM stock_levels WHERE key = %s FOR NO KEY UPDATE"
 CHANGE: LiteralString = f"""
 WITH changed AS (

@@ -58,6 +58,8 @@ class PlaceOrder:
             except Unreachable:
                 if not joined:
                     raise  # else it was the patience of another caller that ended
+            except Refused as no:
+                raise repeated(no) if joined else no from None
             else:
                 return replace(placed, replayed=placed.replayed or joined)
 
@@ -148,9 +150,16 @@ def _settled(order: Order) -> bool:
 def answer(order: Order, replayed: bool) -> Placed:
     """What the caller of PlaceOrder is told of an order in this state."""
     if order.refusal is not None:
-        raise Refused(order.refusal)
+        known = {**order.refusal.metadata, "order_id": order.order_id}
+        no = Refused(replace(order.refusal, metadata=known))
+        raise repeated(no) if replayed else no
     if order.state is State.NEEDS_REVIEW:
         raise OrderStateForbids(order.order_id, order.state)
     if order.state in saga.ENDED or order.confirmed_at is not None or saga.money_open(order):
         return Placed(order, replayed)
     raise Unreachable("order", "the order is under way: ask again with the same request_id")
+
+
+def repeated(no: Refused) -> Refused:
+    """The same refusal, marked as one that was given before: errors have no other place for it."""
+    return Refused(replace(no.refusal, metadata={**no.refusal.metadata, "replayed": "true"}))

@@ -16,6 +16,7 @@ STUCK = f"""
 SELECT {COLUMNS} FROM orders
 WHERE (state NOT IN ('CONFIRMED', 'CANCELLED') OR due_at IS NOT NULL)
     AND created_at <= now() - make_interval(secs => %s)
+    AND NOT (state = 'AUTHORIZING' AND payment_status = 'ACTION_REQUIRED' AND payment_deadline > now())
 ORDER BY created_at LIMIT 500"""
 
 
@@ -65,7 +66,7 @@ class History:
         return [Step(*row) for row in await self._rows(STEPS, order_id)]
 
     async def stuck(self, older_than_s: int) -> list[Order]:
-        """Unfinished orders placed at least that long ago, oldest first."""
+        """Unfinished orders placed at least that long ago, oldest first; not those whose customer's bank has time left."""
         return [order_of(row) for row in await self._rows(STUCK, older_than_s)]
 
     async def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:

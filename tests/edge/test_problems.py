@@ -226,3 +226,13 @@ async def test_words_that_begin_with_the_protos_path_do_not_say_it_twice(
     problem = (await rest.post("/v1/skus", json=SKU)).json()
     assert problem["detail"] == "name: is wrong"
     assert problem["errors"] == [{"field": "name", "reason": "FIELD_INVALID", "message": "is wrong"}]
+
+
+async def test_a_refusal_that_was_given_before_says_so_in_the_header(
+    rest: httpx.AsyncClient, far_side: FarSide
+) -> None:
+    metadata = {"order_id": "ord_1", "replayed": "true"}
+    far_side.answers("GetSku", ServiceError(StatusCode.FAILED_PRECONDITION, "PAYMENT_DECLINED", "no", metadata))
+    answer = await rest.get("/v1/skus/SERUM-30")
+    assert (answer.status_code, answer.headers["Idempotency-Replayed"]) == (402, "true")
+    assert answer.json()["metadata"] == {"order_id": "ord_1"}

@@ -121,7 +121,8 @@ async def test_too_little_stock_is_refused_with_inventorys_numbers_and_nothing_s
     assert await shop.rows("SELECT state, cause, version FROM orders") == [("CANCELLED", "INSUFFICIENT_STOCK", 2)]
     shop.inventory.stock["SERUM"] = 1000
     again = await refusal(shop, request_id=request_id, lines=[("CREAM", 1), ("SERUM", 101)])
-    assert (again.code, again.reason, again.metadata) == (error.code, error.reason, error.metadata)
+    marked = {**error.metadata, "replayed": "true"}
+    assert (again.code, again.reason, again.metadata) == (error.code, error.reason, marked)
     await shop.audit()
 
 
@@ -140,7 +141,9 @@ async def test_a_code_that_does_not_apply_is_refused_before_anything_is_claimed(
     request_id = new_id()
     error = await refusal(shop, request_id=request_id, codes=["NOPE"])
     assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "CODE_NOT_APPLICABLE")
-    assert error.metadata == {"code": "NOPE", "why": "CODE_UNKNOWN"}
+    order_id = error.metadata["order_id"]
+    assert error.metadata == {"code": "NOPE", "why": "CODE_UNKNOWN", "order_id": order_id}
+    assert (await shop.get(order_id)).state == Order.STATE_CANCELLED
     assert "ReserveStock" not in shop.inventory.wire.calls
     shop.promotions.codes["NOPE"] = 500
     assert (await refusal(shop, request_id=request_id, codes=["NOPE"])).reason == "CODE_NOT_APPLICABLE"

@@ -96,6 +96,14 @@ async def test_what_ended_is_neither_retried_nor_forced(shop: Shop) -> None:
         assert caught.value.reason == "ORDER_NOT_FOUND"
 
 
+async def test_an_order_at_the_customers_bank_is_stuck_only_when_its_time_is_up(shop: Shop) -> None:
+    order = (await shop.place(token="tok_3ds")).order
+    await shop.execute("UPDATE orders SET created_at = now() - interval '10 minutes'")
+    assert await shop.stuck() == []
+    await shop.execute("UPDATE orders SET payment_deadline = now() - interval '1 second'")
+    assert [saga.order_id for saga in await shop.stuck()] == [order.order_id]
+
+
 async def test_retrying_an_order_that_waits_for_the_bank_keeps_its_deadline(shop: Shop) -> None:
     order = (await shop.place(token="tok_3ds")).order
     before = await shop.rows("SELECT payment_deadline FROM orders")

@@ -37,7 +37,8 @@ class OrderServiceStub:
     """Prices, reserves, pays and confirms, or undoes all of it. Durable: a crash at any point is resumed. Idempotent by request_id.
     The answer's state is CONFIRMED, or AUTHORIZING when the payment's outcome is still open. FIELD_REQUIRED, FIELD_INVALID,
     SKU_NOT_FOUND, CURRENCY_MISMATCH, PROVIDER_UNKNOWN, CODE_NOT_APPLICABLE, INSUFFICIENT_STOCK, USAGE_LIMIT, CUSTOMER_LIMIT, PAYMENT_DECLINED,
-    REQUEST_ID_REUSED, DEPENDENCY_UNAVAILABLE, OVERLOADED. A refused order is kept, as CANCELLED with its cause.
+    REQUEST_ID_REUSED, DEPENDENCY_UNAVAILABLE, OVERLOADED. A refused order is kept, as CANCELLED with its cause: the error's
+    metadata has its order_id, and replayed = "true" when the refusal was given before.
     """
     GetOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.GetOrderRequest, _order_service_pb2.GetOrderResponse]
     """Reads one order with its history. ORDER_NOT_FOUND."""
@@ -59,7 +60,8 @@ class OrderServiceAsyncStub(OrderServiceStub):
     """Prices, reserves, pays and confirms, or undoes all of it. Durable: a crash at any point is resumed. Idempotent by request_id.
     The answer's state is CONFIRMED, or AUTHORIZING when the payment's outcome is still open. FIELD_REQUIRED, FIELD_INVALID,
     SKU_NOT_FOUND, CURRENCY_MISMATCH, PROVIDER_UNKNOWN, CODE_NOT_APPLICABLE, INSUFFICIENT_STOCK, USAGE_LIMIT, CUSTOMER_LIMIT, PAYMENT_DECLINED,
-    REQUEST_ID_REUSED, DEPENDENCY_UNAVAILABLE, OVERLOADED. A refused order is kept, as CANCELLED with its cause.
+    REQUEST_ID_REUSED, DEPENDENCY_UNAVAILABLE, OVERLOADED. A refused order is kept, as CANCELLED with its cause: the error's
+    metadata has its order_id, and replayed = "true" when the refusal was given before.
     """
     GetOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.GetOrderRequest, _order_service_pb2.GetOrderResponse]  # type: ignore[assignment]
     """Reads one order with its history. ORDER_NOT_FOUND."""
@@ -84,7 +86,8 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         """Prices, reserves, pays and confirms, or undoes all of it. Durable: a crash at any point is resumed. Idempotent by request_id.
         The answer's state is CONFIRMED, or AUTHORIZING when the payment's outcome is still open. FIELD_REQUIRED, FIELD_INVALID,
         SKU_NOT_FOUND, CURRENCY_MISMATCH, PROVIDER_UNKNOWN, CODE_NOT_APPLICABLE, INSUFFICIENT_STOCK, USAGE_LIMIT, CUSTOMER_LIMIT, PAYMENT_DECLINED,
-        REQUEST_ID_REUSED, DEPENDENCY_UNAVAILABLE, OVERLOADED. A refused order is kept, as CANCELLED with its cause.
+        REQUEST_ID_REUSED, DEPENDENCY_UNAVAILABLE, OVERLOADED. A refused order is kept, as CANCELLED with its cause: the error's
+        metadata has its order_id, and replayed = "true" when the refusal was given before.
         """
 
     @_abc_1.abstractmethod

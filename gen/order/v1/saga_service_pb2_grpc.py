@@ -62,7 +62,8 @@ class SagaServiceServicer:
     """
 
     def ListStuckSagas(self, request, context):
-        """Lists sagas that are unfinished for longer than asked, oldest first, at most 500.
+        """Lists sagas that are unfinished for longer than asked, oldest first, at most 500. One that waits for the customer's
+        bank is not stuck before its time is up.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

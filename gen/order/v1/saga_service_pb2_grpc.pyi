@@ -34,7 +34,9 @@ class SagaServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SagaServiceAsyncStub: ...
     ListStuckSagas: _grpc.UnaryUnaryMultiCallable[_saga_service_pb2.ListStuckSagasRequest, _saga_service_pb2.ListStuckSagasResponse]
-    """Lists sagas that are unfinished for longer than asked, oldest first, at most 500."""
+    """Lists sagas that are unfinished for longer than asked, oldest first, at most 500. One that waits for the customer's
+    bank is not stuck before its time is up.
+    """
     GetSaga: _grpc.UnaryUnaryMultiCallable[_saga_service_pb2.GetSagaRequest, _saga_service_pb2.GetSagaResponse]
     """Reads one saga with its step log. ORDER_NOT_FOUND."""
     RetrySaga: _grpc.UnaryUnaryMultiCallable[_saga_service_pb2.RetrySagaRequest, _saga_service_pb2.RetrySagaResponse]
@@ -48,7 +50,9 @@ class SagaServiceAsyncStub(SagaServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListStuckSagas: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.ListStuckSagasRequest, _saga_service_pb2.ListStuckSagasResponse]  # type: ignore[assignment]
-    """Lists sagas that are unfinished for longer than asked, oldest first, at most 500."""
+    """Lists sagas that are unfinished for longer than asked, oldest first, at most 500. One that waits for the customer's
+    bank is not stuck before its time is up.
+    """
     GetSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.GetSagaRequest, _saga_service_pb2.GetSagaResponse]  # type: ignore[assignment]
     """Reads one saga with its step log. ORDER_NOT_FOUND."""
     RetrySaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.RetrySagaRequest, _saga_service_pb2.RetrySagaResponse]  # type: ignore[assignment]
@@ -65,7 +69,9 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _saga_service_pb2.ListStuckSagasRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_saga_service_pb2.ListStuckSagasResponse, _abc.Awaitable[_saga_service_pb2.ListStuckSagasResponse]]:
-        """Lists sagas that are unfinished for longer than asked, oldest first, at most 500."""
+        """Lists sagas that are unfinished for longer than asked, oldest first, at most 500. One that waits for the customer's
+        bank is not stuck before its time is up.
+        """
 
     @_abc_1.abstractmethod
     def GetSaga(
