@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 import sys
@@ -16,6 +15,7 @@ import pytest
 
 from gen.inventory.v1.catalog_service_pb2 import GetSkuResponse
 from gen.inventory.v1.sku_pb2 import Sku
+from tests import config
 from tests.edge.conftest import TOKEN
 from tests.edge.far_side import FarSide
 
@@ -30,7 +30,7 @@ def free_port() -> int:
 
 async def start(far_side: FarSide, port: int, **changed: str) -> Process:
     services = {f"{name}_ADDRESS": far_side.address for name in ("INVENTORY", "ORDER", "PROMO")}
-    environment = {**os.environ, **services, "API_TOKEN": TOKEN, "EDGE_ADDRESS": f"127.0.0.1:{port}", **changed}
+    environment = {**config.load().environment, **services, "API_TOKEN": TOKEN, "EDGE_ADDRESS": f"127.0.0.1:{port}", **changed}
     return await asyncio.create_subprocess_exec(sys.executable, "-m", "edge", env=environment, stderr=PIPE)
 
 

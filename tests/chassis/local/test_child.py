@@ -14,6 +14,7 @@ from chassis.local.child import Child, next_delay
 from chassis.local.console import Console
 from chassis.local.program import Program
 from chassis.local.watchdog import Watchdog
+from tests import config
 
 QUICK_S = 5.0
 
@@ -22,7 +23,7 @@ class Supervised:
     """A shell command under supervision; `pids` holds each pid as it was announced."""
 
     def __init__(self, script: str, watchdog: Watchdog) -> None:
-        program = Program("edge", ("/bin/sh", "-c", script), os.environ, Path("/"))
+        program = Program("edge", ("/bin/sh", "-c", script), config.load().environment, Path("/"))
         self.child = Child(program, 0, Console(colour=False), watchdog, self._changed)
         self.pids: asyncio.Queue[int] = asyncio.Queue()
 
