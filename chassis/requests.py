@@ -7,9 +7,13 @@ reservation is its own key.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 import grpc
+from google.protobuf.descriptor import Descriptor
 
+from chassis import ids, validation
 from chassis.db import Database, Tx
 from chassis.errors import ServiceError
 
@@ -20,23 +24,51 @@ READ = "SELECT method, fingerprint, response FROM requests WHERE request_id = %s
 RECORD = "UPDATE requests SET response = %s WHERE request_id = %s"
 
 
-async def replay(tx: Tx, request_id: str, method: str, fingerprint: str) -> bytes | None:
+@dataclass(frozen=True)
+class Request:
+    """What makes a mutation repeatable: the caller's id, which RPC it asks for, and a fingerprint of its body."""
+
+    id: str
+    method: str
+    fingerprint: str
+
+
+class Mutation(Protocol):
+    """Any request message with a request_id. buf sees to it that an RPC's request is named `<Rpc>Request`."""
+
+    DESCRIPTOR: Descriptor
+    request_id: str
+
+    def SerializeToString(self, *, deterministic: bool = ...) -> bytes: ...  # noqa: N802 - protobuf's name
+
+
+def identify(message: Mutation) -> Request:
+    """Reads it off the message. FIELD_REQUIRED, FIELD_INVALID."""
+    body = message.SerializeToString(deterministic=True)
+    return Request(
+        validation.request_id(message.request_id),
+        message.DESCRIPTOR.name.removesuffix("Request"),
+        ids.fingerprint(body),
+    )
+
+
+async def replay(tx: Tx, request: Request) -> bytes | None:
     """The first answer to this request, or None when it is new: then this transaction owns it and must `record`.
 
     A twin that is under way makes this wait for its commit. REQUEST_ID_REUSED when the body or the method differs.
     """
-    claimed = await tx.execute(CLAIM, (request_id, method, fingerprint))
+    claimed = await tx.execute(CLAIM, (request.id, request.method, request.fingerprint))
     if await claimed.fetchone():
         return None
-    row = await (await tx.execute(READ, (request_id,))).fetchone()
-    if row is None or (row[0], row[1]) != (method, fingerprint):
-        raise reused(request_id)
+    row = await (await tx.execute(READ, (request.id,))).fetchone()
+    if row is None or (row[0], row[1]) != (request.method, request.fingerprint):
+        raise reused(request.id)
     return bytes(row[2])
 
 
-async def record(tx: Tx, request_id: str, response: bytes) -> None:
+async def record(tx: Tx, request: Request, response: bytes) -> None:
     """Keeps the answer; call it last in the transaction that `replay` began."""
-    await tx.execute(RECORD, (response, request_id))
+    await tx.execute(RECORD, (response, request.id))
 
 
 def reused(request_id: str) -> ServiceError:
@@ -49,17 +81,15 @@ def reused(request_id: str) -> ServiceError:
     )
 
 
-async def once(
-    db: Database, request_id: str, method: str, fingerprint: str, work: Callable[[Tx], Awaitable[bytes]]
-) -> tuple[bytes, bool]:
+async def once(db: Database, request: Request, work: Callable[[Tx], Awaitable[bytes]]) -> tuple[bytes, bool]:
     """Runs `work` in one transaction, or answers what it answered the first time: (response, replayed)."""
 
     async def run(tx: Tx) -> tuple[bytes, bool]:
-        before = await replay(tx, request_id, method, fingerprint)
+        before = await replay(tx, request)
         if before is not None:
             return before, True
         response = await work(tx)
-        await record(tx, request_id, response)
+        await record(tx, request, response)
         return response, False
 
     return await db.run(run)

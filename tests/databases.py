@@ -1,11 +1,13 @@
-"""Fresh, migrated databases: each service's schema is made once per session and then copied."""
+"""Fresh databases for tests: in Postgres copies of each service's schema, in Redis emptied numbers."""
 
 from __future__ import annotations
 
 import secrets
+from typing import Any, LiteralString
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+import redis
 from psycopg import sql
 
 from chassis.migrate import migrate
@@ -33,6 +35,20 @@ def create(server_url: str, service_database: str) -> str:
 def drop(url: str) -> None:
     """Removes a database, whoever is still connected."""
     _execute(named(url, "postgres"), sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), urlsplit(url).path[1:])
+
+
+def read(url: str, statement: LiteralString, *values: object) -> list[tuple[Any, ...]]:
+    """What a query answers."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        return connection.execute(statement, values).fetchall()
+
+
+def emptied(redis_url: str, number: int) -> str:
+    """A numbered Redis database with nothing in it; returns its URL."""
+    url = named(redis_url, str(number))
+    with redis.Redis.from_url(url) as server:
+        server.flushdb()
+    return url
 
 
 def _execute(url: str, statement: sql.SQL, *names: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from chassis import errors, validation
+from chassis import errors, requests, validation
 from gen.inventory.v1 import catalog_service_pb2 as pb
 from gen.inventory.v1 import catalog_service_pb2_grpc as pb_grpc
 from inventory_svc.api import convert
@@ -24,7 +24,7 @@ class CatalogServicer(pb_grpc.CatalogServiceServicer):
     async def CreateSku(self, request: pb.CreateSkuRequest, context: Rpc) -> pb.CreateSkuResponse:
         sku = convert.sku_from("sku", request.sku)
         raw, replayed = await self._catalog.create(
-            convert.request_of(request),
+            requests.identify(request),
             sku,
             lambda stored: pb.CreateSkuResponse(sku=convert.sku_to(stored)).SerializeToString(),
         )
@@ -55,7 +55,7 @@ class CatalogServicer(pb_grpc.CatalogServiceServicer):
     async def UpdateSku(self, request: pb.UpdateSkuRequest, context: Rpc) -> pb.UpdateSkuResponse:
         changes = convert.sku_changes(request.sku, list(request.update_mask.paths))
         raw, replayed = await self._catalog.update(
-            convert.request_of(request),
+            requests.identify(request),
             convert.sku_id("sku.sku", request.sku.sku),
             request.sku.etag,
             changes,
@@ -74,7 +74,7 @@ class CatalogServicer(pb_grpc.CatalogServiceServicer):
                 raise errors.invalid(f"skus[{index}].sku", "FIELD_INVALID", f"stands at skus[{seen[sku.sku]}] too")
             seen[sku.sku] = index
         raw, replayed = await self._catalog.upsert(
-            convert.request_of(request),
+            requests.identify(request),
             batch,
             lambda created, updated: pb.BatchUpsertSkusResponse(created=created, updated=updated).SerializeToString(),
         )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
-from typing import Protocol
 
 import orjson
-from google.protobuf import json_format, struct_pb2, timestamp_pb2
+from google.protobuf import json_format, struct_pb2
 
-from chassis import errors, ids, money, validation
+from chassis import errors, ids, money, timestamps, validation
 from chassis.gate.model import Reservation
 from gen.common.v1 import money_pb2
 from gen.inventory.v1 import (
@@ -21,7 +19,6 @@ from gen.inventory.v1 import (
     stock_pb2,
     stock_service_pb2,
 )
-from inventory_svc.app.catalog import Request
 from inventory_svc.app.reservations import Held, Wish
 from inventory_svc.domain.lines import BasketLine
 from inventory_svc.domain.lots import LotStock
@@ -60,20 +57,6 @@ def lot_id(path: str, value: str) -> str:
     if not LOT.fullmatch(value):
         raise errors.invalid(path, "FIELD_INVALID", "must have at most 64 characters of A-Z a-z 0-9 . _ - / and space")
     return value
-
-
-class Mutation(Protocol):
-    """Any request message with a request_id."""
-
-    request_id: str
-
-    def SerializeToString(self, *, deterministic: bool = ...) -> bytes: ...
-
-
-def request_of(message: Mutation) -> Request:
-    """The id and fingerprint of any mutating request."""
-    body = message.SerializeToString(deterministic=True)
-    return Request(validation.request_id(message.request_id), ids.fingerprint(body))
 
 
 def sku_from(path: str, message: sku_pb2.Sku) -> Sku:
@@ -142,8 +125,8 @@ def sku_to(sku: Sku) -> sku_pb2.Sku:
         attributes=attributes,
         parent_product=sku.parent_product,
         etag=str(sku.version),
-        create_time=timestamp(sku.created_at),
-        update_time=timestamp(sku.updated_at),
+        create_time=timestamps.message(sku.created_at),
+        update_time=timestamps.message(sku.updated_at),
     )
 
 
@@ -231,7 +214,7 @@ def movement_to(movement: Movement) -> movement_pb2.Movement:
         committed_delta=movement.committed_delta,
         unavailable_delta=movement.unavailable_delta,
         reason=movement.reason,
-        create_time=timestamp(movement.created_at),
+        create_time=timestamps.message(movement.created_at),
     )
 
 
@@ -285,8 +268,8 @@ def reservation_to(reservation: Reservation, progress: dict[str, Progress]) -> r
     message = reservation_pb2.Reservation(
         reservation_id=reservation.id,
         state=_STATES[reservation.state],
-        expire_time=milliseconds(reservation.expires_ms),
-        create_time=milliseconds(reservation.created_ms),
+        expire_time=timestamps.of_unix_ms(reservation.expires_ms),
+        create_time=timestamps.of_unix_ms(reservation.created_ms),
         owner=reservation.owner,
     )
     for key, quantity in reservation.taken:
@@ -295,19 +278,4 @@ def reservation_to(reservation: Reservation, progress: dict[str, Progress]) -> r
         if key in progress:
             line.fulfilled = progress[key].fulfilled
             line.cancelled = progress[key].cancelled
-    return message
-
-
-def milliseconds(value: int) -> timestamp_pb2.Timestamp:
-    """From unix milliseconds."""
-    seconds, rest = divmod(value, 1000)
-    return timestamp_pb2.Timestamp(seconds=seconds, nanos=rest * 1_000_000)
-
-
-def timestamp(value: datetime | None) -> timestamp_pb2.Timestamp | None:
-    """From an aware datetime."""
-    if value is None:
-        return None
-    message = timestamp_pb2.Timestamp()
-    message.FromDatetime(value)
     return message

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from chassis import errors, validation
+from chassis import errors, requests, timestamps, validation
 from chassis.interceptors.errors import to_service_error
 from gen.inventory.v1 import reservation_service_pb2 as pb
 from gen.inventory.v1 import reservation_service_pb2_grpc as pb_grpc
@@ -79,7 +79,7 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         context: Rpc,
     ) -> pb.FulfillReservationResponse:
         raw, replayed = await self._fulfillment.fulfill(
-            convert.request_of(request),
+            requests.identify(request),
             _id(request),
             convert.quantities_from(list(request.lines)),
             lambda reservation, progress, picks, at: pb.FulfillReservationResponse(
@@ -87,7 +87,7 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
                 picks=[
                     pb.LotPick(sku=one.sku, location=one.location, lot=one.lot, quantity=one.quantity) for one in picks
                 ],
-                fulfill_time=convert.timestamp(at),
+                fulfill_time=timestamps.message(at),
             ).SerializeToString(),
         )
         response = pb.FulfillReservationResponse.FromString(raw)
@@ -100,7 +100,7 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         context: Rpc,
     ) -> pb.CancelReservationResponse:
         raw, replayed = await self._fulfillment.cancel(
-            convert.request_of(request),
+            requests.identify(request),
             _id(request),
             convert.quantities_from(list(request.lines)),
             lambda reservation, progress: pb.CancelReservationResponse(

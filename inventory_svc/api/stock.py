@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from chassis import errors, validation
+from chassis import errors, requests, timestamps, validation
 from gen.inventory.v1 import stock_service_pb2 as pb
 from gen.inventory.v1 import stock_service_pb2_grpc as pb_grpc
 from inventory_svc.api import convert
@@ -31,7 +31,7 @@ class StockServicer(pb_grpc.StockServiceServicer):
     async def CreateLocation(self, request: pb.CreateLocationRequest, context: Rpc) -> pb.CreateLocationResponse:
         location = convert.location_from(request.location)
         raw, replayed = await self._locations.create(
-            convert.request_of(request),
+            requests.identify(request),
             location,
             lambda stored: pb.CreateLocationResponse(location=convert.location_to(stored)).SerializeToString(),
         )
@@ -69,7 +69,7 @@ class StockServicer(pb_grpc.StockServiceServicer):
 
     async def ReceiveStock(self, request: pb.ReceiveStockRequest, context: Rpc) -> pb.ReceiveStockResponse:
         raw, replayed = await self._stock.receive(
-            convert.request_of(request),
+            requests.identify(request),
             _receipt(request),
             lambda level: pb.ReceiveStockResponse(level=convert.level_to(level)).SerializeToString(),
         )
@@ -82,7 +82,7 @@ class StockServicer(pb_grpc.StockServiceServicer):
             raise errors.invalid("delta", "FIELD_INVALID", "must not be zero")
         reason = validation.present("reason", request.reason)
         raw, replayed = await self._stock.adjust(
-            convert.request_of(request),
+            requests.identify(request),
             convert.sku_id("sku", request.sku),
             convert.location_id("location", request.location),
             convert.lot_id("lot", request.lot),
@@ -96,7 +96,7 @@ class StockServicer(pb_grpc.StockServiceServicer):
 
     async def SetStock(self, request: pb.SetStockRequest, context: Rpc) -> pb.SetStockResponse:
         raw, replayed = await self._stock.set(
-            convert.request_of(request),
+            requests.identify(request),
             convert.sku_id("sku", request.sku),
             convert.location_id("location", request.location),
             _target(request),
@@ -126,7 +126,7 @@ class StockServicer(pb_grpc.StockServiceServicer):
             reservation_mismatches=found.reservation_mismatches,
             lot_mismatches=lot_mismatches,
             examples=found.examples,
-            audit_time=convert.timestamp(datetime.now(UTC)),
+            audit_time=timestamps.message(datetime.now(UTC)),
             epoch=found.epoch,
         )
 

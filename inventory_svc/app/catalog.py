@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from chassis import outbox, pagination, requests
 from chassis.db import Database, Tx
+from chassis.requests import Request
 from inventory_svc.domain.errors import SkuNotFound, SkuTaken, VersionStale
 from inventory_svc.domain.model import Sku
 from inventory_svc.store import skus
 
 EventOf: TypeAlias = Callable[[Sku], dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What makes a mutation repeatable: its id and a fingerprint of its body."""
-
-    id: str
-    fingerprint: str
 
 
 class Catalog:
@@ -40,7 +33,7 @@ class Catalog:
             await self._tell(tx, created)
             return encode(created)
 
-        return await requests.once(self._db, request.id, "CreateSku", request.fingerprint, work)
+        return await requests.once(self._db, request, work)
 
     async def upsert(
         self, request: Request, batch: Sequence[Sku], encode: Callable[[int, int], bytes]
@@ -55,7 +48,7 @@ class Catalog:
                 await self._tell(tx, stored)
             return encode(created, len(batch) - created)
 
-        return await requests.once(self._db, request.id, "BatchUpsertSkus", request.fingerprint, work)
+        return await requests.once(self._db, request, work)
 
     async def update(
         self, request: Request, sku: str, etag: str, changes: dict[str, Any], encode: Callable[[Sku], bytes]
@@ -72,7 +65,7 @@ class Catalog:
             await self._tell(tx, after)
             return encode(after)
 
-        return await requests.once(self._db, request.id, "UpdateSku", request.fingerprint, work)
+        return await requests.once(self._db, request, work)
 
     async def get(self, sku: str) -> Sku:
         """SkuNotFound."""

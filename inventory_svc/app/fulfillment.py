@@ -11,7 +11,7 @@ from chassis.gate import journal
 from chassis.gate.adjustments import Adjustments, Row
 from chassis.gate.journal import Journal
 from chassis.gate.model import Reservation
-from inventory_svc.app.catalog import Request
+from chassis.requests import Request
 from inventory_svc.app.stock import PARTITION
 from inventory_svc.domain.errors import NoFitLot, QuantityNotOpen, ReservationNotCommitted, ReservationNotFound
 from inventory_svc.domain.lots import pick
@@ -49,7 +49,7 @@ class Fulfillment:
             progress = await movements.progress(tx, reservation_id)
             return encode(await self._read(tx, reservation_id), progress, picks, datetime.now(UTC))
 
-        return await requests.once(self._db, request.id, "FulfillReservation", request.fingerprint, work)
+        return await requests.once(self._db, request, work)
 
     async def cancel(
         self,
@@ -72,7 +72,7 @@ class Fulfillment:
             noted[:] = await self._adjustments.record(tx, epoch, given)
             return encode(await self._read(tx, reservation_id), await movements.progress(tx, reservation_id))
 
-        answer = await requests.once(self._db, request.id, "CancelReservation", request.fingerprint, work)
+        answer = await requests.once(self._db, request, work)
         await self._adjustments.apply(noted)
         return answer
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from chassis import errors, requests
 from chassis.db import Database, Tx
-from inventory_svc.app.catalog import Request
+from chassis.requests import Request
 from inventory_svc.domain.errors import LocationNotFound, LocationTaken
 from inventory_svc.domain.model import Location, LocationStock
 from inventory_svc.store import locations
@@ -38,7 +38,7 @@ class Locations:
                 raise LocationTaken(location.location)
             return encode(location)
 
-        answer = await requests.once(self._db, request.id, "CreateLocation", request.fingerprint, work)
+        answer = await requests.once(self._db, request, work)
         self._read_at = float("-inf")
         return answer
 

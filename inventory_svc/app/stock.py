@@ -10,7 +10,7 @@ from chassis import requests
 from chassis.db import Database, Tx
 from chassis.gate import journal
 from chassis.gate.adjustments import Adjustments, Row
-from inventory_svc.app.catalog import Request
+from chassis.requests import Request
 from inventory_svc.domain.errors import (
     LocationNotFound,
     LotDatesDiffer,
@@ -72,7 +72,7 @@ class Stock:
             expired = there[receipt.lot].expired if receipt.lot in there else not is_usable(fresh, today)
             return [await _grow(tx, key, receipt.sku, receipt.lot, receipt.quantity, expired, "RECEIVE", request.id)]
 
-        return await self._once(request, "ReceiveStock", receipt.sku, receipt.location, receipt.reason, change, encode)
+        return await self._once(request, receipt.sku, receipt.location, receipt.reason, change, encode)
 
     async def adjust(
         self,
@@ -89,7 +89,7 @@ class Stock:
         async def change(tx: Tx, key: str, _today: date) -> list[Change]:
             return [await _move_lot(tx, key, sku, location, lot, delta, "ADJUST", request.id)]
 
-        return await self._once(request, "AdjustStock", sku, location, reason, change, encode)
+        return await self._once(request, sku, location, reason, change, encode)
 
     async def set(
         self, request: Request, sku: str, location: str, target: Target, encode: Callable[[Level], bytes]
@@ -108,12 +108,11 @@ class Stock:
                     changes.append(Change("BACKORDER_LIMIT", request.id, backorder_limit=more))
             return changes or [Change("SET", request.id)]
 
-        return await self._once(request, "SetStock", sku, location, target.reason, change, encode)
+        return await self._once(request, sku, location, target.reason, change, encode)
 
     async def _once(
         self,
         request: Request,
-        method: str,
         sku: str,
         location: str,
         reason: str,
@@ -135,7 +134,7 @@ class Stock:
             noted[:] = await self._adjustments.record(tx, epoch, {key: sum(one.takeable for one in changes)})
             return encode(level)
 
-        answer = await requests.once(self._db, request.id, method, request.fingerprint, work)
+        answer = await requests.once(self._db, request, work)
         await self._adjustments.apply(noted)
         return answer
 

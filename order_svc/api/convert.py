@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from chassis import errors, ids, validation
+from chassis import errors, ids, timestamps, validation
 from gen.common.v1.address_pb2 import Address as AddressMessage
 from gen.common.v1.money_pb2 import Money
 from gen.order.v1 import order_pb2, order_service_pb2, saga_service_pb2
@@ -130,19 +127,14 @@ def list_filter(message: order_service_pb2.ListOrdersRequest) -> Filter:
     if message.state not in order_pb2.Order.State.values():
         raise errors.invalid("state", "FIELD_INVALID", "is no state of an order")
     name = order_pb2.Order.State.Name(message.state).removeprefix("STATE_")
+    first = timestamps.instant("create_time_from", message.create_time_from)
+    last = timestamps.instant("create_time_to", message.create_time_to)
     return Filter(
         state=State(name) if message.state else None,
         customer_id=validation.at_most("customer_id", message.customer_id, ID_MOST_CHARACTERS),
-        since=_instant("create_time_from", message.create_time_from) if message.HasField("create_time_from") else None,
-        until=_instant("create_time_to", message.create_time_to) if message.HasField("create_time_to") else None,
+        since=first if message.HasField("create_time_from") else None,
+        until=last if message.HasField("create_time_to") else None,
     )
-
-
-def _instant(path: str, message: Timestamp) -> datetime:
-    try:
-        return message.ToDatetime(UTC)
-    except (ValueError, OverflowError) as wrong:
-        raise errors.invalid(path, "FIELD_INVALID", "is no instant of the years 1 to 9999") from wrong
 
 
 def payment_event(message: order_service_pb2.RecordPaymentEventRequest) -> PaymentEvent:
@@ -176,8 +168,8 @@ def order_message(order: Order, history: list[Transition] | None = None) -> orde
             decline_code=order.payment.decline_code,
         ),
         cause=order.cause,
-        create_time=_time(order.created_at),
-        update_time=_time(order.updated_at),
+        create_time=timestamps.message(order.created_at),
+        update_time=timestamps.message(order.updated_at),
         etag=str(order.version),
         codes=order.codes,
         skipped_promotions=order.skipped,
@@ -194,14 +186,8 @@ def order_message(order: Order, history: list[Transition] | None = None) -> orde
             from_state=_state(change.before),
             to_state=_state(change.after),
             cause=change.cause,
-            create_time=_time(change.at),
+            create_time=timestamps.message(change.at),
         )
-    return message
-
-
-def _time(at: datetime) -> Timestamp:
-    message = Timestamp()
-    message.FromDatetime(at)
     return message
 
 
@@ -250,10 +236,10 @@ def saga_message(order: Order, steps: list[Step] | None = None) -> saga_service_
         state=_state(order.state),
         attempts=order.attempts,
         last_error=order.last_error,
-        create_time=_time(order.created_at),
+        create_time=timestamps.message(order.created_at),
     )
     if order.due_at is not None:
         message.next_attempt_time.FromDatetime(order.due_at)
     for step in steps or ():
-        message.steps.add(step=step.name, outcome=step.outcome, create_time=_time(step.at))
+        message.steps.add(step=step.name, outcome=step.outcome, create_time=timestamps.message(step.at))
     return message

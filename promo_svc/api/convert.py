@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from chassis import errors, ids, money, validation
+from chassis import errors, money, timestamps, validation
 from gen.common.v1.money_pb2 import Money as MoneyMessage
 from gen.promo.v1 import promotion_pb2
-from promo_svc.app.promotions import Request
 from promo_svc.domain.money import Money
 from promo_svc.domain.promotion import WHOLE_BPS, FixedAmount, Percent, Promotion
 
@@ -30,13 +26,6 @@ MOST_USES = 10**9
 MOST_PRIORITY = 1_000
 OURS = frozenset({"promotion_id", "state", "etag", "create_time", "update_time", "used"})
 """Fields that an update names or that we set; a mask may not hold them."""
-
-
-def request(request_id: str, method: str, message: Message) -> Request:
-    """Identifies a change: same id and same body is a repeat."""
-    validation.request_id(request_id)
-    body = message.SerializeToString(deterministic=True)
-    return Request(request_id, method, ids.fingerprint(body))
 
 
 def promotion_id(path: str, value: str) -> str:
@@ -124,17 +113,9 @@ def _entries(name: str, characters: int) -> Callable[[promotion_pb2.Promotion], 
 
 def _instant(name: str) -> Callable[[promotion_pb2.Promotion], datetime | None]:
     def read(message: promotion_pb2.Promotion) -> datetime | None:
-        return instant(f"promotion.{name}", getattr(message, name)) if message.HasField(name) else None  # type: ignore[arg-type]
+        return timestamps.instant(f"promotion.{name}", getattr(message, name)) if message.HasField(name) else None  # type: ignore[arg-type]
 
     return read
-
-
-def instant(path: str, message: Timestamp) -> datetime:
-    """An instant within the years that both Python and Postgres know."""
-    try:
-        return message.ToDatetime(UTC)
-    except (ValueError, OverflowError) as wrong:
-        raise errors.invalid(path, "FIELD_INVALID", "must lie in the years 1 to 9999") from wrong
 
 
 def _priority(message: promotion_pb2.Promotion) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chassis import validation
+from chassis import requests, validation
 from gen.promo.v1 import promotion_pb2
 from gen.promo.v1 import promotion_service_pb2 as pb
 from promo_svc.api import convert, quote_convert, redemption_convert
@@ -24,13 +24,13 @@ class PromotionServicer:
         self._redemptions = redemptions
 
     async def CreatePromotion(self, message: pb.CreatePromotionRequest, _rpc: Any) -> pb.CreatePromotionResponse:
-        request = convert.request(message.request_id, "CreatePromotion", message)
+        request = requests.identify(message)
         answer = await self._promotions.create(request, convert.new_promotion(message.promotion))
         promotion = promotion_pb2.Promotion.FromString(answer.promotion)
         return pb.CreatePromotionResponse(promotion=promotion, replayed=answer.replayed)
 
     async def UpdatePromotion(self, message: pb.UpdatePromotionRequest, _rpc: Any) -> pb.UpdatePromotionResponse:
-        request = convert.request(message.request_id, "UpdatePromotion", message)
+        request = requests.identify(message)
         promotion_id = convert.promotion_id("promotion.promotion_id", message.promotion.promotion_id)
         changes = convert.changes(message.promotion, message.update_mask.paths)
         answer = await self._promotions.update(request, promotion_id, changes, message.promotion.etag)

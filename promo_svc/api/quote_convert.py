@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from chassis import errors, money, validation
+from chassis import errors, money, timestamps, validation
 from gen.common.v1.money_pb2 import Money as MoneyMessage
 from gen.promo.v1 import quote_pb2
 from promo_svc.domain.cart import Cart, CartLine, normal_codes
 from promo_svc.domain.money import Money
 from promo_svc.domain.quote import Applied, Fact, Quote, QuotedLine, Skipped
-from promo_svc.store import events
 
 MOST_LINES = 100
 MOST_CODES = 10
@@ -68,7 +67,7 @@ def quote_message(quote: Quote) -> quote_pb2.Quote:
         lines=[_quoted_line(line) for line in quote.lines],
         applied=[_applied(applied, quote.currency) for applied in quote.applied],
         skipped=[_skipped(skipped) for skipped in quote.skipped],
-        quote_time=events.timestamp(quote.quote_time),
+        quote_time=timestamps.message(quote.quote_time),
     )
 
 

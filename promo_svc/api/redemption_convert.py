@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from chassis import errors, ids, validation
+from chassis import errors, ids, timestamps, validation
 from gen.promo.v1 import promotion_service_pb2 as pb
 from gen.promo.v1 import quote_pb2
 from promo_svc.api import convert, quote_convert
 from promo_svc.app.redemptions import Order
 from promo_svc.domain.redemption import Redemption
 from promo_svc.domain.stacking import MOST_APPLIED
-from promo_svc.store import events
 
 DEFAULT_TTL_S = 900
 MOST_TTL_S = 86_400
@@ -44,6 +43,6 @@ def redemption_message(redemption: Redemption) -> quote_pb2.Redemption:
         state=quote_pb2.Redemption.State.Value(f"STATE_{redemption.state.value}"),
         customer_id=redemption.customer_id,
         promotion_ids=redemption.promotion_ids,
-        expire_time=events.timestamp(redemption.expire_time),
-        create_time=events.timestamp(redemption.create_time),
+        expire_time=timestamps.message(redemption.expire_time),
+        create_time=timestamps.message(redemption.create_time),
     )

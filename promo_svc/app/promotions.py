@@ -9,6 +9,7 @@ from typing import Any
 from chassis import errors, outbox, pagination, requests
 from chassis.db import Database, Tx
 from chassis.gate.adjustments import Row
+from chassis.requests import Request
 from promo_svc.app.catalogue import Catalogue
 from promo_svc.app.limits import Limits
 from promo_svc.domain.errors import PromotionNotFound, VersionStale
@@ -16,15 +17,6 @@ from promo_svc.domain.promotion import FixedAmount, Promotion, State, StoredProm
 from promo_svc.store import events, promotions
 
 LIST_QUERY = "promotions"
-
-
-@dataclass(frozen=True)
-class Request:
-    """Who asks for a change once: the caller's id and a fingerprint of what was asked."""
-
-    request_id: str
-    method: str
-    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -120,9 +112,7 @@ class Promotions:
             for_gate[:] = written.for_gate  # of this attempt alone: one that was rolled back told nothing
             return events.promotion_message(await self._tell(tx, written.stored)).SerializeToString()
 
-        kept, replayed = await requests.once(
-            self._database, request.request_id, request.method, request.fingerprint, attempt
-        )
+        kept, replayed = await requests.once(self._database, request, attempt)
         await self._limits.tell_gate(for_gate)
         self._catalogue.forget()
         return Answer(kept, replayed)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
-from google.protobuf.timestamp_pb2 import Timestamp
 
+from chassis import timestamps
 from gen.common.v1.money_pb2 import Money as MoneyMessage
 from gen.promo.v1 import events_pb2, promotion_pb2
 from promo_svc.domain.money import Money
@@ -35,14 +34,14 @@ def promotion_message(stored: StoredPromotion) -> promotion_pb2.Promotion:
         skus=promotion.skus,
         categories=promotion.categories,
         minimum_amount=money_message(promotion.minimum_amount) if promotion.minimum_amount else None,
-        start_time=timestamp(promotion.start_time),
-        end_time=timestamp(promotion.end_time),
+        start_time=timestamps.message(promotion.start_time),
+        end_time=timestamps.message(promotion.end_time),
         channels=promotion.channels,
         priority=promotion.priority,
         exclusive=promotion.exclusive,
         etag=str(stored.version),
-        create_time=timestamp(stored.create_time),
-        update_time=timestamp(stored.update_time),
+        create_time=timestamps.message(stored.create_time),
+        update_time=timestamps.message(stored.update_time),
         used=stored.used,
     )
     if isinstance(discount, Percent):
@@ -55,12 +54,3 @@ def promotion_message(stored: StoredPromotion) -> promotion_pb2.Promotion:
 def money_message(money: Money) -> MoneyMessage:
     """An amount as others see it."""
     return MoneyMessage(currency=money.currency, amount_minor=money.amount_minor)
-
-
-def timestamp(instant: datetime | None) -> Timestamp | None:
-    """An instant as others see it."""
-    if instant is None:
-        return None
-    message = Timestamp()
-    message.FromDatetime(instant)
-    return message

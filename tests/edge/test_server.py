@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from chassis.local import ports
 from gen.inventory.v1.catalog_service_pb2 import GetSkuResponse
 from gen.inventory.v1.sku_pb2 import Sku
 from tests import config
@@ -22,21 +23,21 @@ from tests.edge.far_side import FarSide
 START_TRIES = 200
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def start(far_side: FarSide, port: int, **changed: str) -> Process:
     services = {f"{name}_ADDRESS": far_side.address for name in ("INVENTORY", "ORDER", "PROMO")}
-    environment = {**config.load().environment, **services, "API_TOKEN": TOKEN, "EDGE_ADDRESS": f"127.0.0.1:{port}", **changed}
+    environment = {
+        **config.load().environment,
+        **services,
+        "API_TOKEN": TOKEN,
+        "EDGE_ADDRESS": f"127.0.0.1:{port}",
+        **changed,
+    }
     return await asyncio.create_subprocess_exec(sys.executable, "-m", "edge", env=environment, stderr=PIPE)
 
 
 @asynccontextmanager
 async def running(far_side: FarSide) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
-    port = free_port()
+    port = ports.free()
     process = await start(far_side, port)
     transport = httpx.AsyncHTTPTransport(retries=0)
     headers = {"Authorization": f"Bearer {TOKEN}"}
@@ -89,7 +90,7 @@ async def test_a_real_server_keeps_encoded_slashes_and_drains_on_sigterm(far_sid
 async def test_a_wrong_setting_gives_one_clear_line(
     far_side: FarSide, changed: dict[str, str], complaint: bytes
 ) -> None:
-    process = await start(far_side, free_port(), **changed)
+    process = await start(far_side, ports.free(), **changed)
     _, said = await asyncio.wait_for(process.communicate(), 20)
     assert process.returncode == 1
     assert complaint in said

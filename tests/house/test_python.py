@@ -21,6 +21,7 @@ MAY_SLEEP = {
 }
 """Files that may call time.sleep, and why."""
 MAY_PAUSE = {
+    "tests/chassis/gate/test_failover.py": "a buyer's pause before the next try; a replica's link is up when it says so",
     "tests/inventory_svc/test_reservations.py": "expiry is decided by the clock of Postgres, which calls nobody",
 }
 """Test files that may call asyncio.sleep, and why. Everywhere else a job's run_once() or a signal does."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Callable
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 import pytest
-import redis
 
 from chassis import client
 from inventory_svc.__main__ import Inventory, running
 from inventory_svc.config import Settings
+from tests import databases
 from tests.inventory_svc.calls import Stubs, located
 
 GATE_DATABASE = 7
@@ -22,10 +21,7 @@ STREAM_DATABASE = 8
 @pytest.fixture(scope="module")
 def settings(new_database: Callable[[str], str], valkey_url: str) -> Settings:
     """A fresh database, an empty gate."""
-    gate, stream = (urlunsplit(urlsplit(valkey_url)._replace(path=f"/{n}")) for n in (GATE_DATABASE, STREAM_DATABASE))
-    for url in (gate, stream):
-        with redis.Redis.from_url(url) as server:
-            server.flushdb()
+    gate, stream = (databases.emptied(valkey_url, number) for number in (GATE_DATABASE, STREAM_DATABASE))
     return Settings("127.0.0.1:0", new_database("inventory"), gate, stream)
 
 
@@ -50,9 +46,4 @@ async def inventory(process: Inventory) -> AsyncIterator[Stubs]:
 @pytest.fixture
 def sql(settings: Settings) -> Callable[..., list[tuple[object, ...]]]:
     """Reads the service's database directly."""
-
-    def query(statement: str, *values: object) -> list[tuple[object, ...]]:
-        with psycopg.connect(settings.database_url, autocommit=True) as connection:
-            return connection.execute(statement, values).fetchall()
-
-    return query
+    return functools.partial(databases.read, settings.database_url)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Callable
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 import pytest
-import redis
 
 from chassis import client
 from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
 from promo_svc.__main__ import Promo, running
 from promo_svc.config import Settings
+from tests import databases
 
 GATE_DATABASE = 5
 STREAM_DATABASE = 6
@@ -22,10 +21,7 @@ STREAM_DATABASE = 6
 @pytest.fixture(scope="module")
 def settings(new_database: Callable[[str], str], valkey_url: str) -> Settings:
     """A fresh database, an empty gate."""
-    gate, stream = (urlunsplit(urlsplit(valkey_url)._replace(path=f"/{n}")) for n in (GATE_DATABASE, STREAM_DATABASE))
-    for url in (gate, stream):
-        with redis.Redis.from_url(url) as server:
-            server.flushdb()
+    gate, stream = (databases.emptied(valkey_url, number) for number in (GATE_DATABASE, STREAM_DATABASE))
     return Settings("127.0.0.1:0", new_database("promo"), gate, stream)
 
 
@@ -47,9 +43,4 @@ async def promo(process: Promo) -> AsyncIterator[PromotionServiceStub]:
 @pytest.fixture
 def sql(settings: Settings) -> Callable[..., list[tuple[object, ...]]]:
     """Reads the service's database directly."""
-
-    def query(statement: str, *values: object) -> list[tuple[object, ...]]:
-        with psycopg.connect(settings.database_url, autocommit=True) as connection:
-            return connection.execute(statement, values).fetchall()
-
-    return query
+    return functools.partial(databases.read, settings.database_url)
