@@ -6,10 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import uvloop
-
-from chassis import redis, telemetry
-from chassis.config import ConfigError
+from chassis import process, redis
 from chassis.db import Database
 from chassis.gate.partition import Partition, Tables
 from chassis.jobs import Jobs
@@ -108,12 +105,7 @@ async def serve(settings: config.Settings) -> None:
 
 def main() -> None:
     """`python -m inventory_svc`"""
-    telemetry.configure("inventory")
-    try:
-        settings = config.load()
-    except ConfigError as wrong:
-        raise SystemExit(f"inventory: {wrong}") from None
-    uvloop.run(serve(settings))
+    process.run("inventory", config.load, serve)
 
 
 if __name__ == "__main__":

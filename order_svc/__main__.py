@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import grpc
-import uvloop
 
-from chassis import client, redis, telemetry
-from chassis.config import ConfigError
+from chassis import client, process, redis
 from chassis.db import Database
 from chassis.jobs import Jobs
 from chassis.relay import Relay
@@ -111,12 +109,7 @@ def now() -> datetime:
 
 def main() -> None:
     """`python -m order_svc`"""
-    telemetry.configure("order")
-    try:
-        settings = config.load()
-    except ConfigError as wrong:
-        raise SystemExit(f"order: {wrong}") from None
-    uvloop.run(serve(settings))
+    process.run("order", config.load, serve)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import uvloop
-
-from chassis import redis, telemetry
-from chassis.config import ConfigError
+from chassis import process, redis
 from chassis.db import Database
 from chassis.gate.partition import Partition, Tables
 from chassis.jobs import Jobs
@@ -88,12 +85,7 @@ async def serve(settings: config.Settings) -> None:
 
 def main() -> None:
     """`python -m promo_svc`"""
-    telemetry.configure("promo")
-    try:
-        settings = config.load()
-    except ConfigError as wrong:
-        raise SystemExit(f"promo: {wrong}") from None
-    uvloop.run(serve(settings))
+    process.run("promo", config.load, serve)
 
 
 if __name__ == "__main__":

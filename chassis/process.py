@@ -1,0 +1,23 @@
+"""How every service's process begins: logs, settings or one clear line, the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import uvloop
+
+from chassis import telemetry
+from chassis.config import ConfigError
+
+Settings = TypeVar("Settings")
+
+
+def run(name: str, load: Callable[[], Settings], serve: Callable[[Settings], Coroutine[Any, Any, None]]) -> None:
+    """Serves until SIGTERM; a setting that cannot be used ends the process with its line."""
+    telemetry.configure(name)
+    try:
+        settings = load()
+    except ConfigError as wrong:
+        raise SystemExit(f"{name}: {wrong}") from None
+    uvloop.run(serve(settings))
