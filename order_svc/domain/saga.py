@@ -92,7 +92,7 @@ class Progress:
         """Replaces fields of the order's payment."""
         self.change(payment=replace(self.order.payment, **fields))
 
-    def move(self, after: State, at: datetime, cause: str = "", **fields: Any) -> None:
+    def move(self, after: State, at: datetime, cause: str = "", /, **fields: Any) -> None:
         """Changes the state, and fields with it; ValueError when the table does not allow it."""
         before = self.order.state if self.transitions or self.stored is not None else None
         if not allows(before, after):
