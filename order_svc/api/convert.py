@@ -25,6 +25,7 @@ ADDRESS_MOST_LINES = 4
 ADDRESS_MOST_CHARACTERS = 200
 STUCK_MOST_S = 10 * 365 * 86_400
 SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-/]{0,63}")
+LOCATION = re.compile(r"[a-z][a-z0-9\-]{0,31}")
 EMAIL = re.compile(r"[^@\s\x00]+@[^@\s\x00]+")
 COUNTRY = re.compile(r"[A-Z]{2}")
 
@@ -69,13 +70,16 @@ def _requested_line(index: int, line: order_service_pb2.PlaceOrderLine) -> Reque
     path = f"lines[{index}]"
     sku = validation.pattern(f"{path}.sku", line.sku, SKU, "must be 1 to 64 characters of A-Z a-z 0-9 . _ - /")
     quantity = validation.whole(f"{path}.quantity", line.quantity, 1, QUANTITY_MOST)
-    location = validation.at_most(f"{path}.location", line.location, ID_MOST_CHARACTERS)
-    return RequestedLine(sku, quantity, location)
+    if line.location:
+        words = "must be 1 to 32 characters of a-z 0-9 -, starting with a letter"
+        validation.pattern(f"{path}.location", line.location, LOCATION, words)
+    return RequestedLine(sku, quantity, line.location)
 
 
 def _codes(message: order_service_pb2.PlaceOrderRequest) -> tuple[str, ...]:
     validation.count("codes", len(message.codes), 0, CODES_MOST)
-    return tuple(_text(f"codes[{index}]", code, CODE_MOST_CHARACTERS) for index, code in enumerate(message.codes))
+    codes = (_text(f"codes[{index}]", code, CODE_MOST_CHARACTERS) for index, code in enumerate(message.codes))
+    return tuple(code.strip() for code in codes if code.strip())  # promo, too, leaves blank ones out
 
 
 def _text(path: str, value: str, characters: int) -> str:

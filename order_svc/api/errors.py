@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grpc
 
-from chassis.errors import ServiceError
+from chassis.errors import FieldViolation, ServiceError
 from chassis.interceptors.errors import ErrorTable
 from order_svc.domain import errors
 from order_svc.domain.order import Refusal
@@ -25,4 +25,7 @@ TABLE: ErrorTable = {
 def refused(refusal: Refusal) -> ServiceError:
     """A refusal that was kept with its order, as it was when it was first said."""
     code: grpc.StatusCode = grpc.StatusCode[refusal.code]
-    return ServiceError(code, refusal.reason, refusal.message, refusal.metadata)
+    violations: tuple[FieldViolation, ...] = ()
+    if code is grpc.StatusCode.INVALID_ARGUMENT and "field" in refusal.metadata:
+        violations = (FieldViolation(refusal.metadata["field"], refusal.reason, refusal.message),)
+    return ServiceError(code, refusal.reason, refusal.message, refusal.metadata, violations)

@@ -49,18 +49,19 @@ class Checkout:
         if order.discounts:
             redeem = self.promotions.redeem(order.order_id, order.customer.id, order.discounts, self.claim_ttl_s)
             await self._noted(progress, "redeem", redeem)
-        progress.change(lines=tuple(replace(line, allocations=allocations[line.sku]) for line in order.lines))
-        progress.move(State.RESERVED, reserved_at)
+        lines = tuple(replace(line, allocations=allocations[line.sku]) for line in order.lines)
+        progress.move(State.RESERVED, reserved_at, lines=lines)
         self._intend(progress)
 
     def _intend(self, progress: Progress) -> None:
         # Stored before the provider is called: whoever resumes this knows the key to ask with.
         now = self.clock()
-        if progress.order.payment.key:
+        payment = progress.order.payment
+        if payment.key:
             deadline = now + timedelta(seconds=self.payment_wait_s)
-            progress.pay(status=PaymentStatus.PENDING, deadline=deadline)
+            payment = replace(payment, status=PaymentStatus.PENDING, deadline=deadline)
             progress.never_asked = progress.fresh
-        progress.move(State.AUTHORIZING, now)
+        progress.move(State.AUTHORIZING, now, payment=payment)
 
     async def pay(self, progress: Progress) -> None:
         """AUTHORIZING to AUTHORIZED; or the run waits for the customer's bank. Refused when the payment is declined."""
@@ -122,8 +123,7 @@ class Checkout:
             await self._noted(progress, "commit_redemption", self.promotions.commit(order_id))
         await self._noted(progress, "commit_reservation", self.inventory.commit(order_id))
         now = self.clock()
-        progress.change(confirmed_at=now)
-        progress.move(State.CONFIRMED, now)
+        progress.move(State.CONFIRMED, now, confirmed_at=now)
 
     async def _noted(self, progress: Progress, step: str, call: Awaitable[T]) -> T:
         return await take(progress, self.clock, step, call)

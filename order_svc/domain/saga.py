@@ -92,13 +92,13 @@ class Progress:
         """Replaces fields of the order's payment."""
         self.change(payment=replace(self.order.payment, **fields))
 
-    def move(self, after: State, at: datetime, cause: str = "") -> None:
-        """Changes the state; ValueError when the table does not allow it."""
+    def move(self, after: State, at: datetime, cause: str = "", /, **fields: Any) -> None:
+        """Changes the state, and fields with it; ValueError when the table does not allow it."""
         before = self.order.state if self.transitions or self.stored is not None else None
         if not allows(before, after):
             raise ValueError(f"{self.order.order_id}: no way from {before} to {after}")
         self.transitions.append(Transition(before, after, cause, at))
-        self.change(state=after, updated_at=at, attempts=0, last_error="")
+        self.change(state=after, updated_at=at, attempts=0, last_error="", **fields)
 
     def note(self, step: str, outcome: str, at: datetime) -> None:
         """Adds to the step log; stored with the next change."""
@@ -108,12 +108,8 @@ class Progress:
         """Decides that the order is undone. Straight to CANCELLED when it is certain that nothing was claimed."""
         only_asked_once = self.fresh and self.reserve_calls <= 1 and not self.claims_are_new
         nothing_claimed = self.order.state is State.PRICED and only_asked_once
-        self.change(refusal=refusal, cause=refusal.reason)
-        self.move(State.CANCELLED if nothing_claimed else State.CANCELLING, at, refusal.reason)
-
-    def next_version(self) -> Order:
-        """The order as it will be once this is stored."""
-        return replace(self.order, version=self.order.version + 1)
+        after = State.CANCELLED if nothing_claimed else State.CANCELLING
+        self.move(after, at, refusal.reason, refusal=refusal, cause=refusal.reason)
 
     def restart(self, order: Order) -> None:
         """Goes on from what is stored; what this run had not stored is forgotten, but for its log."""

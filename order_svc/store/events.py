@@ -18,13 +18,13 @@ def type_of(order: Order, previous: State | None) -> str:
     return "order.order.placed" if placed else f"order.order.{order.state.lower()}"
 
 
-def order_changed(order: Order, previous: State | None) -> str:
-    """The event's payload."""
+def order_changed(order: Order, version: int, previous: State | None) -> str:
+    """The event's payload; `version` is the one that the order has with it."""
     before = f"STATE_{previous}" if previous else "STATE_UNSPECIFIED"
-    return as_json({"order": _order(order), "previous_state": before})
+    return as_json({"order": _order(order, version), "previous_state": before})
 
 
-def _order(order: Order) -> dict[str, Any]:
+def _order(order: Order, version: int) -> dict[str, Any]:
     return {
         "order_id": order.order_id,
         "state": f"STATE_{order.state}",
@@ -52,7 +52,7 @@ def _order(order: Order) -> dict[str, Any]:
         "cause": order.cause,
         "create_time": _time(order.created_at),
         "update_time": _time(order.updated_at),
-        "etag": str(order.version),
+        "etag": str(version),
         "codes": order.codes,
         "skipped_promotions": order.skipped,
     }

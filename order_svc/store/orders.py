@@ -19,13 +19,13 @@ LEASE_S = 30.0
 LOG = """
 transitions AS (
     INSERT INTO order_transitions (order_id, from_state, to_state, cause, created_at)
-    SELECT order_id, t.* FROM changed,
-        unnest(%(froms)s::text[], %(tos)s::text[], %(causes)s::text[], %(moved_at)s::timestamptz[]) AS t
+    SELECT order_id, move.* FROM changed, json_to_recordset(%(moves)s::json)
+        AS move (before text, after text, cause text, at timestamptz)
 ),
 steps AS (
     INSERT INTO saga_steps (order_id, step, outcome, created_at)
-    SELECT order_id, s.* FROM changed,
-        unnest(%(steps)s::text[], %(outcomes)s::text[], %(stepped_at)s::timestamptz[]) AS s
+    SELECT order_id, step.* FROM changed, json_to_recordset(%(steps)s::json)
+        AS step (name text, outcome text, at timestamptz)
 ),
 event AS (
     INSERT INTO outbox (type, key, payload)
@@ -154,7 +154,7 @@ class Orders:
 
 
 def _shared(progress: Progress, lease: Lease) -> dict[str, Any]:
-    order, moves, steps = progress.order, progress.transitions, progress.steps
+    order = progress.order
     fields: dict[str, Any] = {
         "order_id": order.order_id,
         "state": order.state,
@@ -168,18 +168,13 @@ def _shared(progress: Progress, lease: Lease) -> dict[str, Any]:
         "lease_owner": None if lease.released else lease.owner,
         "due_s": lease.due_s,
         "updated_at": order.updated_at,
-        "froms": [move.before for move in moves],
-        "tos": [move.after for move in moves],
-        "causes": [move.cause for move in moves],
-        "moved_at": [move.at for move in moves],
-        "steps": [step.name for step in steps],
-        "outcomes": [step.outcome for step in steps],
-        "stepped_at": [step.at for step in steps],
+        "moves": as_json(progress.transitions),
+        "steps": as_json(progress.steps),
         "type": None,
         "payload": None,
     }
-    if moves:
-        after = order if progress.stored is None else progress.next_version()
+    if progress.transitions:
+        version = order.version if progress.stored is None else order.version + 1
         fields["type"] = events.type_of(order, progress.stored)
-        fields["payload"] = events.order_changed(after, progress.stored)
+        fields["payload"] = events.order_changed(order, version, progress.stored)
     return fields

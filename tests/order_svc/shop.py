@@ -216,6 +216,7 @@ def basket(
     request_id: str | None = None,
     lines: list[tuple[str, int]] | None = None,
     codes: list[str] | None = None,
+    place: str = "",
     token: str = "tok_ok",  # noqa: S107 a word of the sandbox
     **fields: Any,
 ) -> order_service_pb2.PlaceOrderRequest:
@@ -230,7 +231,7 @@ def basket(
         request_id=new_id() if request_id is None else request_id, codes=codes, **(values | fields)
     )
     for sku, quantity in [("SERUM", 2)] if lines is None else lines:
-        request.lines.add(sku=sku, quantity=quantity)
+        request.lines.add(sku=sku, quantity=quantity, location=place)
     return request
 
 

@@ -30,6 +30,7 @@ CASES: list[tuple[dict[str, Any], grpc.StatusCode, str, str]] = [
     ({"lines": [("GOLD", 1_000_000)]}, INVALID, "FIELD_INVALID", "lines[0].quantity"),
     ({"lines": [("SERUM", 1), ("UNKNOWN", 1)]}, NOT_FOUND, "SKU_NOT_FOUND", "lines[1].sku"),
     ({"lines": [("SERUM", 1), ("IMPORT", 1)]}, INVALID, "CURRENCY_MISMATCH", "currency"),
+    ({"place": "Not a place"}, INVALID, "FIELD_INVALID", "lines[0].location"),
     ({"currency": ""}, INVALID, "FIELD_REQUIRED", "currency"),
     ({"currency": "euro"}, INVALID, "FIELD_INVALID", "currency"),
     ({"channel": ""}, INVALID, "FIELD_REQUIRED", "channel"),

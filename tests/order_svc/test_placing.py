@@ -158,6 +158,16 @@ async def test_a_code_that_gives_less_than_what_applies_anyway_stays_unused(shop
     assert list(order.skipped_promotions) == ["FIVE: LOWER_VALUE_THAN"]
 
 
+async def test_codes_are_taken_as_they_are_typed(shop: Shop) -> None:
+    order = (await shop.place(codes=[" TEN ", "  "])).order
+    assert (list(order.codes), order.discount_total.amount_minor) == (["TEN"], 260)
+
+
+async def test_a_line_may_name_the_location_it_is_taken_from(shop: Shop) -> None:
+    order = (await shop.place(place="hamburg")).order
+    assert [part.location for part in order.lines[0].allocations] == ["hamburg"]
+
+
 async def test_losing_the_race_for_a_codes_last_use_gives_the_stock_back(shop: Shop) -> None:
     shop.promotions.limits["TEN"] = 1
     await shop.place(codes=["TEN"])

@@ -1,0 +1,45 @@
+"""Postgres dies in the middle of a checkout and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import grpc
+import pytest
+
+from chassis.db import Database
+from chassis.errors import ServiceError
+from gen.order.v1 import order_pb2
+from tests import databases, servers
+from tests.order_svc.shop import new_id, opened
+from tests.servers import Running
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Running]:
+    """A server that this test alone may kill."""
+    with servers.running_postgres() as running:
+        yield running
+
+
+@pytest.mark.parametrize("step", ["ReserveStock", "CommitReservation"])
+async def test_an_order_outlives_its_database(own_postgres: Running, step: str) -> None:
+    db = Database(databases.create(own_postgres.url, "orders"))
+    await db.open()
+    async with opened(db) as shop:
+        request_id = new_id()
+        shop.inventory.wire.held[step] = gate = asyncio.Event()
+        placing = asyncio.create_task(shop.place(request_id=request_id, codes=["TEN"], within_s=1.5))
+        await shop.inventory.wire.called(step)
+        own_postgres.kill()
+        gate.set()
+        with pytest.raises(ServiceError) as caught:
+            await placing
+        assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+        own_postgres.start()
+        await shop.resume()
+        answer = await shop.place(request_id=request_id, codes=["TEN"])
+        assert (answer.order.state, answer.replayed) == (order_pb2.Order.STATE_CONFIRMED, True)
+        await shop.audit()
+    await db.close()
