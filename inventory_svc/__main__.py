@@ -11,6 +11,7 @@ from chassis.db import Database
 from chassis.gate.partition import Partition, Tables
 from chassis.jobs import Jobs
 from chassis.relay import Relay
+from chassis.retention import Retention
 from chassis.server import Server, Servicer
 from gen.inventory.v1 import (
     catalog_service_pb2,
@@ -85,6 +86,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
     partition.start(jobs)
     jobs.start("expire-lots", expire_lots.run_once, 60.0)
     jobs.start("relay", Relay(db, stream_client, "inventory").run_once, 0.1)
+    jobs.start("forget", Retention(db).run_once, 60.0)
 
     await server.start()
     try:

@@ -12,6 +12,7 @@ from chassis import client, process, redis
 from chassis.db import Database
 from chassis.jobs import Jobs
 from chassis.relay import Relay
+from chassis.retention import Retention
 from chassis.server import Server, Servicer
 from gen.order.v1 import order_service_pb2, order_service_pb2_grpc, saga_service_pb2, saga_service_pb2_grpc
 from order_svc import config
@@ -91,6 +92,7 @@ async def serve(settings: config.Settings) -> None:
     jobs = Jobs()
     jobs.start("resume", service.resume.run_once, PAUSE_S)
     jobs.start("relay", Relay(db, stream_client, "order").run_once, 0.1)
+    jobs.start("forget", Retention(db, keeps_requests=False).run_once, 60.0)
 
     await server.start()
     await server.run_until_stopped()

@@ -12,6 +12,7 @@ from chassis.db import Database
 from chassis.gate.partition import Partition, Tables
 from chassis.jobs import Jobs
 from chassis.relay import Relay
+from chassis.retention import Retention
 from chassis.server import Server, Servicer
 from gen.promo.v1 import promotion_service_pb2, promotion_service_pb2_grpc
 from promo_svc import config
@@ -64,6 +65,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
     partition.start(jobs)
     limits.start()
     jobs.start("relay", Relay(db, stream_client, "promo").run_once, 0.1)
+    jobs.start("forget", Retention(db).run_once, 60.0)
 
     await server.start()
     try:

@@ -24,7 +24,7 @@ from order_svc.store.sandbox_payments import SandboxPayments
 from tests.order_svc import far_side
 from tests.order_svc.far_side import FakeInventory, FakePromotions
 
-TABLES = "orders, order_transitions, saga_steps, payment_events, sandbox_payments, outbox, requests"
+TABLES = "orders, order_transitions, saga_steps, payment_events, sandbox_payments, outbox"
 PAYMENT_WAIT_S = 780
 _numbers = itertools.count(1)
 

@@ -143,6 +143,8 @@ CREATE TABLE requests (
   created_at timestamptz NOT NULL DEFAULT now()
 );
 
+CREATE INDEX requests_by_age ON requests (created_at);
+
 CREATE TABLE outbox (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   type text NOT NULL,

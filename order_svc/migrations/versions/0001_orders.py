@@ -1,4 +1,4 @@
-"""Orders, their history and step log, payment events, the sandbox provider's books, outbox and requests."""
+"""Orders, their history and step log, payment events, the sandbox provider's books, outbox."""
 
 from alembic import op
 
@@ -111,14 +111,6 @@ STATEMENTS = (
         published_at timestamptz
     )""",
     "CREATE INDEX outbox_unpublished ON outbox (id) WHERE published_at IS NULL",
-    """
-    CREATE TABLE requests (
-        request_id text PRIMARY KEY,
-        method text NOT NULL,
-        fingerprint text NOT NULL,
-        response bytea,
-        created_at timestamptz NOT NULL DEFAULT now()
-    )""",
 )
 
 

@@ -160,7 +160,8 @@ CREATE TABLE requests (
     fingerprint text NOT NULL,
     response bytea,
     created_at timestamptz NOT NULL DEFAULT now()
-)"""
+);
+CREATE INDEX requests_by_age ON requests (created_at)"""
 
 
 STATEMENTS = [
