@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from chassis import errors, ids, timestamps, validation
+from chassis import errors, ids, requests, timestamps, validation
 from gen.common.v1.address_pb2 import Address as AddressMessage
 from gen.common.v1.money_pb2 import Money
 from gen.order.v1 import order_pb2, order_service_pb2, saga_service_pb2
@@ -37,7 +37,7 @@ def order_id(request_id: str) -> str:
 
 def order_request(message: order_service_pb2.PlaceOrderRequest) -> OrderRequest:
     """FIELD_REQUIRED, FIELD_INVALID."""
-    request_id = validation.request_id(message.request_id)
+    identity = requests.identify(message)
     validation.count("lines", len(message.lines), 1, LINES_MOST)
     lines = tuple(_requested_line(index, line) for index, line in enumerate(message.lines))
     seen: set[str] = set()
@@ -46,9 +46,9 @@ def order_request(message: order_service_pb2.PlaceOrderRequest) -> OrderRequest:
             raise errors.invalid(f"lines[{index}].sku", "FIELD_INVALID", f"{line.sku} has a line already")
         seen.add(line.sku)
     return OrderRequest(
-        request_id=request_id,
-        order_id=order_id(request_id),
-        fingerprint=_fingerprint(message),
+        request_id=identity.id,
+        order_id=order_id(identity.id),
+        fingerprint=identity.fingerprint,
         lines=lines,
         customer=_customer(message.customer),
         codes=_codes(message),
@@ -57,13 +57,6 @@ def order_request(message: order_service_pb2.PlaceOrderRequest) -> OrderRequest:
         provider=_text("payment.provider", message.payment.provider, ID_MOST_CHARACTERS),
         token=_text("payment.token", message.payment.token, TOKEN_MOST_CHARACTERS),
     )
-
-
-def _fingerprint(message: order_service_pb2.PlaceOrderRequest) -> str:
-    body = order_service_pb2.PlaceOrderRequest()
-    body.CopyFrom(message)
-    body.ClearField("request_id")
-    return ids.fingerprint(body.SerializeToString(deterministic=True))
 
 
 def _requested_line(index: int, line: order_service_pb2.PlaceOrderLine) -> RequestedLine:

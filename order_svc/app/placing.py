@@ -155,7 +155,9 @@ def answer(order: Order, replayed: bool) -> Placed:
         raise repeated(no) if replayed else no
     if order.state is State.NEEDS_REVIEW:
         raise OrderStateForbids(order.order_id, order.state)
-    if order.state in saga.ENDED or order.confirmed_at is not None or saga.money_open(order):
+    if order.state in saga.ENDED or order.confirmed_at is not None or saga.waits_for_customer(order):
+        return Placed(order, replayed)
+    if saga.money_open(order) and order.lease_owner is None:  # the provider was asked and does not say
         return Placed(order, replayed)
     raise Unreachable("order", "the order is under way: ask again with the same request_id")
 

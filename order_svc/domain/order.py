@@ -67,7 +67,7 @@ class RequestedLine:
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What a caller wants placed. `fingerprint` is that of the whole body but the request_id."""
+    """What a caller wants placed. `fingerprint` is that of the whole body."""
 
     request_id: str
     order_id: str

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import grpc
+import pytest
+
+from chassis import client
+from chassis.errors import ServiceError
 from gen.order.v1 import order_pb2
-from tests.order_svc.shop import Shop, new_id
+from tests.order_svc.shop import Shop, basket, new_id
 
 Order = order_pb2.Order
 OVERDUE = "UPDATE orders SET due_at = now() WHERE due_at IS NOT NULL"
@@ -35,6 +40,19 @@ async def test_a_runner_that_was_overtaken_answers_with_what_the_other_did(shop:
     assert (await placing).order.state == Order.STATE_CONFIRMED
     assert len(await shop.rows("SELECT 1 FROM outbox WHERE type = 'order.order.confirmed'")) == 1
     await shop.audit()
+
+
+async def test_a_repeat_is_not_answered_with_the_middle_of_a_run(shop: Shop) -> None:
+    request_id = new_id()
+    shop.inventory.wire.held["CommitReservation"] = gate = asyncio.Event()
+    placing = asyncio.create_task(shop.place(request_id=request_id))
+    await shop.inventory.wire.called("CommitReservation")
+    async with shop.sibling() as other:
+        with pytest.raises(ServiceError) as caught:
+            await client.call(other.PlaceOrder, basket(request_id=request_id), timeout_s=0.6)
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+    gate.set()
+    assert (await placing).order.state == Order.STATE_CONFIRMED
 
 
 async def test_two_workers_share_what_is_due_and_run_nothing_twice(shop: Shop) -> None:
