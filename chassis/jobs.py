@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 
@@ -10,6 +11,8 @@ from chassis import telemetry
 
 log = telemetry.logger()
 
+FINISH_S = 2.0
+"""Time for a round that is under way when the process stops, and again for it to be cut."""
 MOST_PAUSE_S = 5.0
 """A job that keeps failing tries again after at most this long."""
 
@@ -19,20 +22,26 @@ class Jobs:
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
 
     def start(self, name: str, run_once: Callable[[], Awaitable[int | None]], pause_s: float) -> None:
         """Runs `run_once` until stopped. It answers how much it did: more than nothing means go on at once."""
         self._tasks.append(asyncio.create_task(self._loop(name, run_once, pause_s), name=name))
 
     async def stop(self) -> None:
-        """Cancels all loops and waits for them. What a round had begun is safe to cut: jobs repeat."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Lets every loop finish its round, but not for long: what a round had begun is safe to cut, jobs repeat."""
+        self._stopping.set()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=FINISH_S)
+            for task in late:
+                log.info("job.cut", job=task.get_name())
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=FINISH_S)
 
     async def _loop(self, name: str, run_once: Callable[[], Awaitable[int | None]], pause_s: float) -> None:
         failures = 0
-        while True:
+        while not self._stopping.is_set():
             try:
                 done = await run_once()
                 failures = 0
@@ -41,4 +50,5 @@ class Jobs:
                 log.warning("job.failed", job=name, failures=failures, error=repr(failed))
             if not done:
                 pause = min(pause_s * 2**failures, max(MOST_PAUSE_S, pause_s))
-                await asyncio.sleep(pause * random.uniform(0.8, 1.2))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), pause * random.uniform(0.8, 1.2))

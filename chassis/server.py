@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -111,7 +112,8 @@ class Server:
     async def stop(self) -> None:
         """Takes no new RPCs, waits for the running ones."""
         await self._health.enter_graceful_shutdown()
-        await self._server.stop(DRAIN_S)
+        with contextlib.suppress(TimeoutError):  # what does not end in time ends with the process
+            await asyncio.wait_for(self._server.stop(DRAIN_S), DRAIN_S + 1)
 
     async def _publish(self, ready: bool) -> None:
         status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "lua"
@@ -15,11 +15,13 @@ def text(name: str) -> str:
     return (FOLDER / f"{name}.lua").read_text()
 
 
+@lru_cache(maxsize=16)
 def reserve(epoch: int) -> str:
     """`reserve.lua` for one epoch: the epoch is part of the text, hence of the SHA that callers use."""
     return text("reserve").replace("@EPOCH@", str(epoch))
 
 
+@lru_cache(maxsize=64)
 def sha(script: str) -> str:
     """What EVALSHA wants."""
     return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,62 @@
+"""Background loops: they go on while there is work, survive failures, and stop."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from chassis import jobs
+from chassis.jobs import Jobs
+
+
+async def test_a_job_goes_on_at_once_while_there_is_work_and_survives_a_failure() -> None:
+    rounds: list[int] = []
+    three = asyncio.Event()
+
+    async def run_once() -> int:
+        rounds.append(len(rounds))
+        if len(rounds) == 2:
+            raise RuntimeError("once")
+        if len(rounds) == 4:
+            three.set()
+            return 0
+        return 1
+
+    loops = Jobs()
+    loops.start("busy", run_once, 0.001)
+    async with asyncio.timeout(5):
+        await three.wait()
+        await loops.stop()
+    assert rounds[:4] == [0, 1, 2, 3]
+
+
+async def test_stopping_lets_a_round_finish_and_cuts_one_that_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, cut = asyncio.Event(), asyncio.Event()
+    finished: list[str] = []
+    go = asyncio.Event()
+
+    async def quick() -> int:
+        await go.wait()
+        finished.append("quick")
+        return 0
+
+    async def endless() -> int:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cut.set()
+            raise
+        return 0
+
+    loops = Jobs()
+    loops.start("quick", quick, 60)
+    loops.start("endless", endless, 60)
+    await begun.wait()
+    monkeypatch.setattr(jobs, "FINISH_S", 0.05)
+    go.set()
+    async with asyncio.timeout(5):
+        await loops.stop()
+    assert finished == ["quick"]
+    assert cut.is_set()
