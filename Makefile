@@ -6,7 +6,7 @@ IN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check gen lint types drift lock migration
+.PHONY: help run demo bench test check gen lint types drift lock migration
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ run: $(READY) ## Start everything on this machine: Postgres, Valkey, services, e
 
 demo: $(READY) ## Play a busy hour against a running `make run` and audit it: make demo DEMO_ORDERS=3000 DEMO_SEED=7
 	@exec $(IN)/python -m tests.demo
+
+bench: $(READY) ## Measure everything next to its limits and its alternatives: make bench BENCH_SECONDS=1 BENCH_LONG=1
+	@exec $(IN)/python -m tests.bench
 
 test: $(READY) ## Run the tests on real servers: make test ARGS="tests/edge -x"
 	@exec $(IN)/python -m pytest $(ARGS)
