@@ -103,7 +103,7 @@ async def _prepare(load: Load, one: Slice, client: int) -> None:
 
 
 async def _measure(call: Call, one: Slice, client: int, window: Window, limit: int) -> Counted:
-    """Counts what is answered within the window, by whatever call it was begun."""
+    """Counts what is answered within the window, whenever it was asked; if that is nothing, then what comes first."""
     latencies: list[float] = []
     failures: Counter[str] = Counter()
     numbers = itertools.count()
@@ -114,16 +114,17 @@ async def _measure(call: Call, one: Slice, client: int, window: Window, limit: i
         for number in numbers:
             message = loads.body(one.load, one.number, client, number)
             started = clock()
-            if started >= window.end or number >= limit:
+            if number >= limit or (started >= window.end and number >= one.in_flight):
                 return
             outcome = await call(message)
             done = clock()
             if outcome != one.load.expected:
                 failures[outcome] += 1
-            elif window.begin <= done <= window.end:
+            elif done >= window.begin and (done <= window.end or not latencies):
                 latencies.append(done - started)
                 last = done
 
     began = time.process_time()
     await asyncio.gather(*(worker() for _ in range(one.in_flight)))
-    return Counted(tuple(latencies), dict(failures), last if limit < FAR else window.end, time.process_time() - began)
+    last = last if limit < FAR else max(last, window.end)
+    return Counted(tuple(latencies), dict(failures), last, time.process_time() - began)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, LiteralString
 
 import psycopg
@@ -21,8 +21,8 @@ from tests.bench.rows import OURS, RESERVE, Row
 from tests.stack import Stack
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-LIVE = 100_000
-"""Live reservations at the largest size."""
+LEVELS_PER_LIVE = 10
+"""At the largest size one level in ten has a live reservation: 100 k of 1 M."""
 TEMPLATES = 50_000
 CHUNK = 100_000
 
@@ -46,7 +46,9 @@ MAKE_LIVE: tuple[LiteralString, ...] = (
 )
 
 
-async def run(settings: Settings, stack: Stack, say: Callable[[str], None]) -> list[dict[str, Any]]:
+async def run(
+    settings: Settings, stack: Stack, say: Callable[[str], None], sizes: Sequence[int] = SIZES
+) -> list[dict[str, Any]]:
     """One entry per size. The product must be a fresh one: what is there already would be counted."""
     found = []
     database = stack.database("inventory")
@@ -54,21 +56,26 @@ async def run(settings: Settings, stack: Stack, say: Callable[[str], None]) -> l
     with contextlib.closing(Clients(settings.clients)) as clients:
         meter = Meter(settings, clients, stack.run["pids"], [database])
         levels = 1
-        for size in SIZES:
+        for size in sizes:
             say(f"growing to {size:,} stock levels")
             while levels < size:
                 wanted = min(size, levels + CHUNK)
                 shop.stock(database, [shop.sku(number) for number in range(levels, wanted)])
                 levels = wanted
             _execute(database, END_LIVE)  # what the smaller size has left
-            if size == SIZES[-1]:
-                _execute(database, MAKE_LIVE)
+            if size == sizes[-1]:
+                _execute(database, MAKE_LIVE, live(size))
             found.append(await _size(settings, stack, meter, size))
     return found
 
 
+def live(levels: int) -> int:
+    """Live reservations when the stock is fully grown."""
+    return levels // LEVELS_PER_LIVE
+
+
 async def _size(settings: Settings, stack: Stack, meter: Meter, levels: int) -> dict[str, Any]:
-    live = _live(stack)
+    reservations = _count_live(stack)
     rebuild_s = await shop.rebuilt(stack)
     gate_bytes = _gate_bytes(stack)
     chosen = [shop.sku(number) for number in random.sample(range(1, levels), min(levels - 1, TEMPLATES))]
@@ -77,7 +84,7 @@ async def _size(settings: Settings, stack: Stack, meter: Meter, levels: int) -> 
     measured = combined([await meter.measure(row) for _ in range(settings.rounds)])
     return {
         "levels": levels,
-        "reservations": live,
+        "reservations": reservations,
         "rebuild_s": round(rebuild_s, 3),
         "gate_bytes": gate_bytes,
         "reserve_spread_ops_per_s": round(measured.ops_per_s, 1),
@@ -85,16 +92,16 @@ async def _size(settings: Settings, stack: Stack, meter: Meter, levels: int) -> 
     }
 
 
-def _execute(database: str, statements: tuple[LiteralString, ...]) -> None:
+def _execute(database: str, statements: tuple[LiteralString, ...], number: int = 0) -> None:
     """In one transaction, then with fresh statistics: what a service would have had in time."""
     with psycopg.connect(database) as connection:
         for statement in statements:
-            connection.execute(statement, {"live": LIVE})
+            connection.execute(statement, {"live": number})
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
 
 
-def _live(stack: Stack) -> int:
+def _count_live(stack: Stack) -> int:
     [[number]] = databases.read(stack.database("inventory"), "SELECT count(*) FROM reservations WHERE state = 'ACTIVE'")
     return int(number)
 

@@ -1,0 +1,56 @@
+"""`make bench` in small: that it measures, prints and writes. How fast anything is, no test says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+from rich.console import Console
+
+from tests import stack as stacks
+from tests.bench import growth, load, messages, report, results, rows, run
+from tests.bench.config import Settings
+from tests.bench.load import Load
+
+ROWS = ("echo", "evalsha_raw", "reserve_hot", "commit", "sql_guarded_update")
+SMALL = Settings(seconds=0.2, rounds=1, rows=ROWS, clients=2, skus=20)
+
+
+async def test_a_run_measures_every_chosen_row_and_writes_it(tmp_path: Path) -> None:
+    with stacks.running() as stack:
+        lines = await run.run(SMALL, stack, lambda _text: None)
+        found = results.document(SMALL, stack, lines)
+    results.write(found, tmp_path / "results" / "latest.json")
+    report.show(Console(quiet=True), lines)
+
+    written = orjson.loads((tmp_path / "results" / "latest.json").read_bytes())
+    assert tuple(written["rows"]) == ROWS
+    assert written["machine"]["fsync"] == "on"
+    for name, row in written["rows"].items():
+        assert row["unexpected"] == {}, name
+        assert min(row["ops_per_s"], row["p50_ms"], row["p99_ms"]) > 0, name
+
+
+async def test_stock_grows_and_the_gate_is_rebuilt_from_it() -> None:
+    with stacks.running() as stack:
+        found = await growth.run(SMALL, stack, lambda _text: None, sizes=(100, 200))
+    assert [each["levels"] for each in found] == [100, 200]
+    assert [each["reservations"] for each in found] == [0, growth.live(200)]
+    assert min(min(each["rebuild_s"], each["gate_bytes"], each["reserve_spread_ops_per_s"]) for each in found) > 0
+
+
+def test_each_call_has_an_id_of_its_own() -> None:
+    one = Load("grpc", "", "", messages.reserve(["A", "B"]))
+    bodies = {load.body(one, number, client, call) for number in (1, 2) for client in (0, 1) for call in range(5)}
+    assert len(bodies) == 20
+
+
+def test_a_prepared_id_is_used_once_by_each_template() -> None:
+    one = Load("grpc", "", "", (b"0" + load.ID.encode(), b"1" + load.ID.encode()), calls_per_id=2)
+    bodies = [load.body(one, 1, 1, call) for call in range(4)]
+    assert [body[:1] for body in bodies] == [b"0", b"1", b"0", b"1"]
+    assert bodies[0][1:] == bodies[1][1:] != bodies[2][1:] == bodies[3][1:]
+
+
+def test_rows_are_named_once_and_in_order() -> None:
+    assert len(set(rows.names())) == len(rows.names())
