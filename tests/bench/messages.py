@@ -19,6 +19,7 @@ TTL_S = 86_400
 BASKETS = 2_000
 READS = 200
 BATCH = 100
+_chance = random.Random(7)  # the same baskets in every run
 
 
 def reserve(skus: Sequence[str]) -> tuple[bytes, ...]:
@@ -34,7 +35,7 @@ def reserve_baskets(skus: Sequence[str]) -> tuple[bytes, ...]:
 def reserve_batch(skus: Sequence[str]) -> tuple[bytes, ...]:
     """BATCH requests of one line each; their ids differ in the end."""
     requests = [
-        [_reserve(f"{ID}-{index:02}", [sku]) for index, sku in enumerate(random.choices(skus, k=BATCH))]
+        [_reserve(f"{ID}-{index:02}", [sku]) for index, sku in enumerate(_chance.choices(skus, k=BATCH))]
         for _ in range(min(len(skus), READS))
     ]
     return tuple(reservation_pb.BatchReserveStockRequest(requests=each).SerializeToString() for each in requests)
@@ -113,4 +114,4 @@ def _reserve(request_id: str, skus: Sequence[str]) -> reservation_pb.ReserveStoc
 
 
 def _baskets(skus: Sequence[str], size: int, number: int = BASKETS) -> list[list[str]]:
-    return [random.sample(skus, size) for _ in range(number)]
+    return [_chance.sample(skus, size) for _ in range(number)]
