@@ -60,3 +60,14 @@ async def test_500_buyers_who_send_everything_twice_at_once_over_grpc_make_50_or
     assert Counter(verdicts) == {"CONFIRMED": 2 * UNITS, "INSUFFICIENT_STOCK": 2 * (BUYERS - UNITS)}
     assert verdicts[::2] == verdicts[1::2]
     await assert_exactly_the_units_are_sold(product, sku)
+
+
+async def test_500_carts_that_reserve_twice_at_once_over_rest_hold_50_units(product: Product) -> None:
+    sku = await product.stocked(UNITS)
+    body = {"lines": [{"sku": sku, "quantity": 1}]}
+    keys = [f"{sku}-{buyer}" for buyer in range(BUYERS) for _ in range(2)]
+    answers = await asyncio.gather(*(product.send("POST", "/v1/inventory/reserve", body, key) for key in keys))
+    assert Counter(map(told, answers)) == {SOLD: 2 * UNITS, SHORT: 2 * (BUYERS - UNITS)}
+    assert list(map(told, answers[::2])) == list(map(told, answers[1::2]))
+    assert await product.numbers(sku) == (UNITS, UNITS, 0, 0)
+    assert await product.mismatches() == []
