@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from chassis import errors, requests
 from chassis.db import Database, Tx
@@ -53,13 +53,14 @@ class Locations:
             await self._refresh()
         return self._known
 
-    async def check(self, wanted: set[str]) -> None:
-        """LocationNotFound for the first that does not exist."""
-        if wanted <= set(await self.names()):
+    async def check(self, wanted: Mapping[str, str]) -> None:
+        """LocationNotFound for the first that does not exist. `wanted`: locations, and the field that names each."""
+        if wanted.keys() <= set(await self.names()):
             return
         await self._refresh()
-        for location in sorted(wanted - set(self._known)):
-            raise LocationNotFound(location)
+        for location, field in wanted.items():
+            if location not in self._known:
+                raise LocationNotFound(location, field)
 
     async def _refresh(self) -> None:
         """One read at a time, whoever asks; a caller that gives up does not stop it for the others."""

@@ -101,7 +101,11 @@ class Reservations:
         return tuple(level_key(line.sku, location) for location in names)
 
     async def _claim(self, claim: Claim, lines: list[BasketLine]) -> Reserved:
-        named = {location for line in lines for location in line.locations}
+        named = {
+            location: f"lines[{line.index}].locations[{place}]"
+            for line in lines
+            for place, location in enumerate(line.locations)
+        }
         if named:
             await self._locations.check(named)
         try:
@@ -118,13 +122,13 @@ class Reservations:
 
     async def _shortage(self, claim: Claim, lines: list[BasketLine], short: tuple[ShortLine, ...]) -> Exception:
         """INSUFFICIENT_STOCK, or SKU_NOT_FOUND where the gate has never heard of a line's counters."""
-        unknown = [lines[one.index].sku for one in short if not one.known]
+        unknown = [lines[one.index] for one in short if not one.known]
         if unknown:
             async with self._db.connection() as connection:
-                existing = await skus.existing(connection, unknown)
-            for sku in unknown:
-                if sku not in existing:
-                    return SkuNotFound(sku)
+                existing = await skus.existing(connection, [line.sku for line in unknown])
+            for line in unknown:
+                if line.sku not in existing:
+                    return SkuNotFound(line.sku, f"lines[{line.index}].sku")
         shortages = [
             Shortage(lines[one.index].index, lines[one.index].sku, lines[one.index].quantity, one.available)
             for one in short

@@ -142,10 +142,10 @@ class Stock:
 async def _check(tx: Tx, sku: str, location: str) -> date:
     """Both nouns exist; answers the date in that location."""
     if sku not in await skus.existing(tx, [sku]):
-        raise SkuNotFound(sku)
+        raise SkuNotFound(sku, "sku")
     today = await locations.today(tx, location)
     if today is None:
-        raise LocationNotFound(location)
+        raise LocationNotFound(location, "location")
     return today
 
 

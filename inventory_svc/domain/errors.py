@@ -18,21 +18,21 @@ class DomainError(Exception):
 
 
 class SkuNotFound(DomainError):
-    """No such sku."""
+    """No such sku; `field` is the path where a request's body names it."""
 
     reason = "SKU_NOT_FOUND"
 
-    def __init__(self, sku: str) -> None:
-        super().__init__(f"there is no sku {sku}", {"sku": sku})
+    def __init__(self, sku: str, field: str = "") -> None:
+        super().__init__(f"there is no sku {sku}", {"sku": sku, **_at(field)})
 
 
 class LocationNotFound(DomainError):
-    """No such location."""
+    """No such location; `field` is the path where a request's body names it."""
 
     reason = "LOCATION_NOT_FOUND"
 
-    def __init__(self, location: str) -> None:
-        super().__init__(f"there is no location {location}", {"location": location})
+    def __init__(self, location: str, field: str = "") -> None:
+        super().__init__(f"there is no location {location}", {"location": location, **_at(field)})
 
 
 class LotNotFound(DomainError):
@@ -183,3 +183,7 @@ class NoFitLot(DomainError):
 
 def _day(value: date | None) -> str:
     return "" if value is None else value.isoformat()
+
+
+def _at(field: str) -> dict[str, str]:
+    return {"field": field} if field else {}

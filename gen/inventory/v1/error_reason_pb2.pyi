@@ -25,9 +25,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
     """Never sent."""
     ERROR_REASON_SKU_NOT_FOUND: _ErrorReason.ValueType  # 1
-    """NOT_FOUND. Example: {"sku": "SERUM-30"}."""
+    """NOT_FOUND; `field` where a body names it. Example: {"sku": "SERUM-30", "field": "lines[0].sku"}."""
     ERROR_REASON_LOCATION_NOT_FOUND: _ErrorReason.ValueType  # 2
-    """NOT_FOUND. Example: {"location": "berlin"}."""
+    """NOT_FOUND; `field` where a body names it. Example: {"location": "berlin", "field": "lines[0].locations[0]"}."""
     ERROR_REASON_RESERVATION_NOT_FOUND: _ErrorReason.ValueType  # 3
     """NOT_FOUND. Example: {"reservation_id": "r-1"}."""
     ERROR_REASON_SKU_TAKEN: _ErrorReason.ValueType  # 4
@@ -65,9 +65,9 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent."""
 ERROR_REASON_SKU_NOT_FOUND: ErrorReason.ValueType  # 1
-"""NOT_FOUND. Example: {"sku": "SERUM-30"}."""
+"""NOT_FOUND; `field` where a body names it. Example: {"sku": "SERUM-30", "field": "lines[0].sku"}."""
 ERROR_REASON_LOCATION_NOT_FOUND: ErrorReason.ValueType  # 2
-"""NOT_FOUND. Example: {"location": "berlin"}."""
+"""NOT_FOUND; `field` where a body names it. Example: {"location": "berlin", "field": "lines[0].locations[0]"}."""
 ERROR_REASON_RESERVATION_NOT_FOUND: ErrorReason.ValueType  # 3
 """NOT_FOUND. Example: {"reservation_id": "r-1"}."""
 ERROR_REASON_SKU_TAKEN: ErrorReason.ValueType  # 4

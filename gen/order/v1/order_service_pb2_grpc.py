@@ -69,7 +69,7 @@ class OrderServiceServicer:
     def PlaceOrder(self, request, context):
         """Prices, reserves, pays and confirms, or undoes all of it. Durable: a crash at any point is resumed. Idempotent by request_id.
         The answer's state is CONFIRMED, or AUTHORIZING when the payment's outcome is still open. FIELD_REQUIRED, FIELD_INVALID,
-        SKU_NOT_FOUND, CURRENCY_MISMATCH, PROVIDER_UNKNOWN, CODE_NOT_APPLICABLE, INSUFFICIENT_STOCK, USAGE_LIMIT, CUSTOMER_LIMIT, PAYMENT_DECLINED,
+        SKU_NOT_FOUND, CURRENCY_MISMATCH, PROVIDER_UNKNOWN, CODE_NOT_APPLICABLE, LOCATION_NOT_FOUND, INSUFFICIENT_STOCK, USAGE_LIMIT, CUSTOMER_LIMIT, PAYMENT_DECLINED,
         REQUEST_ID_REUSED, DEPENDENCY_UNAVAILABLE, OVERLOADED. A refused order is kept, as CANCELLED with its cause: the error's
         metadata has its order_id, and replayed = "true" when the refusal was given before.
         """
