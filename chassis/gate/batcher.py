@@ -38,9 +38,11 @@ class Batcher(Generic[T, R]):
         self._lanes = lanes
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
+        self._loop: asyncio.AbstractEventLoop
 
     def start(self) -> None:
         """Starts the lanes; call it inside the loop that submits."""
+        self._loop = asyncio.get_running_loop()  # kept: Python 3.11 asks the system for its pid at every look
         self._tasks = [asyncio.create_task(self._lane()) for _ in range(self._lanes)]
 
     async def close(self) -> None:
@@ -59,7 +61,7 @@ class Batcher(Generic[T, R]):
         """Answers as `flush` did. OVERLOADED when the queue is full: nothing was done then."""
         if len(self._queue) >= self._queue_items or self._closing:
             raise errors.overloaded("too many requests are waiting")
-        answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[R] = self._loop.create_future()
         self._queue.append((item, answer))
         if self._idle:
             self._wake()
@@ -75,7 +77,7 @@ class Batcher(Generic[T, R]):
             while not self._queue:
                 if self._closing:
                     return
-                waiting = asyncio.get_running_loop().create_future()
+                waiting = self._loop.create_future()
                 self._idle.append(waiting)
                 await waiting
             await self._flush_batch(self._next_batch())

@@ -3,12 +3,13 @@
 -- Returns: {"stale": true}, or {"now": unix ms, "existing": [reservation, ...]}: ids that are not among `existing` are new.
 -- Raises:  OS001 when the guard refuses a counter: nothing of the batch is written then.
 -- Why it is written so: the lock comes in a statement of its own, because only the next statement's snapshot is sure to
---          see what the rebuilder committed; counters are locked last and in key order, hence no deadlock among batches.
+--          see what the rebuilder committed; counters are locked last and in key order, hence no deadlock among batches;
+--          rows are found by arrays, because of a JSON set the planner expects a hundred rows and scans the table.
 CREATE OR REPLACE FUNCTION journal_reserve(p_partition integer, p_epoch bigint, p_batch jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $function$
 DECLARE
   v_made text[];
-  v_asked jsonb;
+  v_quantities bigint[];
   v_keys text[];
   v_fits bigint;
   v_existing jsonb := '[]';
@@ -37,15 +38,15 @@ BEGIN
       FROM made r, jsonb_to_recordset(r.lines) AS l(key text, quantity bigint) GROUP BY l.key
   )
   SELECT (SELECT array_agg(id) FROM made),
-         (SELECT jsonb_agg(jsonb_build_object('key', key, 'quantity', quantity)) FROM asked),
-         (SELECT array_agg(key) FROM asked)
-    INTO v_made, v_asked, v_keys;
+         (SELECT array_agg(quantity::bigint ORDER BY key) FROM asked),
+         (SELECT array_agg(key ORDER BY key) FROM asked)
+    INTO v_made, v_quantities, v_keys;
 
   IF v_keys IS NOT NULL THEN
     PERFORM 1 FROM @levels@ s WHERE s.key = ANY (v_keys) ORDER BY s.key FOR NO KEY UPDATE;
     WITH taken AS (
       UPDATE @levels@ s SET reserved = s.reserved + a.quantity, version = s.version + 1
-        FROM jsonb_to_recordset(v_asked) AS a(key text, quantity bigint)
+        FROM unnest(v_keys, v_quantities) AS a(key, quantity)
        WHERE s.key = a.key
          AND s.on_hand - s.reserved - s.committed - s.unavailable + s.backorder_limit >= a.quantity
       RETURNING s.*
@@ -61,7 +62,7 @@ BEGIN
   IF coalesce(cardinality(v_made), 0) < jsonb_array_length(p_batch) THEN
     SELECT coalesce(jsonb_agg(journal_reservation(r)), '[]') INTO v_existing
       FROM @reservations@ r
-     WHERE r.id IN (SELECT b->>'id' FROM jsonb_array_elements(p_batch) b)
+     WHERE r.id = ANY (ARRAY(SELECT b->>'id' FROM jsonb_array_elements(p_batch) b))
        AND r.id <> ALL (coalesce(v_made, '{}'));
   END IF;
   RETURN jsonb_build_object('now', journal_ms(now()), 'existing', v_existing);

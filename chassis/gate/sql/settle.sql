@@ -7,17 +7,24 @@ CREATE OR REPLACE FUNCTION journal_settle(p_partition integer, p_batch jsonb, p_
 LANGUAGE plpgsql AS $function$
 DECLARE
   v_epoch bigint;
+  v_ids text[];
+  v_to text[];
+  v_ttl_ms bigint[];
   v_changed text[];
-  v_moves jsonb;
+  v_keys text[];
+  v_quantities bigint[];
+  v_committed bigint[];
   v_rows jsonb;
 BEGIN
   PERFORM pg_advisory_xact_lock_shared(7401, p_partition);
   SELECT epoch INTO v_epoch FROM gate WHERE partition = p_partition;
+  SELECT array_agg(b.id ORDER BY b.id), array_agg(b."to" ORDER BY b.id), array_agg(b.ttl_ms ORDER BY b.id)
+    INTO v_ids, v_to, v_ttl_ms FROM jsonb_to_recordset(p_batch) AS b(id text, "to" text, ttl_ms bigint);
 
   WITH dead AS (
     INSERT INTO @reservations@ (id, partition, state, fingerprint, nonce, epoch, owner, lines, expires_at, ended_at)
     SELECT b.id, p_partition, 'ABORTED', '', '', v_epoch, '', '[]', now(), now()
-      FROM jsonb_to_recordset(p_batch) AS b(id text, "to" text)
+      FROM unnest(v_ids, v_to) AS b(id, "to")
      WHERE b."to" IN ('RELEASED', 'ABORTED') AND NOT EXISTS (SELECT FROM @reservations@ r WHERE r.id = b.id)
      ORDER BY b.id
     ON CONFLICT (id) DO NOTHING
@@ -28,7 +35,7 @@ BEGIN
   SELECT coalesce(array_agg(id), '{}') INTO v_changed FROM dead;
 
   PERFORM 1 FROM @reservations@ r
-    WHERE r.id IN (SELECT b->>'id' FROM jsonb_array_elements(p_batch) b) AND r.state = 'ACTIVE'
+    WHERE r.id = ANY (v_ids) AND r.state = 'ACTIVE'
     ORDER BY r.id FOR NO KEY UPDATE;
 
   WITH moved AS (
@@ -37,7 +44,7 @@ BEGIN
            ended_at = CASE b."to" WHEN 'EXTENDED' THEN NULL ELSE now() END,
            expires_at = CASE b."to" WHEN 'EXTENDED'
              THEN greatest(r.expires_at, now() + b.ttl_ms * interval '1 millisecond') ELSE r.expires_at END
-      FROM jsonb_to_recordset(p_batch) AS b(id text, "to" text, ttl_ms bigint)
+      FROM unnest(v_ids, v_to, v_ttl_ms) AS b(id, "to", ttl_ms)
      WHERE r.id = b.id AND r.state = 'ACTIVE'
        AND (b."to" IN ('COMMITTED', 'RELEASED', 'EXTENDED')
             OR (b."to" = 'EXPIRED' AND r.expires_at + p_grace_ms * interval '1 millisecond' <= now()))
@@ -57,16 +64,17 @@ BEGIN
       FROM lines GROUP BY key
   )
   SELECT v_changed || coalesce((SELECT array_agg(id) FROM moved), '{}'),
-         (SELECT jsonb_agg(jsonb_build_object('key', key, 'quantity', quantity, 'committed', committed)) FROM sums)
-    INTO v_changed, v_moves;
+         (SELECT array_agg(key ORDER BY key) FROM sums),
+         (SELECT array_agg(quantity::bigint ORDER BY key) FROM sums),
+         (SELECT array_agg(committed::bigint ORDER BY key) FROM sums)
+    INTO v_changed, v_keys, v_quantities, v_committed;
 
-  IF v_moves IS NOT NULL THEN
-    PERFORM 1 FROM @levels@ s WHERE s.key IN (SELECT m->>'key' FROM jsonb_array_elements(v_moves) m)
-      ORDER BY s.key FOR NO KEY UPDATE;
+  IF v_keys IS NOT NULL THEN
+    PERFORM 1 FROM @levels@ s WHERE s.key = ANY (v_keys) ORDER BY s.key FOR NO KEY UPDATE;
     WITH moved AS (
       UPDATE @levels@ s
          SET reserved = s.reserved - m.quantity, committed = s.committed + m.committed, version = s.version + 1
-        FROM jsonb_to_recordset(v_moves) AS m(key text, quantity bigint, committed bigint)
+        FROM unnest(v_keys, v_quantities, v_committed) AS m(key, quantity, committed)
        WHERE s.key = m.key
       RETURNING s.*
     )
@@ -75,7 +83,7 @@ BEGIN
 
   SELECT coalesce(jsonb_agg(journal_reservation(r) || jsonb_build_object('changed', r.id = ANY (v_changed))), '[]')
     INTO v_rows
-    FROM @reservations@ r WHERE r.id IN (SELECT b->>'id' FROM jsonb_array_elements(p_batch) b);
+    FROM @reservations@ r WHERE r.id = ANY (v_ids);
   RETURN jsonb_build_object('epoch', v_epoch, 'now', journal_ms(now()), 'rows', v_rows);
 END
 $function$

@@ -68,6 +68,7 @@ CREATE TABLE lot_levels (
   PRIMARY KEY (key, lot),
   FOREIGN KEY (sku, lot) REFERENCES lots
 );
+CREATE INDEX lot_levels_by_sku ON lot_levels (sku, lot);
 """
 
 RESERVATIONS = """
