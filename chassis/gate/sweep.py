@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 from chassis import telemetry
 from chassis.gate.claims import Claims
 from chassis.gate.epochs import Epochs
 from chassis.gate.gate import FIRST_LOOK_MS, Entry, Gate, Settlement
 from chassis.gate.journal import GRACE_MS, Journal, Transition
 from chassis.gate.model import Reservation
+from chassis.gate.world import REAL, World
 
 log = telemetry.logger()
 
@@ -20,18 +19,19 @@ BATCH = 500
 class Sweeper:
     """Finds what a crash left between gate and journal. Any number may run; one per partition is enough."""
 
-    def __init__(self, gate: Gate, journal: Journal, epochs: Epochs, claims: Claims) -> None:
+    def __init__(self, gate: Gate, journal: Journal, epochs: Epochs, claims: Claims, world: World = REAL) -> None:
         self._gate = gate
         self._journal = journal
         self._epochs = epochs
         self._claims = claims
+        self._world = world
 
     async def run_once(self, now_ms: int | None = None) -> int:
         """Settles up to BATCH due entries; answers how many were looked at. A lost epoch or server raises."""
         epoch = self._epochs.current
         if epoch == 0:
             return 0  # the gate is not built yet
-        now_ms = int(time.time() * 1000) if now_ms is None else now_ms
+        now_ms = self._world.wall_ms() if now_ms is None else now_ms
         entries = await self._gate.due(epoch, now_ms, BATCH)
         if not entries:
             return 0

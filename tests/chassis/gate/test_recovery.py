@@ -12,7 +12,7 @@ from chassis.errors import ServiceError
 from chassis.gate import journal as journals
 from chassis.gate.claims import Claims, GuardRefused
 from chassis.gate.gate import Settlement
-from chassis.gate.journal import Journal, Transition
+from chassis.gate.journal import Journal, Noted, Transition
 from chassis.gate.model import Aborted, Refused, Stale
 from tests.chassis.gate.conftest import Rig, claim
 
@@ -152,7 +152,7 @@ async def test_a_rebuild_keeps_live_reservations_and_drops_the_old_epochs_keys(r
 
 async def test_another_process_learns_of_a_new_epoch_by_itself(rig: Rig) -> None:
     key = await rig.counter("a", 5)
-    other = type(rig.partition.epochs)(rig.db, rig.partition.gate, 0, "stock_levels", "reservations")
+    other = rig.other_epochs()
     await other.watch()
     await rig.rebuild()
     claims = Claims(rig.partition.gate, rig.partition.journal, other)
@@ -165,9 +165,7 @@ async def test_another_process_learns_of_a_new_epoch_by_itself(rig: Rig) -> None
 async def test_two_processes_that_both_lost_the_gate_rebuild_it_once(rig: Rig) -> None:
     await rig.counter("a", 5)
     lost = rig.partition.epochs.current
-    others = [
-        type(rig.partition.epochs)(rig.db, rig.partition.gate, 0, "stock_levels", "reservations") for _ in range(4)
-    ]
+    others = [rig.other_epochs() for _ in range(4)]
     await rig.client.flushdb()
     await asyncio.gather(*(one.ensure(lost) for one in [rig.partition.epochs, *others]))
     assert {one.current for one in others} == {rig.partition.epochs.current}
@@ -292,7 +290,7 @@ async def test_giving_back_works_when_memory_is_full(rig: Rig) -> None:
         await rig.client.config_set("maxmemory", "0")
 
 
-async def _receive(rig: Rig, key: str, quantity: int) -> list[tuple[object, ...]]:
+async def _receive(rig: Rig, key: str, quantity: int) -> list[Noted]:
     """A receipt whose process ends right after the commit."""
     async with rig.db.transaction() as tx:
         epoch = await journals.enter(tx, 0)
