@@ -19,7 +19,7 @@ class Chaos:
         self._make = make
         self._made = len(processes)
         self._faults: dict[str, Callable[[], None]] = {
-            "process crashed": self._crash,
+            "process crashed": self.crash,
             "process paused": self._pause,
             "process resumed": self._resume,
             "session lost": self._lose_session,
@@ -52,7 +52,8 @@ class Chaos:
         self._site.end_split()
         self._site.wire.calm = True
 
-    def _crash(self) -> None:
+    def crash(self) -> None:
+        """One process ends in the midst of it; a new one starts."""
         random = self._site.random
         position = random.randrange(len(self._processes))
         old = self._processes[position]

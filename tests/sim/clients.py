@@ -31,7 +31,7 @@ class Clients:
         self.begun = 0
         self.outcomes = site.tally
 
-    def reserve_new(self, process: Process) -> None:
+    def reserve_new(self, process: Process) -> Claim:
         """A basket nobody asked for before."""
         random = self._site.random
         lines = []
@@ -43,21 +43,30 @@ class Clients:
         claim = Claim(f"r{number}", f"f{number}", tuple(lines), ttl_ms)
         self._claims.append(claim)
         self._begin(process, self._reserve, process, claim)
+        return claim
 
     def repeat(self, process: Process) -> None:
         """An earlier basket again, now and then with another body."""
         if not self._claims:
-            return self.reserve_new(process)
+            return
         claim = self._chosen()
         if self._site.random.random() < 0.05:
             claim = Claim(claim.id, claim.fingerprint + "'", claim.lines, claim.ttl_ms)
-        return self._begin(process, self._reserve, process, claim)
+        self.repeat_as(process, claim)
+
+    def repeat_as(self, process: Process, claim: Claim) -> None:
+        """This basket again."""
+        self._begin(process, self._reserve, process, claim)
 
     def settle(self, process: Process) -> None:
         """Commits, releases or extends a reservation, perhaps one that is still under way or not begun."""
         random = self._site.random
         id = self._chosen().id if self._claims and random.random() < 0.95 else f"r{len(self._claims)}"
         to: Become = random.choice(("COMMITTED", "COMMITTED", "RELEASED", "RELEASED", "EXTENDED"))
+        self.settle_as(process, id, to)
+
+    def settle_as(self, process: Process, id: str, to: Become) -> None:
+        """This end for this reservation."""
         self._begin(process, self._settle, process, id, to)
 
     def change(self, process: Process) -> None:
@@ -71,6 +80,10 @@ class Clients:
     def job(self, process: Process) -> None:
         """One round of a background job."""
         self._begin(process, self._job, process, int(self._site.random.random() * len(process.jobs)))
+
+    def sweep(self, process: Process) -> None:
+        """One round of the sweeper."""
+        self._begin(process, self._job, process, 1)
 
     def cancel(self) -> None:
         """A client gives up."""

@@ -5,7 +5,6 @@ Safeguards are attributes, so that tests/sim/mutations.py can take one away.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
@@ -25,6 +24,16 @@ class Keys:
         self.due: dict[int, dict[str, int]] = {}
         self.applied: dict[int, dict[str, int]] = {}
 
+    def copied(self) -> Keys:
+        """As of now."""
+        other = Keys()
+        other.pointer, other.epochs = self.pointer, set(self.epochs)
+        other.available = {epoch: dict(part) for epoch, part in self.available.items()}
+        other.reservations = {epoch: dict(part) for epoch, part in self.reservations.items()}
+        other.due = {epoch: dict(part) for epoch, part in self.due.items()}
+        other.applied = {epoch: dict(part) for epoch, part in self.applied.items()}
+        return other
+
 
 class GateServer:
     """One server; its clock is given. `scripts` holds the epochs whose reserve script is loaded."""
@@ -42,10 +51,12 @@ class GateServer:
         self.run_id = run_id
         self.keys = keys
         self.scripts = scripts
+        self.misplaced: set[int] = set()
+        """Epochs whose script came to this run though their keys were loaded into another: the watch sees it."""
 
     def restarted(self, run_id: str, keys: Keys) -> GateServer:
         """The server after a restart, or a replica after its promotion: data, but no scripts."""
-        other = type(self)(run_id, copy.deepcopy(keys), set(self.scripts) if self.scripts_survive else set())
+        other = type(self)(run_id, keys.copied(), set(self.scripts) if self.scripts_survive else set())
         other.__dict__ |= {name: value for name, value in self.__dict__.items() if isinstance(value, bool)}
         return other
 
@@ -86,6 +97,7 @@ class GateServer:
         """give.lua"""
         if refused := self._other_epoch(epoch):
             return refused
+        epoch = epoch if self.checks_epoch else self.keys.pointer or epoch
         entries, due = self.keys.reservations.setdefault(epoch, {}), self.keys.due.setdefault(epoch, {})
         left = self.keys.available.setdefault(epoch, {})
         for id, nonce, action, due_ms in settlements:
@@ -107,6 +119,7 @@ class GateServer:
         """adjust.lua"""
         if refused := self._other_epoch(epoch):
             return refused
+        epoch = epoch if self.checks_epoch else self.keys.pointer or epoch
         applied, left = self.keys.applied.setdefault(epoch, {}), self.keys.available.setdefault(epoch, {})
         horizon = now_ms - APPLIED_MEMORY_MS
         for old in [id for id, at in applied.items() if at < horizon]:
@@ -160,7 +173,7 @@ class GateServer:
         pointer = self.keys.pointer or 0
         if pointer > epoch and self.checks_epoch:
             return "NEWER"
-        return "OLDER" if pointer < epoch else None
+        return "OLDER" if pointer < epoch and self.checks_epoch else None
 
 
 def _take_line(

@@ -89,10 +89,15 @@ class GateLink:
         if older is None:
             self._site.oracle.paths["publish refused"] += 1
             return False
-        await self._call(lambda gate: gate.scripts.add(epoch))
+        await self._call(lambda gate: self._load_script(gate, epoch))
         for one in older:
             await self._call(lambda gate, one=one: gate.drop(one))
         return True
+
+    def _load_script(self, gate: GateServer, epoch: int) -> None:
+        gate.scripts.add(epoch)
+        if gate.run_id != self._site.journal.run_id:
+            gate.misplaced.add(epoch)
 
     async def _call(self, effect: Any) -> Any:
         def checked() -> Any:

@@ -48,7 +48,7 @@ class Oracle:
 
     def refused(self, server: GateServer, claim: Claim, answer: Refused) -> None:
         """A serving gate knows every counter that the journal has."""
-        if server is not self._site.primary or server.run_id != self._site.journal.run_id:
+        if server is not self._site.primary or self._site.journal.epoch in server.misplaced:
             return
         for short in answer.short:
             if not short.known and any(key in self._site.journal.levels for key in claim.lines[short.index].keys):
@@ -87,7 +87,7 @@ class Oracle:
         site = self._site
         journal, gate = site.journal, site.primary
         epoch = journal.epoch
-        if gate.keys.pointer != epoch or epoch not in gate.scripts or gate.run_id != journal.run_id:
+        if gate.keys.pointer != epoch or epoch not in gate.scripts or epoch in gate.misplaced:
             return  # it does not serve, or the watch is about to see why it should not
         left, applied = gate.keys.available.get(epoch, {}), gate.keys.applied.get(epoch, {})
         for key, level in journal.levels.items():

@@ -24,14 +24,15 @@ class Process:
     """Claims, epochs, sweeper and adjustments as chassis.gate.partition.Partition puts them together."""
 
     def __init__(self, site: Site, name: str, skew_ms: int = 0) -> None:
-        self._site = site
+        self.site = site
         self.host = Host(name)
         self._context = copy_context()
         self._context.run(HOST.set, self.host)
         self._tokens = 0
+        self._skew_ms = skew_ms
         random = site.random
         world = World(
-            wall_ms=lambda: site.now_ms() + skew_ms,
+            wall_ms=self.now_ms,
             monotonic_s=site.loop.time,
             token=self._token,
             jitter=lambda: 0.5 + random.random(),
@@ -61,7 +62,7 @@ class Process:
 
     def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Runs something as this process."""
-        return self._site.loop.create_task(work, context=self._context)
+        return self.site.loop.create_task(work, context=self._context)
 
     def crash(self) -> None:
         """Nothing of it goes on; its sessions end."""
@@ -71,7 +72,11 @@ class Process:
     def lose_sessions(self) -> None:
         """Its connections break: what the server held for them is free."""
         for session in self.rebuilds.sessions:
-            self._site.lock.release(session)
+            self.site.lock.release(session)
+
+    def now_ms(self) -> int:
+        """The clock of its host."""
+        return self.site.now_ms() + self._skew_ms
 
     def _token(self) -> str:
         self._tokens += 1

@@ -15,12 +15,17 @@ from tests.sim.chaos import Chaos
 from tests.sim.clients import Clients
 from tests.sim.process import Process
 from tests.sim.site import Site
+from tests.sim.tactics import Tactics
 from tests.sim.wire import Rates
 
 ROUNDS_S = (2.0, 31.0, 31.0, 24.0)
 """The jobs run at these pauses after the faults stopped: 88 s, within the 90 s of I6."""
 LATER_S = 700.0
 """Then the gate forgets what was committed, which must change nothing."""
+
+STALLS = 0.02
+REVISITS = 0.01
+"""How often an act is one of these plays."""
 
 
 @dataclass
@@ -102,9 +107,16 @@ class Scenario:
         for process in self._processes:
             await process.start(process.epochs.watch())
         site.wire.calm = False
-        for _ in range(random.randint(10, 50)):
-            self._act(chaos)
-            await asyncio.sleep(self._pause_s())
+        tactics = Tactics(site, self._clients, chaos, self._processes)
+        for _ in range(random.randint(10, 40)):
+            roll = random.random()
+            if roll < STALLS:
+                await tactics.stall()
+            elif roll < STALLS + REVISITS:
+                await tactics.revisit()
+            else:
+                self._act(chaos)
+                await asyncio.sleep(self._pause_s())
         chaos.heal()
         await self._liveness()
         site.oracle.books()

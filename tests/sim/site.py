@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections import Counter, deque
 from collections.abc import Callable
 from random import Random
@@ -84,7 +83,7 @@ class Site:
 
     def save(self) -> None:
         """What a later restart or a replica may come back with."""
-        self._saved.append(copy.deepcopy(self.primary.keys))
+        self._saved.append(self.primary.keys.copied())
 
     def restart_gate(self, kept: str) -> None:
         """Keeps `all`, `some` (an older copy) or `nothing`."""
