@@ -80,7 +80,9 @@ class Epochs:
             seconds=round(self._world.monotonic_s() - started_s, 3),
         )
         if not published:
-            raise errors.unavailable("GATE_REBUILDING", "another rebuild is ahead, or the gate was emptied meanwhile", 200)
+            raise errors.unavailable(
+                "GATE_REBUILDING", "another rebuild is ahead, or the gate was emptied meanwhile", 200
+            )
         return snapshot.epoch
 
     async def _load(self, snapshot: Snapshot) -> tuple[int, int]:

@@ -113,7 +113,7 @@ class Clients:
         self._site.tell(f"client reserves {claim.id} {[(line.keys, line.quantity) for line in claim.lines]}")
         reserved = await process.claims.reserve(claim)
         self._site.tell(f"answer: {claim.id} {reserved.reservation.state}")
-        self._site.oracle.answered(claim, reserved)
+        self._site.oracle.answered(claim)
 
     async def _settle(self, process: Process, id: str, to: Become) -> None:
         self._site.tell(f"client wants {id} {to}")

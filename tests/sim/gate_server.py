@@ -166,7 +166,7 @@ class GateServer:
     def drop(self, epoch: int) -> None:
         """UNLINK and SREM"""
         for part in (self.keys.available, self.keys.reservations, self.keys.due, self.keys.applied):
-            part.pop(epoch, None)  # type: ignore[attr-defined]
+            part.pop(epoch, None)
         self.keys.epochs.discard(epoch)
 
     def _other_epoch(self, epoch: int) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from chassis import errors
 from chassis.gate.gate import FIRST_LOOK_MS, Entry, Settlement
@@ -15,6 +16,7 @@ from tests.sim.gate_server import GateServer
 from tests.sim.loop import Host
 from tests.sim.site import Site
 
+T = TypeVar("T")
 GATE = "GATE_UNREACHABLE"
 JOURNAL = "JOURNAL_UNREACHABLE"
 
@@ -91,7 +93,7 @@ class GateLink:
             return False
         await self._call(lambda gate: self._load_script(gate, epoch))
         for one in older:
-            await self._call(lambda gate, one=one: gate.drop(one))
+            await self._call(partial(_drop, one))
         return True
 
     def _load_script(self, gate: GateServer, epoch: int) -> None:
@@ -99,8 +101,8 @@ class GateLink:
         if gate.run_id != self._site.journal.run_id:
             gate.misplaced.add(epoch)
 
-    async def _call(self, effect: Any) -> Any:
-        def checked() -> Any:
+    async def _call(self, effect: Callable[[GateServer], T]) -> T:
+        def checked() -> T:
             result = effect(self._site.gate_of(self._host))
             self._site.oracle.step()
             return result
@@ -108,10 +110,14 @@ class GateLink:
         return await self._site.wire.call(GATE, checked)
 
 
+def _drop(epoch: int, gate: GateServer) -> None:
+    gate.drop(epoch)
+
+
 class JournalLink:
     """As chassis.gate.journal.Journal."""
 
-    def __init__(self, site: Site, host: Host) -> None:
+    def __init__(self, site: Site) -> None:
         self._site = site
         self.partition = 0
 
@@ -150,7 +156,9 @@ class JournalLink:
         return await self._call(effect)
 
     async def read(self, ids: Sequence[str]) -> dict[str, Reservation]:
-        return await self._call(lambda: {id: self._site.journal.rows[id] for id in ids if id in self._site.journal.rows})
+        return await self._call(
+            lambda: {id: self._site.journal.rows[id] for id in ids if id in self._site.journal.rows}
+        )
 
     async def expired(self, most: int) -> list[str]:
         return await self._call(lambda: self._site.journal.expired(most))
@@ -159,7 +167,7 @@ class JournalLink:
         return await self._call(lambda: self._site.journal.states_under(epoch, ids))
 
     async def noted(self, most: int) -> list[Noted]:
-        rows: list[Noted] = await self._call(lambda: self._site.journal.pending(most))
+        rows = await self._call(lambda: self._site.journal.pending(most))
         if rows:
             self._site.oracle.paths["adjustment applied late"] += 1
         return rows
@@ -176,8 +184,8 @@ class JournalLink:
 
         return await self._call(effect)
 
-    async def _call(self, effect: Any) -> Any:
-        def checked() -> Any:
+    async def _call(self, effect: Callable[[], T]) -> T:
+        def checked() -> T:
             result = effect()
             self._site.oracle.step()
             return result
@@ -196,7 +204,7 @@ class SnapshotLink:
     async def counters(self) -> AsyncIterator[list[tuple[str, int]]]:
         middle = len(self._counters) // 2
         for part in (self._counters[:middle], self._counters[middle:]):
-            yield await self._site.wire.call(JOURNAL, lambda part=part: part)  # type: ignore[misc]
+            yield await self._site.wire.call(JOURNAL, partial(list, part))
 
     async def entries(self) -> AsyncIterator[list[Entry]]:
         if self._live:

@@ -155,6 +155,6 @@ ALL = (
 )
 
 NOT_NEEDED = {
-    "the pointer never goes back (10)": "an older epoch's takes end at the journal's epoch check, and the next rebuild is ahead",
+    "the pointer never goes back (10)": "the journal's epoch check ends an older epoch's takes, and the next rebuild is ahead",
 }
 """Safeguards of progress, not of safety: their removal stays green, and why."""

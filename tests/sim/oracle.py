@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from chassis.gate.claims import Reserved
 from chassis.gate.gate import Settlement
 from chassis.gate.journal import Transition
 from chassis.gate.model import Claim, Refused, Take
@@ -39,7 +38,7 @@ class Oracle:
             if level is not None and (level.takeable < 0 or level.reserved < 0):
                 self.broken("I1", f"{key} sold beyond what there is: {level}")
 
-    def answered(self, claim: Claim, reserved: Reserved) -> None:
+    def answered(self, claim: Claim) -> None:
         """A client was told that its reservation stands."""
         row = self._site.journal.rows.get(claim.id)
         if row is None or row.state == "ABORTED" or row.fingerprint != claim.fingerprint:
@@ -141,5 +140,8 @@ class Oracle:
                 self.broken("I4", f"{id} is {row.state}, nobody asked for it")
         for row in journal.rows.values():
             ends = [name for name in ("committed", "released", "expired", "aborted") if events[name, row.id]]
-            if ends != ([] if row.state == "ACTIVE" else [row.state.lower()]) or events[ends[0] if ends else "", row.id] > 1:
+            if (
+                ends != ([] if row.state == "ACTIVE" else [row.state.lower()])
+                or events[ends[0] if ends else "", row.id] > 1
+            ):
                 self.broken("I7", f"{row.id} is {row.state}, told of {ends}")

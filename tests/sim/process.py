@@ -37,7 +37,7 @@ class Process:
             token=self._token,
             jitter=lambda: 0.5 + random.random(),
         )
-        self.journal = JournalLink(site, self.host)
+        self.journal = JournalLink(site)
         self.rebuilds = RebuildsLink(site, self.host)
         gate, journal = cast(Gate, GateLink(site, self.host)), cast(Journal, self.journal)
         self.epochs = Epochs(gate, cast(Rebuilds, self.rebuilds), world)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -51,11 +50,12 @@ class Outcome:
 
 def play(seed: int, mutation: Mutation | None = None, trace: Callable[[str], None] | None = None) -> Outcome:
     """Plays one seed; the same seed plays the same."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(50), cache_logger_on_first_use=False, processors=[]
-    )
-    scenario = Scenario(seed, mutation or Mutation("nothing"), trace)
-    return scenario.play()
+    loud = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50), cache_logger_on_first_use=False)
+    try:
+        return Scenario(seed, mutation or Mutation("nothing"), trace).play()
+    finally:
+        structlog.configure(**loud)
 
 
 class Scenario:
@@ -182,6 +182,3 @@ def _end(task: asyncio.Task[object]) -> None:
         coroutine.close()
     except Exception:  # its clean-up cannot wait for anything, and need not any more
         return
-
-
-gc.freeze()

@@ -51,7 +51,7 @@ class Site:
 
     def __init__(self, random: Random, rates: Rates, trace: Callable[[str], None] | None) -> None:
         self.random = random
-        self.loop = SimulatedLoop(random, START_S)
+        self.loop = SimulatedLoop(random, START_S)  # type: ignore[abstract]
         self.tally: Counter[str] = Counter()
         self.wire = Wire(self.loop, random, rates, self.tally)
         self.journal = JournalServer(self.now_ms)

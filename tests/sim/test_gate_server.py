@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chassis import redis
-from chassis.gate.gate import Entry, Gate, Settlement
+from chassis.gate.gate import Action, Entry, Gate, Settlement
 from chassis.gate.keys import GateKeys
 from chassis.gate.model import Claim, Stale, Take, WantedLine
 from tests.sim.gate_server import GateServer, Keys
@@ -20,6 +20,7 @@ from tests.sim.wire import Rates
 
 COUNTERS = ("a", "b", "c")
 CALLS = 150
+ACTIONS: tuple[Action, ...] = ("give", "give", "forget", "later")
 
 
 class Both:
@@ -99,7 +100,7 @@ class Both:
 
     def _settle(self) -> tuple[Any, ...]:
         ids = [f"r{id}" for id in self.random.sample(range(30), self.random.randint(1, 4))]
-        action = self.random.choice(("give", "give", "forget", "later"))
+        action: Action = self.random.choice(ACTIONS)
         return (
             [Settlement(id, self.random.choice([*self.nonces.get(id, []), "loaded"]), action, 7_000) for id in ids],
         )

@@ -35,7 +35,9 @@ def main() -> int:
                 print(f"red at seed {red[0]:>5}   {mutation.name:<52} {red[1]}", flush=True)
                 continue
             expected = NOT_NEEDED.get(mutation.name)
-            print(f"GREEN               {mutation.name:<52} {expected or 'nothing tells that it is needed'}", flush=True)
+            print(
+                f"GREEN               {mutation.name:<52} {expected or 'nothing tells that it is needed'}", flush=True
+            )
             green += expected is None
     return 1 if green else 0
 
