@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from chassis.gate import sweep
-from chassis.gate.gate import Entry, Settlement
+from chassis.gate.gate import Action, Settlement
 from chassis.gate.journal import Settled, Transition
 from tests.sim.links import SnapshotLink
 from tests.sim.process import Process
@@ -111,23 +110,16 @@ def _never_forgets(process: Process) -> None:
     _verdicts(process, "give")
 
 
-def _verdicts(process: Process, action: Any) -> None:
-    run_once = process.sweeper.run_once
-    verdict = sweep._verdict
+def _verdicts(process: Process, action: Action) -> None:
+    settle = process.sweeper._gate.settle
 
-    def changed(entry: Entry, row: Any, now_ms: int) -> Settlement:
-        if row is not None and row.state == "COMMITTED":
-            return Settlement(entry.id, entry.nonce, action)
-        return verdict(entry, row, now_ms)
+    async def changed(epoch: int, settlements: Sequence[Settlement]) -> str:
+        rows = process.site.journal.rows
+        sold = {one.id for one in settlements if one.id in rows and rows[one.id].state == "COMMITTED"}
+        told = [Settlement(one.id, one.nonce, action) if one.id in sold else one for one in settlements]
+        return await settle(epoch, told)
 
-    async def round_of() -> int:
-        sweep._verdict = changed
-        try:
-            return await run_once()
-        finally:
-            sweep._verdict = verdict
-
-    process.jobs = tuple(job if job != process.sweeper.run_once else round_of for job in process.jobs)
+    process.sweeper._gate.settle = changed  # type: ignore[method-assign]
 
 
 ALL = (
@@ -153,8 +145,3 @@ ALL = (
     Mutation("adjustments count once", site=_gate("remembers_applied")),
     Mutation("adjustments are brought later", process=_no_late_adjustments),
 )
-
-NOT_NEEDED = {
-    "the pointer never goes back (10)": "the journal's epoch check ends an older epoch's takes, and the next rebuild is ahead",
-}
-"""Safeguards of progress, not of safety: their removal stays green, and why."""

@@ -7,7 +7,7 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.sim.mutations import ALL, NOT_NEEDED
+from tests.sim.mutations import ALL
 from tests.sim.scenario import play
 
 MOST_SEEDS = 8_000
@@ -32,13 +32,10 @@ def main() -> int:
     with ProcessPoolExecutor(os.cpu_count() or 1) as pool:
         for mutation, red in zip(ALL, pool.map(first_red, range(len(ALL))), strict=True):
             if red is not None:
-                print(f"red at seed {red[0]:>5}   {mutation.name:<52} {red[1]}", flush=True)
+                print(f"red at seed {red[0]:>5}   {mutation.name:<56} {red[1]}", flush=True)
                 continue
-            expected = NOT_NEEDED.get(mutation.name)
-            print(
-                f"GREEN               {mutation.name:<52} {expected or 'nothing tells that it is needed'}", flush=True
-            )
-            green += expected is None
+            print(f"GREEN               {mutation.name:<56} nothing tells that it is needed", flush=True)
+            green += 1
     return 1 if green else 0
 
 
