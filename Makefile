@@ -6,10 +6,10 @@ IN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo bench test check gen lint types drift lock migration
+.PHONY: help run demo bench sim sim-mutations test check gen lint types drift lock migration
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(READY) ## Start everything on this machine: Postgres, Valkey, services, edge, a small shop
 	@exec $(IN)/python -m chassis.local
@@ -19,6 +19,12 @@ demo: $(READY) ## Play a busy hour against a running `make run` and audit it: ma
 
 bench: $(READY) ## Measure everything next to its limits and its alternatives: make bench BENCH_SECONDS=1 BENCH_LONG=1
 	@exec $(IN)/python -m tests.bench
+
+sim: $(READY) ## Simulate crashes, losses and delays: make sim SEEDS=1000000 SEED_START=0
+	@exec $(IN)/python -m tests.sim
+
+sim-mutations: $(READY) ## Show that the simulation misses each safeguard of the protocol that is taken away
+	@exec $(IN)/python -m tests.sim.without
 
 test: $(READY) ## Run the tests on real servers: make test ARGS="tests/edge -x"
 	@exec $(IN)/python -m pytest $(ARGS)

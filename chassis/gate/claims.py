@@ -7,9 +7,6 @@ sweeper, and what is asked twice is done once.
 from __future__ import annotations
 
 import asyncio
-import random
-import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +19,7 @@ from chassis.gate.epochs import Epochs
 from chassis.gate.gate import Action, Gate, Settlement
 from chassis.gate.journal import Become, Journal, Settled, Transition
 from chassis.gate.model import Aborted, Claim, Reservation, Reused, Stale, Take
+from chassis.gate.world import REAL, World
 
 log = telemetry.logger()
 
@@ -57,10 +55,11 @@ class Reserved:
 class Claims:
     """Reserve, commit, release, extend and expire, through the gate and the journal of one partition."""
 
-    def __init__(self, gate: Gate, journal: Journal, epochs: Epochs) -> None:
+    def __init__(self, gate: Gate, journal: Journal, epochs: Epochs, world: World = REAL) -> None:
         self._gate = gate
         self._journal = journal
         self._epochs = epochs
+        self._world = world
         self._journal_down_until = 0.0
         self._gate_stage: Batcher[tuple[Claim, str], Take] = Batcher(
             self._flush_gate,
@@ -96,9 +95,9 @@ class Claims:
         Refused (does not fit), Reused (same id, other body), Aborted (undone before), OVERLOADED, GATE_REBUILDING,
         GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
         """
-        if time.monotonic() < self._journal_down_until:
+        if self._world.monotonic_s() < self._journal_down_until:
             raise errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
-        nonce = secrets.token_hex(6)
+        nonce = self._world.token()
         failed = errors.unavailable("GATE_REBUILDING", "the gate is being rebuilt")
         for attempt in range(GATE_TRIES):
             try:
@@ -111,7 +110,7 @@ class Claims:
                 if unreachable.reason != "GATE_UNREACHABLE":
                     raise
                 failed = unreachable
-                await asyncio.sleep(GATE_PAUSE_S * 2**attempt * random.uniform(0.5, 1.5))
+                await asyncio.sleep(GATE_PAUSE_S * 2**attempt * self._world.jitter())
                 continue
             return await self._accept(take, reservation, nonce)
         raise failed
@@ -143,7 +142,7 @@ class Claims:
         epoch = self._epochs.current
         if epoch == 0:
             raise Stale(0)
-        answers: list[Take | Exception] = await self._gate.reserve(epoch, items, int(time.time() * 1000))
+        answers: list[Take | Exception] = await self._gate.reserve(epoch, items, self._world.wall_ms())
         return answers
 
     async def _flush_journal(self, takes: Sequence[Take]) -> list[Reservation | Exception]:
@@ -173,7 +172,7 @@ class Claims:
                 return answers
             self._journal_down_until = 0.0
             return dict(rows)
-        self._journal_down_until = time.monotonic() + BREAKER_S
+        self._journal_down_until = self._world.monotonic_s() + BREAKER_S
         return {take.claim.id: failed for take in takes}
 
     async def _refuse(self, take: Take, refused: psycopg.Error) -> Exception:
@@ -219,7 +218,7 @@ class Claims:
 
     async def _tell_gate(self, settled: Settled) -> None:
         """Ended reservations go back, committed ones are forgotten after a while, each by the token of its take."""
-        forget_ms = int(time.time() * 1000) + REMEMBER_MS
+        forget_ms = self._world.wall_ms() + REMEMBER_MS
         actions: dict[str, Action] = {"RELEASED": "give", "EXPIRED": "give", "COMMITTED": "later"}
         settlements = [
             Settlement(found.id, found.nonce, actions[found.state], forget_ms)

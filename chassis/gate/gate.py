@@ -150,9 +150,10 @@ class Gate:
             await pipe.execute()
 
     async def publish(self, epoch: int) -> bool:
-        """Points callers at the epoch, loads its script last, drops older epochs. False when a newer one is current."""
+        """Points callers at the epoch, loads its script last, drops older epochs. False when a newer one is current, or
+        when the server was emptied while this one was being loaded."""
         answer = await self._eval("publish", [self._keys.pointer, self._keys.epochs], [str(epoch)], epoch)
-        if answer[0] == "NEWER":
+        if answer[0] != "PUBLISHED":
             return False
         async with _translated(epoch):
             await self._redis.script_load(scripts.reserve(epoch))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, LiteralString, NamedTuple, TypeAlias
 
 import orjson
@@ -22,6 +22,14 @@ RESERVE: LiteralString = "SELECT journal_reserve(%s, %s, %s::jsonb)::text"
 SETTLE: LiteralString = "SELECT journal_settle(%s, %s::jsonb, %s)::text"
 ENTER: LiteralString = "SELECT pg_advisory_xact_lock_shared(7401, %s)"
 EPOCH: LiteralString = "SELECT epoch FROM gate WHERE partition = %s"
+NOTE: LiteralString = """
+INSERT INTO gate_adjustments (partition, epoch, key, delta)
+SELECT %s, %s, c.key, c.delta FROM unnest(%s::text[], %s::bigint[]) AS c(key, delta) WHERE c.delta <> 0
+RETURNING id, epoch, key, delta, journal_ms(created_at)"""
+NOTED: LiteralString = """
+SELECT id, epoch, key, delta, journal_ms(created_at) FROM gate_adjustments
+ WHERE partition = %s AND created_at < now() - interval '1 second' ORDER BY id LIMIT %s"""
+FORGET: LiteralString = "DELETE FROM gate_adjustments WHERE id = ANY (%s)"
 
 Become: TypeAlias = Literal["COMMITTED", "RELEASED", "EXPIRED", "ABORTED", "EXTENDED"]
 
@@ -40,6 +48,16 @@ class Settled(NamedTuple):
     epoch: int
     reservations: dict[str, Reservation]
     changed: set[str]
+
+
+class Noted(NamedTuple):
+    """A change of a counter that the gate may not know yet."""
+
+    id: int
+    epoch: int
+    key: str
+    delta: int
+    created_ms: int
 
 
 class Journal:
@@ -99,6 +117,23 @@ class Journal:
             if await enter(tx, self.partition) != epoch:
                 raise Stale(epoch)
             return await self.read_in(tx, ids)
+
+    async def note(self, tx: Tx, epoch: int, deltas: Mapping[str, int]) -> list[Noted]:
+        """Writes down, inside the caller's transaction, what the gate must learn after it; no row for no change."""
+        keys = sorted(deltas)
+        cursor = await tx.execute(NOTE, (self.partition, epoch, keys, [deltas[key] for key in keys]))
+        return [Noted(*row) for row in await cursor.fetchall()]
+
+    async def noted(self, most: int) -> list[Noted]:
+        """Changes that were noted a second ago or longer and still are."""
+        async with self._db.connection() as connection:
+            cursor = await connection.execute(NOTED, (self.partition, most))
+            return [Noted(*row) for row in await cursor.fetchall()]
+
+    async def forget(self, ids: Sequence[int]) -> None:
+        """The gate has these changes."""
+        async with self._db.connection() as connection:
+            await connection.execute(FORGET, (list(ids),))
 
 
 async def enter(tx: Tx, partition: int) -> int:

@@ -13,6 +13,7 @@ from chassis.gate.epochs import Epochs
 from chassis.gate.gate import Gate
 from chassis.gate.journal import Journal
 from chassis.gate.keys import GateKeys
+from chassis.gate.rebuilds import Rebuilds
 from chassis.gate.sweep import Sweeper
 from chassis.jobs import Jobs
 from chassis.redis import Client
@@ -34,9 +35,9 @@ class Partition:
         self.number = number
         self.gate = Gate(client, GateKeys(prefix, number))
         self.journal = Journal(db, number, tables.reservations)
-        self.epochs = Epochs(db, self.gate, number, tables.levels, tables.reservations)
+        self.epochs = Epochs(self.gate, Rebuilds(db, number, tables.levels, tables.reservations))
         self.claims = Claims(self.gate, self.journal, self.epochs)
-        self.adjustments = Adjustments(db, self.gate, number)
+        self.adjustments = Adjustments(self.gate, self.journal)
         self.sweeper = Sweeper(self.gate, self.journal, self.epochs, self.claims)
         self.audit = Audit(db, self.gate, self.epochs, number, tables.levels, tables.movements, tables.reservations)
 

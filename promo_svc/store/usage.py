@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chassis.db import Tx
+from chassis.gate.journal import Noted
 from promo_svc.domain.errors import LimitBelowUsed
 from promo_svc.domain.usage import Uses
 from promo_svc.store import keys
@@ -91,9 +92,9 @@ async def left(tx: Tx, level_keys: Sequence[str]) -> dict[str, int]:
     return {str(key): int(units) for key, units in rows}
 
 
-async def untold(tx: Tx, level_keys: Sequence[str]) -> list[tuple[Any, ...]]:
+async def untold(tx: Tx, level_keys: Sequence[str]) -> list[Noted]:
     """Changes of these levels that the gate may not know yet."""
-    return await (await tx.execute(UNTOLD, (list(level_keys),))).fetchall()
+    return [Noted(*row) for row in await (await tx.execute(UNTOLD, (list(level_keys),))).fetchall()]
 
 
 async def _add(tx: Tx, limits: Mapping[str, int]) -> dict[str, int]:

@@ -1,11 +1,12 @@
 -- Purpose: make a freshly loaded epoch the current one, unless a newer one is.
 -- KEYS:    1 epoch pointer, 2 epochs (set of all epochs that have keys)
 -- ARGV:    1 the new epoch
--- Returns: "NEWER", or "PUBLISHED" followed by the older epochs, whose keys may be deleted
--- Keeps:   the pointer never goes back.
+-- Returns: "NEWER", "LOST" (flushed while it was being loaded), or "PUBLISHED" followed by the older epochs, whose keys may be deleted
+-- Keeps:   the pointer never goes back; an epoch that lost keys while it was loaded lost its announcement too.
 -- Cost:    constant.
 local new = tonumber(ARGV[1])
 if tonumber(redis.call('GET', KEYS[1]) or 0) > new then return {'NEWER'} end
+if redis.call('SISMEMBER', KEYS[2], ARGV[1]) == 0 then return {'LOST'} end
 redis.call('SET', KEYS[1], ARGV[1])
 local answer = {'PUBLISHED'}
 for _, epoch in ipairs(redis.call('SMEMBERS', KEYS[2])) do

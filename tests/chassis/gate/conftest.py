@@ -11,8 +11,10 @@ import pytest
 
 from chassis import redis
 from chassis.db import Database
+from chassis.gate.epochs import Epochs
 from chassis.gate.model import Claim, Take, WantedLine
 from chassis.gate.partition import Partition, Tables
+from chassis.gate.rebuilds import Rebuilds
 from chassis.redis import Client
 
 TABLES = Tables(levels="stock_levels", movements="stock_movements", reservations="reservations")
@@ -53,6 +55,10 @@ class Rig:
     async def rebuild(self) -> None:
         """A new epoch, as the audit would ask for."""
         await self.partition.epochs.ensure(self.partition.epochs.current, force=True)
+
+    def other_epochs(self) -> Epochs:
+        """What another process would know of the epochs: nothing yet."""
+        return Epochs(self.partition.gate, Rebuilds(self.db, 0, TABLES.levels, TABLES.reservations))
 
     async def level(self, key: str) -> dict[str, int]:
         """The journal's numbers."""

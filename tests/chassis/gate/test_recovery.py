@@ -11,9 +11,10 @@ from chassis.db import Database
 from chassis.errors import ServiceError
 from chassis.gate import journal as journals
 from chassis.gate.claims import Claims, GuardRefused
-from chassis.gate.gate import Settlement
-from chassis.gate.journal import Journal, Transition
+from chassis.gate.gate import FIRST_LOOK_MS, Entry, Settlement
+from chassis.gate.journal import Journal, Noted, Transition
 from chassis.gate.model import Aborted, Refused, Stale
+from chassis.gate.sweep import LOOK_AGAIN_MS
 from tests.chassis.gate.conftest import Rig, claim
 
 
@@ -49,6 +50,28 @@ async def test_a_release_that_never_reached_the_gate_is_swept(rig: Rig) -> None:
     await rig.sweep_all()
     assert await rig.left(key) == 5
     await rig.assert_in_step()
+
+
+async def test_a_lost_release_of_a_long_reservation_is_swept_long_before_it_would_lapse(rig: Rig) -> None:
+    key = await rig.counter("a", 5)
+    reserved = await rig.partition.claims.reserve(claim("r1", key, 2, ttl_ms=900_000))
+    looked_ms = reserved.reservation.created_ms + FIRST_LOOK_MS + 5_000
+    await rig.partition.sweeper.run_once(looked_ms)
+    await rig.partition.journal.settle([Transition("r1", "RELEASED")])  # the process dies before it tells the gate
+    await rig.partition.sweeper.run_once(looked_ms + LOOK_AGAIN_MS)
+    assert await rig.left(key) == 5
+    await rig.assert_in_step()
+
+
+async def test_an_epoch_that_was_flushed_while_it_was_loaded_is_not_published(rig: Rig) -> None:
+    await rig.counter("a", 5)
+    gate, epoch = rig.partition.gate, rig.partition.epochs.current + 1
+    await gate.announce(epoch)
+    await gate.load_counters(epoch, [("a@berlin", 5)])
+    await rig.client.flushdb()
+    await gate.load_entries(epoch, [Entry("r1", "f", "n", (("a@berlin", 2),))], 0)
+    assert not await gate.publish(epoch)
+    assert not await gate.serves(epoch)
 
 
 async def test_a_commit_that_never_reached_the_gate_is_forgotten_not_given_back(rig: Rig) -> None:
@@ -152,7 +175,7 @@ async def test_a_rebuild_keeps_live_reservations_and_drops_the_old_epochs_keys(r
 
 async def test_another_process_learns_of_a_new_epoch_by_itself(rig: Rig) -> None:
     key = await rig.counter("a", 5)
-    other = type(rig.partition.epochs)(rig.db, rig.partition.gate, 0, "stock_levels", "reservations")
+    other = rig.other_epochs()
     await other.watch()
     await rig.rebuild()
     claims = Claims(rig.partition.gate, rig.partition.journal, other)
@@ -165,9 +188,7 @@ async def test_another_process_learns_of_a_new_epoch_by_itself(rig: Rig) -> None
 async def test_two_processes_that_both_lost_the_gate_rebuild_it_once(rig: Rig) -> None:
     await rig.counter("a", 5)
     lost = rig.partition.epochs.current
-    others = [
-        type(rig.partition.epochs)(rig.db, rig.partition.gate, 0, "stock_levels", "reservations") for _ in range(4)
-    ]
+    others = [rig.other_epochs() for _ in range(4)]
     await rig.client.flushdb()
     await asyncio.gather(*(one.ensure(lost) for one in [rig.partition.epochs, *others]))
     assert {one.current for one in others} == {rig.partition.epochs.current}
@@ -292,7 +313,7 @@ async def test_giving_back_works_when_memory_is_full(rig: Rig) -> None:
         await rig.client.config_set("maxmemory", "0")
 
 
-async def _receive(rig: Rig, key: str, quantity: int) -> list[tuple[object, ...]]:
+async def _receive(rig: Rig, key: str, quantity: int) -> list[Noted]:
     """A receipt whose process ends right after the commit."""
     async with rig.db.transaction() as tx:
         epoch = await journals.enter(tx, 0)

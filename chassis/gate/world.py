@@ -1,0 +1,34 @@
+"""Time and chance as the steps see them: real ones in a process, seeded ones where a test replays a history."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+def _wall_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def _token() -> str:
+    return secrets.token_hex(6)
+
+
+def _jitter() -> float:
+    return random.uniform(0.5, 1.5)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """`wall_ms` is unix milliseconds, `monotonic_s` never goes back, `token` never repeats, `jitter` is around 1."""
+
+    wall_ms: Callable[[], int] = _wall_ms
+    monotonic_s: Callable[[], float] = time.monotonic
+    token: Callable[[], str] = _token
+    jitter: Callable[[], float] = _jitter
+
+
+REAL = World()

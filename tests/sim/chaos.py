@@ -1,0 +1,83 @@
+"""What happens to servers and processes: each fault by name, as a step of the scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.sim.process import Process
+from tests.sim.site import Site
+
+MOST_SKEW_MS = 5_000
+
+
+class Chaos:
+    """Injects faults into the processes of one scenario. `kinds` are those this seed uses."""
+
+    def __init__(self, site: Site, processes: list[Process], make: Callable[[str, int], Process]) -> None:
+        self._site = site
+        self._processes = processes
+        self._make = make
+        self._made = len(processes)
+        self._faults: dict[str, Callable[[], None]] = {
+            "process crashed": self.crash,
+            "process paused": self._pause,
+            "process resumed": self._resume,
+            "session lost": self._lose_session,
+            "gate restarted with its data": lambda: site.restart_gate("all"),
+            "gate restarted with old data": lambda: site.restart_gate("some"),
+            "gate restarted with nothing": lambda: site.restart_gate("nothing"),
+            "gate flushed": lambda: site.primary.flush(),
+            "replica promoted": lambda: site.promote(False, []),
+            "stale replica promoted": lambda: site.promote(True, []),
+            "split brain": self._split,
+            "split brain over": site.end_split,
+        }
+        names = list(self._faults)
+        used = site.random.randint(0, len(names))
+        self.kinds = site.random.sample(names, used)
+
+    def strike(self) -> None:
+        """One fault of those this seed uses."""
+        if not self.kinds:
+            return
+        name = self._site.random.choice(self.kinds)
+        self._site.tell(f"-- {name}")
+        self._site.tally[name] += 1
+        self._faults[name]()
+
+    def heal(self) -> None:
+        """No fault goes on: everybody runs and reaches the one gate."""
+        for process in self._processes:
+            self._site.loop.resume(process.host)
+        self._site.end_split()
+        self._site.wire.calm = True
+
+    def crash(self) -> None:
+        """One process ends in the midst of it; a new one starts."""
+        random = self._site.random
+        position = random.randrange(len(self._processes))
+        old = self._processes[position]
+        old.crash()
+        self._made += 1
+        new = self._make(f"p{self._made}", random.randint(-MOST_SKEW_MS, MOST_SKEW_MS))
+        if random.random() < 0.3:
+            new.epochs.current = old.epochs.current  # it starts with what is no longer true
+        if old.host in self._site.reaching_deposed:
+            self._site.reaching_deposed.add(new.host)
+        self._processes[position] = new
+
+    def _pause(self) -> None:
+        self._site.random.choice(self._processes).host.paused = True
+
+    def _resume(self) -> None:
+        for process in self._processes:
+            if process.host.paused:
+                self._site.loop.resume(process.host)
+
+    def _lose_session(self) -> None:
+        self._site.random.choice(self._processes).lose_sessions()
+
+    def _split(self) -> None:
+        random = self._site.random
+        hosts = [process.host for process in self._processes if random.random() < 0.5]
+        self._site.promote(random.random() < 0.5, hosts)

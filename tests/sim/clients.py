@@ -1,0 +1,128 @@
+"""What clients ask of the processes: baskets, repeats of any age, commits, releases, changes by hand, and giving up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import psycopg
+
+from chassis.errors import ServiceError
+from chassis.gate.claims import GuardRefused
+from chassis.gate.journal import Become
+from chassis.gate.model import Aborted, Claim, Refused, Reused, Stale, WantedLine
+from tests.sim.process import Process
+from tests.sim.site import Site
+
+EXPECTED = (Refused, Reused, Aborted, Stale, GuardRefused, ServiceError, psycopg.Error)
+MOST_LINES = 3
+
+
+class Clients:
+    """Begins requests as tasks of a process; remembers every claim, so that any may be repeated."""
+
+    def __init__(self, site: Site, keys: list[str]) -> None:
+        self._site = site
+        self._keys = keys
+        self._claims: list[Claim] = []
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._changes = 0
+        self.begun = 0
+        self.outcomes = site.tally
+
+    def reserve_new(self, process: Process) -> Claim:
+        """A basket nobody asked for before."""
+        random = self._site.random
+        lines = []
+        for _ in range(1 + int(random.random() * random.random() * MOST_LINES)):
+            among = random.sample(self._keys, random.randint(1, min(2, len(self._keys))))
+            lines.append(WantedLine(tuple(among), random.randint(1, 3), random.random() < 0.3))
+        number = len(self._claims)
+        ttl_ms = random.choice((500, 5_000, 60_000, 900_000))
+        claim = Claim(f"r{number}", f"f{number}", tuple(lines), ttl_ms)
+        self._claims.append(claim)
+        self._begin(process, self._reserve, process, claim)
+        return claim
+
+    def repeat(self, process: Process) -> None:
+        """An earlier basket again, now and then with another body."""
+        if not self._claims:
+            return
+        claim = self._chosen()
+        if self._site.random.random() < 0.05:
+            claim = Claim(claim.id, claim.fingerprint + "'", claim.lines, claim.ttl_ms)
+        self.repeat_as(process, claim)
+
+    def repeat_as(self, process: Process, claim: Claim) -> None:
+        """This basket again."""
+        self._begin(process, self._reserve, process, claim)
+
+    def settle(self, process: Process) -> None:
+        """Commits, releases or extends a reservation, perhaps one that is still under way or not begun."""
+        random = self._site.random
+        id = self._chosen().id if self._claims and random.random() < 0.95 else f"r{len(self._claims)}"
+        to: Become = random.choice(("COMMITTED", "COMMITTED", "RELEASED", "RELEASED", "EXTENDED"))
+        self.settle_as(process, id, to)
+
+    def settle_as(self, process: Process, id: str, to: Become) -> None:
+        """This end for this reservation."""
+        self._begin(process, self._settle, process, id, to)
+
+    def change(self, process: Process) -> None:
+        """Goods come in, or a count finds less."""
+        random = self._site.random
+        self._changes += 1
+        delta = random.choice((-4, -2, -1, 1, 2, 4))
+        key = random.choice(self._keys)
+        self._begin(process, self._change, process, f"change-{self._changes}", key, delta)
+
+    def job(self, process: Process) -> None:
+        """One round of a background job."""
+        self._begin(process, self._job, process, int(self._site.random.random() * len(process.jobs)))
+
+    def sweep(self, process: Process) -> None:
+        """One round of the sweeper."""
+        self._begin(process, self._job, process, 1)
+
+    def cancel(self) -> None:
+        """A client gives up."""
+        if self._tasks:
+            self._site.tally["client cancelled"] += 1
+            self._site.random.choice(self._tasks[-8:]).cancel()
+
+    def _chosen(self) -> Claim:
+        recent = self._claims[-4:] if self._site.random.random() < 0.7 else self._claims
+        return self._site.random.choice(recent)
+
+    def _begin(self, process: Process, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        self.begun += 1
+        self._tasks.append(process.start(self._watched(work, *arguments)))
+
+    async def _watched(self, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        try:
+            await work(*arguments)
+        except EXPECTED as refused:
+            self._site.tell(f"answer: {refused!r:.100}")
+        except asyncio.CancelledError:
+            raise
+        except Exception as unexpected:
+            self._site.oracle.broken("bug", repr(unexpected))
+
+    async def _reserve(self, process: Process, claim: Claim) -> None:
+        self._site.tell(f"client reserves {claim.id} {[(line.keys, line.quantity) for line in claim.lines]}")
+        reserved = await process.claims.reserve(claim)
+        self._site.tell(f"answer: {claim.id} {reserved.reservation.state}")
+        self._site.oracle.answered(claim)
+
+    async def _settle(self, process: Process, id: str, to: Become) -> None:
+        self._site.tell(f"client wants {id} {to}")
+        self._site.oracle.asked.add((id, to))
+        found, changed = await process.claims.settle(id, to, 60_000)
+        self._site.tell(f"answer: {id} {found and found.state} {changed}")
+
+    async def _change(self, process: Process, reference: str, key: str, delta: int) -> None:
+        await process.change(reference, key, delta)
+
+    async def _job(self, process: Process, number: int) -> None:
+        await process.jobs[number]()

@@ -1,0 +1,170 @@
+"""A Postgres as far as the journal's functions see it: chassis/gate/sql and the statements of Journal and Rebuilds.
+
+Each method is one transaction, all at once: that is what the advisory lock and the row locks make of the real ones.
+Safeguards are attributes, so that tests/sim/mutations.py can take one away.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import psycopg
+
+from chassis.gate.gate import Entry
+from chassis.gate.journal import GRACE_MS, Noted, Settled, Transition
+from chassis.gate.model import Reservation, Stale, Take
+from chassis.gate.rebuilds import Serving
+
+ENDS = {"COMMITTED": "COMMIT", "RELEASED": "RELEASE", "EXPIRED": "EXPIRE"}
+
+
+class Refusal(psycopg.Error):
+    """What the guard raises."""
+
+    sqlstate = "OS001"
+
+
+@dataclass
+class Level:
+    """One counter's numbers."""
+
+    on_hand: int = 0
+    reserved: int = 0
+    committed: int = 0
+    unavailable: int = 0
+    backorder_limit: int = 0
+
+    @property
+    def takeable(self) -> int:
+        """What may still be taken."""
+        return self.on_hand - self.reserved - self.committed - self.unavailable + self.backorder_limit
+
+
+class JournalServer:
+    """One partition's journal; its clock is given. `movements` are (kind, reference, key, number, delta)."""
+
+    guards = True
+    checks_epoch = True
+    checks_state = True
+    knows_ids = True
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self.now_ms = now_ms
+        self.levels: dict[str, Level] = {}
+        self.rows: dict[str, Reservation] = {}
+        self.epoch = 0
+        self.run_id = ""
+        self.noted: dict[int, Noted] = {}
+        self.movements: list[tuple[str, str, str, str, int]] = []
+        self.outbox: list[tuple[str, str]] = []
+        self._last_noted = 0
+
+    def reserve(self, takes: Sequence[Take]) -> dict[str, Reservation]:
+        """journal_reserve"""
+        if takes[0].epoch != self.epoch and self.checks_epoch:
+            raise Stale(takes[0].epoch)
+        new = [take for take in takes if take.claim.id not in self.rows or not self.knows_ids]
+        asked = Counter[str]()
+        for take in new:
+            asked.update(dict(take.taken))
+        for key, quantity in asked.items():
+            if key not in self.levels or (self.guards and self.levels[key].takeable < quantity):
+                raise Refusal
+        now = self.now_ms()
+        for take in new:
+            claim = take.claim
+            self.rows[claim.id] = Reservation(
+                claim.id, "ACTIVE", claim.fingerprint, take.nonce, claim.owner, take.taken, now + claim.ttl_ms, now
+            )
+            self.outbox.append(("created", claim.id))
+            for key, quantity in take.taken:
+                self.levels[key].reserved += quantity
+                self.movements.append(("RESERVE", claim.id, key, "reserved", quantity))
+        return {take.claim.id: self.rows[take.claim.id] for take in takes}
+
+    def settle(self, transitions: Sequence[Transition]) -> Settled:
+        """journal_settle"""
+        changed = {one.id for one in transitions if self._settle_one(one, self.now_ms())}
+        known = {one.id: self.rows[one.id] for one in transitions if one.id in self.rows}
+        return Settled(self.epoch, known, changed)
+
+    def _settle_one(self, one: Transition, now: int) -> bool:
+        row = self.rows.get(one.id)
+        if row is None:
+            if one.to not in ("RELEASED", "ABORTED"):
+                return False
+            self.rows[one.id] = Reservation(one.id, "ABORTED", "", "", "", (), now, now)
+            self.outbox.append(("aborted", one.id))
+            return True
+        ended = row.state != "ACTIVE" and (self.checks_state or row.state == "ABORTED")
+        if ended or one.to == "ABORTED" or (one.to == "EXPIRED" and row.expires_ms + GRACE_MS > now):
+            return False
+        self.outbox.append((one.to.lower(), one.id))
+        if one.to == "EXTENDED":
+            self.rows[one.id] = replace(row, expires_ms=max(row.expires_ms, now + one.ttl_ms))
+            return True
+        self.rows[one.id] = replace(row, state=one.to)
+        for key, quantity in row.taken:
+            self.levels[key].reserved -= quantity
+            self.movements.append((ENDS[one.to], one.id, key, "reserved", -quantity))
+            if one.to == "COMMITTED":
+                self.levels[key].committed += quantity
+                self.movements.append((ENDS[one.to], one.id, key, "committed", quantity))
+        return True
+
+    def expired(self, most: int) -> list[str]:
+        """Lapsed reservations, longest ago first."""
+        now = self.now_ms()
+        lapsed = [row for row in self.rows.values() if row.state == "ACTIVE" and row.expires_ms < now - GRACE_MS]
+        return [row.id for row in sorted(lapsed, key=lambda row: row.expires_ms)[:most]]
+
+    def states_under(self, epoch: int, ids: Sequence[str]) -> dict[str, Reservation]:
+        """Rows, if the epoch is current."""
+        if epoch != self.epoch and self.checks_epoch:
+            raise Stale(epoch)
+        return {id: self.rows[id] for id in ids if id in self.rows}
+
+    def change(self, reference: str, key: str, on_hand: int) -> list[Noted]:
+        """A use case's transaction: a level changes, with its movement and a note for the gate."""
+        level = self.levels.setdefault(key, Level())
+        on_hand = max(on_hand, -level.on_hand)
+        level.on_hand += on_hand
+        self.movements.append(("ADJUST", reference, key, "on_hand", on_hand))
+        self._last_noted += 1
+        row = Noted(self._last_noted, self.epoch, key, on_hand, self.now_ms())
+        self.noted[row.id] = row
+        return [row]
+
+    def pending(self, most: int) -> list[Noted]:
+        """Changes noted a second ago or longer."""
+        now = self.now_ms()
+        return [row for row in self.noted.values() if row.created_ms < now - 1_000][:most]
+
+    def forget(self, ids: Sequence[int]) -> None:
+        """Notes that the gate has."""
+        for id in ids:
+            self.noted.pop(id, None)
+
+    def serving(self) -> Serving:
+        """The row of the current epoch."""
+        return Serving(self.epoch, self.run_id, True)
+
+    def begin(self, run_id: str, now_ms: int) -> int:
+        """The next epoch."""
+        self.epoch = max(self.epoch + 1, now_ms)
+        self.run_id = run_id
+        return self.epoch
+
+    def counters(self) -> list[tuple[str, int]]:
+        """What a rebuild reads of the levels."""
+        return [(key, level.takeable) for key, level in self.levels.items()]
+
+    def live(self) -> list[Entry]:
+        """What a rebuild reads of the reservations."""
+        return [
+            Entry(row.id, row.fingerprint, row.nonce, row.taken, row.expires_ms)
+            for row in self.rows.values()
+            if row.state == "ACTIVE"
+        ]
