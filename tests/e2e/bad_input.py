@@ -181,3 +181,35 @@ def _stock() -> Iterator[Case]:
         ("attributes", ["red"], INVALID),
     ):
         yield Case(f"{field} is {str(value)[:12]}", "/v1/skus", with_field(SKU, field, value), reason, field)
+
+
+def over_grpc() -> Iterator[tuple[str, dict[str, Any], str, str]]:
+    """What is wrong, fields of PlaceOrderRequest, reason, path. What protobuf cannot say, such as text for a number,
+    nobody can send."""
+    yield from (
+        (f"a quantity of {quantity}", {"lines": [{"sku": "KNOWN", "quantity": quantity}]}, INVALID, "lines[0].quantity")
+        for quantity in (-1, 0, 1_000_001, 2**63 - 1, -(2**63))
+    )
+    for what, lines, reason, field in (
+        ("no quantity", [{"sku": "KNOWN"}], INVALID, "lines[0].quantity"),
+        ("no sku", [{"sku": "KNOWN", "quantity": 1}, {"quantity": 1}], REQUIRED, "lines[1].sku"),
+        ("a malformed sku", [{"sku": "NO SKU", "quantity": 1}], INVALID, "lines[0].sku"),
+        ("an unknown sku", [{"sku": "NOPE", "quantity": 1}], "SKU_NOT_FOUND", "lines[0].sku"),
+        ("duplicate lines of one sku", [{"sku": "KNOWN", "quantity": 1}] * 2, INVALID, "lines[1].sku"),
+        ("no lines", [], REQUIRED, "lines"),
+        ("101 lines", [{"sku": f"SKU-{number}", "quantity": 1} for number in range(101)], INVALID, "lines"),
+        ("a malformed location", [{"sku": "KNOWN", "quantity": 1, "location": "A B"}], INVALID, "lines[0].location"),
+        ("a sku in dollars", [{"sku": "DOLLAR", "quantity": 1}], "CURRENCY_MISMATCH", "currency"),
+    ):
+        yield what, {"lines": lines}, reason, field
+    yield "the wrong currency", {"currency": "USD"}, "CURRENCY_MISMATCH", "currency"
+    yield "no currency", {"currency": ""}, REQUIRED, "currency"
+    yield "no payment", {"payment": None}, REQUIRED, "payment.provider"
+    yield (
+        "an unknown provider",
+        {"payment": {"provider": "paypal", "token": "t"}},
+        "PROVIDER_UNKNOWN",
+        "payment.provider",
+    )
+    yield "no request_id", {"request_id": ""}, REQUIRED, "request_id"
+    yield "a request_id of two words", {"request_id": "two words"}, INVALID, "request_id"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,6 +25,7 @@ from tests.stack import Stack
 
 TIMEOUT_S = 60.0
 """Of one request among hundreds at once on a small machine."""
+POLL_S = 0.1
 CONNECTIONS = 1_100
 LOCATION = "e2e-berlin"
 PRICE_MINOR = 1_999
@@ -87,6 +90,11 @@ class Product:
         )
         return databases.read(self.stack.database("orders"), query, sku)
 
+    async def unfinished(self) -> list[tuple[str, str]]:
+        """(order_id, state) of every order that has not come to an end."""
+        query = "SELECT order_id, state FROM orders WHERE state NOT IN ('CONFIRMED', 'CANCELLED')"
+        return await asyncio.to_thread(databases.read, self.stack.database("orders"), query)
+
     async def mismatches(self) -> list[str]:
         """What the audits of stock and of promotion uses find, in words; nothing when all is well."""
         stock = await client.call(self.services.stock.AuditStock, stock_service_pb2.AuditStockRequest(), TIMEOUT_S)
@@ -134,6 +142,14 @@ async def verdict(placing: Any) -> str:
         return order_pb2.Order.State.Name((await placing).state).removeprefix("STATE_")
     except ServiceError as refused:
         return refused.reason
+
+
+async def comes_true(condition: Callable[[], Awaitable[bool]], what: str, within_s: float = TIMEOUT_S) -> None:
+    """Returns as soon as the condition holds; fails with `what` when it does not in time."""
+    deadline = time.monotonic() + within_s
+    while not await condition():
+        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"
+        await asyncio.sleep(POLL_S)
 
 
 @asynccontextmanager
