@@ -97,9 +97,12 @@ class Claims:
         """
         if self._world.monotonic_s() < self._journal_down_until:
             raise errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
-        nonce = self._world.token()
+        nonces: set[str] = set()
         failed = errors.unavailable("GATE_REBUILDING", "the gate is being rebuilt")
         for attempt in range(GATE_TRIES):
+            # A try of its own token: the row may hold an earlier try's, committed meanwhile and unknown to a new epoch.
+            nonce = self._world.token()
+            nonces.add(nonce)
             try:
                 take = await self._gate_stage.submit((claim, nonce))
                 reservation = await self._journal_stage.submit(take)
@@ -112,7 +115,7 @@ class Claims:
                 failed = unreachable
                 await asyncio.sleep(GATE_PAUSE_S * 2**attempt * self._world.jitter())
                 continue
-            return await self._accept(take, reservation, nonce)
+            return await self._accept(take, reservation, nonces)
         raise failed
 
     async def settle(self, id: str, to: Become, ttl_ms: int = 0) -> tuple[Reservation | None, bool]:
@@ -128,15 +131,15 @@ class Claims:
         await self._tell_gate(settled)
         return settled
 
-    async def _accept(self, take: Take, reservation: Reservation, nonce: str) -> Reserved:
+    async def _accept(self, take: Take, reservation: Reservation, nonces: set[str]) -> Reserved:
         """Compares what the journal has with what was taken: an answer, or a take that must be given back."""
-        if take.nonce == nonce and reservation.nonce != nonce:
+        if take.nonce in nonces and reservation.nonce != take.nonce:
             await self._give_back(take)
         if reservation.state == "ABORTED":
             raise Aborted(reservation.id)
         if reservation.fingerprint != take.claim.fingerprint:
             raise Reused
-        return Reserved(reservation, replayed=reservation.nonce != nonce)
+        return Reserved(reservation, replayed=reservation.nonce not in nonces)
 
     async def _flush_gate(self, items: Sequence[tuple[Claim, str]]) -> list[Take | Exception]:
         epoch = self._epochs.current

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import psycopg
 import pytest
@@ -13,7 +14,7 @@ from chassis.gate import journal as journals
 from chassis.gate.claims import Claims, GuardRefused
 from chassis.gate.gate import FIRST_LOOK_MS, Entry, Settlement
 from chassis.gate.journal import Journal, Noted, Transition
-from chassis.gate.model import Aborted, Refused, Stale
+from chassis.gate.model import Aborted, Refused, Reservation, Stale, Take
 from chassis.gate.sweep import LOOK_AGAIN_MS
 from tests.chassis.gate.conftest import Rig, claim
 
@@ -106,6 +107,31 @@ async def test_a_late_duplicate_answers_the_committed_reservation_and_keeps_noth
     again = await rig.partition.claims.reserve(claim("r1", key, 2))
     assert (again.replayed, again.reservation.state) == (True, "COMMITTED")
     assert await rig.left(key) == 3
+
+
+async def test_a_reserve_whose_first_write_was_sold_before_its_second_try_keeps_nothing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await rig.counter("a", 5)
+    write = rig.partition.journal.reserve
+    tries = 0
+
+    async def first_answer_is_lost(takes: Sequence[Take]) -> dict[str, Reservation]:
+        nonlocal tries
+        tries += 1
+        rows = await write(takes)
+        if tries > 1:
+            return rows
+        await rig.partition.journal.settle([Transition("r1", "COMMITTED")])
+        lost = rig.partition.epochs.current
+        await rig.rebuild()
+        raise Stale(lost)
+
+    monkeypatch.setattr(rig.partition.journal, "reserve", first_answer_is_lost)
+    reserved = await rig.partition.claims.reserve(claim("r1", key, 2))
+    assert (tries, reserved.replayed, reserved.reservation.state) == (2, False, "COMMITTED")
+    assert await rig.left(key) == 3
+    await rig.assert_in_step()
 
 
 async def test_a_token_of_another_take_gives_nothing_back(rig: Rig) -> None:
