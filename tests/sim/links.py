@@ -35,7 +35,7 @@ class GateLink:
             for (claim, nonce), answer in zip(claims, answers, strict=True):
                 self._site.tell(f"gate takes {claim.id}/{nonce}: {answer!r:.110}")
                 if isinstance(answer, Refused):
-                    self._site.oracle.refused(gate, claim, answer)
+                    self._site.oracle.refused(gate, epoch, claim, answer)
                 if isinstance(answer, Take) and answer.nonce != nonce:
                     self._site.oracle.repeated(claim, epoch)
             return answers

@@ -45,9 +45,10 @@ class Oracle:
             self.broken("I4", f"{claim.id} was acknowledged, the journal has {row}")
         self.acknowledged.add(claim.id)
 
-    def refused(self, server: GateServer, claim: Claim, answer: Refused) -> None:
+    def refused(self, server: GateServer, epoch: int, claim: Claim, answer: Refused) -> None:
         """A serving gate knows every counter that the journal has."""
-        if server is not self._site.primary or self._site.journal.epoch in server.misplaced:
+        current = self._site.journal.epoch
+        if server is not self._site.primary or epoch != current or current in server.misplaced:
             return
         for short in answer.short:
             if not short.known and any(key in self._site.journal.levels for key in claim.lines[short.index].keys):

@@ -24,6 +24,7 @@ LATER_S = 700.0
 
 STALLS = 0.02
 REVISITS = 0.01
+EXCHANGES = 0.01
 """How often an act is one of these plays."""
 
 
@@ -114,6 +115,8 @@ class Scenario:
                 await tactics.stall()
             elif roll < STALLS + REVISITS:
                 await tactics.revisit()
+            elif roll < STALLS + REVISITS + EXCHANGES:
+                await tactics.exchange()
             else:
                 self._act(chaos)
                 await asyncio.sleep(self._pause_s())

@@ -86,10 +86,12 @@ class Site:
         self._saved.append(self.primary.keys.copied())
 
     def restart_gate(self, kept: str) -> None:
-        """Keeps `all`, `some` (an older copy) or `nothing`."""
+        """Keeps `all`, `latest` (the last copy), `some` (any copy) or `nothing`."""
         keys = self.primary.keys
         if kept == "nothing":
             keys = Keys()
+        elif kept == "latest":
+            keys = self._saved[-1]
         elif kept == "some" and self._saved:
             keys = self.random.choice(self._saved)
         self._runs += 1

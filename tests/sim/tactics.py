@@ -60,6 +60,18 @@ class Tactics:
                 self._chaos.crash()
             await asyncio.sleep(random.random() * 0.02)
 
+    async def exchange(self) -> None:
+        """The gate is lost, and while it is loaded anew its server comes back with an older copy of that load."""
+        random = self._site.random
+        self._site.tally["server exchanged during a rebuild"] += 1
+        self._site.primary.flush()
+        self._clients.reserve_new(random.choice(self._processes))
+        await asyncio.sleep(random.uniform(0.02, 0.06))
+        self._site.save()
+        await asyncio.sleep(random.random() * 0.02)
+        self._site.restart_gate("latest")
+        await asyncio.sleep(random.random() * 0.1)
+
     async def _sweep(self) -> None:
         for process in self._processes:
             if not process.host.paused:
