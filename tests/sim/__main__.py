@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 
 from tests.sim import config
 from tests.sim.scenario import Outcome, play
@@ -84,7 +85,7 @@ def play_on_all_cores(first: int, count: int, within_s: float | None) -> Totals:
         (at, min(CHUNK, first + count - at)) for at in range(first, first + count, CHUNK)
     )
     with ProcessPoolExecutor(cores) as pool:
-        while batch := [chunk for chunk, _ in zip(chunks, range(4 * cores), strict=False)]:
+        while batch := list(islice(chunks, 4 * cores)):
             for part in pool.map(play_many, *zip(*batch, strict=True)):
                 totals.add(part)
             if within_s is not None and time.monotonic() - started > within_s:
