@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import uvicorn
 import uvloop
 
-from chassis import telemetry
+from chassis import process, telemetry
 from chassis.config import ConfigError
 from edge import app, config
 from edge.clients import Clients
@@ -81,6 +81,7 @@ def main() -> None:
     """`python -m edge`."""
     try:
         telemetry.configure("edge")
+        process.allow_many_connections()
         settings = config.from_environment()
         listener = listen(settings)
     except ConfigError as wrong:

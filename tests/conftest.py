@@ -6,9 +6,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from chassis import process
 from tests import config, databases, servers
 from tests import stack as stacks
 from tests.stack import Stack
+
+
+def pytest_configure() -> None:
+    """Five hundred buyers with a connection each, in one process."""
+    process.allow_many_connections()
 
 
 @pytest.fixture(scope="session")

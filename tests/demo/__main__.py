@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import sys
 import time
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from chassis import process
 from chassis.errors import ServiceError
 from tests.demo import audit, catalogue, config, plan, promotions, report
 from tests.demo.bank import Bank
@@ -24,13 +24,12 @@ from tests.demo.traffic import Traffic
 
 RUSH_CONNECTIONS = 400
 """What stands in line at the door at once; the rest of the rush is right behind."""
-OPEN_FILES = 4096
 
 
 def main() -> int:
     """Runs the demo; 0 when all lines hold, 1 when one does not, 2 when it could not run."""
     console = Console()
-    _allow_many_connections()
+    process.allow_many_connections()
     try:
         return asyncio.run(_demo(console, config.running(), config.settings()))
     except (config.ConfigError, ImportRefusedError, ServiceError) as stopped:
@@ -97,13 +96,6 @@ async def _answers(pool: Pool, edge: str) -> None:
 def _progress(console: Console) -> Progress:
     columns = (TextColumn("{task.description:40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console)
-
-
-def _allow_many_connections() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    if soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 if __name__ == "__main__":
