@@ -52,11 +52,6 @@ class Batcher(Generic[T, R]):
             self._wake()
         await asyncio.gather(*self._tasks)
 
-    @property
-    def queued(self) -> int:
-        """Items that wait for a lane."""
-        return len(self._queue)
-
     async def submit(self, item: T) -> R:
         """Answers as `flush` did. OVERLOADED when the queue is full: nothing was done then."""
         if len(self._queue) >= self._queue_items or self._closing:
