@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import grpc
 from google.protobuf.any_pb2 import Any
@@ -76,23 +77,40 @@ def overloaded(message: str, retry_after_ms: int = 200) -> ServiceError:
 
 def trailers(error: ServiceError) -> tuple[tuple[str, bytes], ...]:
     """The trailing metadata that carries the error's details (google.rpc.Status, serialized)."""
-    details = [
-        _packed(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=dict(error.metadata))),
-    ]
-    if error.violations:
+    status = _status(
+        error.code.value[0],
+        error.reason,
+        error.message,
+        tuple(error.metadata.items()),
+        error.violations,
+        error.retry_after_ms,
+    )
+    return ((DETAILS_KEY, status),)
+
+
+@lru_cache(maxsize=512)  # a crowd that comes too late is told the same thing thousands of times
+def _status(
+    number: int,
+    reason: str,
+    message: str,
+    metadata: tuple[tuple[str, str], ...],
+    violations: tuple[FieldViolation, ...],
+    retry_after_ms: int | None,
+) -> bytes:
+    details = [_packed(error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=dict(metadata)))]
+    if violations:
         bad_request = error_details_pb2.BadRequest()
-        for violation in error.violations:
+        for violation in violations:
             bad_request.field_violations.add(
                 field=violation.path, reason=violation.reason, description=violation.description
             )
         details.append(_packed(bad_request))
-    if error.retry_after_ms is not None:
+    if retry_after_ms is not None:
         retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.FromMilliseconds(error.retry_after_ms)
+        retry.retry_delay.FromMilliseconds(retry_after_ms)
         details.append(_packed(retry))
-    number = error.code.value[0]
-    status = status_pb2.Status(code=number, message=error.message, details=details)
-    return ((DETAILS_KEY, status.SerializeToString()),)
+    raw: bytes = status_pb2.Status(code=number, message=message, details=details).SerializeToString()
+    return raw
 
 
 def _packed(message: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo) -> Any:

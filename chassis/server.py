@@ -141,6 +141,7 @@ def _wrap(handler: Callable[[Any, Any], Awaitable[Any]], table: errors.ErrorTabl
             async with asyncio.timeout(context.DEFAULT_DEADLINE_S):
                 return await handler(message, rpc)
         except Exception as raised:
-            await errors.abort(rpc, raised, table)
+            errors.answer(rpc, raised, table)
+            return None
 
     return handle

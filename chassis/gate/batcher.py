@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from chassis import errors, telemetry
 
@@ -13,11 +13,15 @@ T = TypeVar("T")
 R = TypeVar("R")
 log = telemetry.logger()
 
+TURNS = 8
+"""Of the event loop, at most, in which requests that have arrived already are read before a batch begins."""
+
 
 class Batcher(Generic[T, R]):
     """`lanes` tasks flush a bounded queue in batches. `flush` answers each item, with a result or an exception.
 
-    A submitter that is cancelled does not stop its batch: what was begun is finished.
+    A submitter that is cancelled does not stop its batch: what was begun is finished. A batch is begun only when nothing
+    waits for the stage that comes `after`: who would have to wait there waits here, and makes the batch larger.
     """
 
     def __init__(
@@ -28,13 +32,16 @@ class Batcher(Generic[T, R]):
         batch_weight: int,
         queue_items: int,
         weight: Callable[[T], int] = lambda _item: 1,
+        after: Batcher[Any, Any] | None = None,
     ) -> None:
         self._flush = flush
         self._batch_weight = batch_weight
         self._queue_items = queue_items
         self._weight = weight
+        self._after = after
         self._queue: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
+        self._emptied: asyncio.Future[None] | None = None
         self._lanes = lanes
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
@@ -75,7 +82,29 @@ class Batcher(Generic[T, R]):
                 waiting = self._loop.create_future()
                 self._idle.append(waiting)
                 await waiting
-            await self._flush_batch(self._next_batch())
+            if self._after is not None:
+                await self._after.empty()
+                await self._gather()
+            batch = self._next_batch()
+            if self._emptied is not None and not self._queue:
+                self._emptied.set_result(None)
+                self._emptied = None
+            await self._flush_batch(batch)
+
+    async def _gather(self) -> None:
+        """Lets the loop turn while it brings more: requests that have arrived already join this batch."""
+        for _ in range(TURNS):
+            before = len(self._queue)
+            await asyncio.sleep(0)
+            if len(self._queue) == before:
+                return
+
+    async def empty(self) -> None:
+        """Returns when nothing waits here: all that was submitted is under way or answered."""
+        while self._queue:
+            if self._emptied is None:
+                self._emptied = self._loop.create_future()
+            await asyncio.shield(self._emptied)
 
     def _next_batch(self) -> list[tuple[T, asyncio.Future[R]]]:
         batch: list[tuple[T, asyncio.Future[R]]] = []

@@ -25,8 +25,8 @@ log = telemetry.logger()
 
 GATE_LANES = 1
 """One script at a time per process: what arrives meanwhile is the next batch."""
-JOURNAL_LANES = 2
-"""While one transaction waits for its flush to disk, the next is being written."""
+JOURNAL_LANES = 1
+"""One transaction at a time per process: two would wait for each other's rows, and be smaller."""
 BATCH_LINES = 1_000
 """Lines per batch: keeps a script within a few milliseconds, hence the gate responsive to others."""
 QUEUE_ITEMS = 4_096
@@ -61,19 +61,20 @@ class Claims:
         self._epochs = epochs
         self._world = world
         self._journal_down_until = 0.0
-        self._gate_stage: Batcher[tuple[Claim, str], Take] = Batcher(
-            self._flush_gate,
-            lanes=GATE_LANES,
-            batch_weight=BATCH_LINES,
-            queue_items=QUEUE_ITEMS,
-            weight=lambda item: len(item[0].lines),
-        )
         self._journal_stage: Batcher[Take, Reservation] = Batcher(
             self._flush_journal,
             lanes=JOURNAL_LANES,
             batch_weight=BATCH_LINES,
             queue_items=QUEUE_ITEMS,
             weight=lambda take: len(take.taken),
+        )
+        self._gate_stage: Batcher[tuple[Claim, str], Take] = Batcher(
+            self._flush_gate,
+            lanes=GATE_LANES,
+            batch_weight=BATCH_LINES,
+            queue_items=QUEUE_ITEMS,
+            weight=lambda item: len(item[0].lines),
+            after=self._journal_stage,
         )
         self._settle_stage: Batcher[Transition, tuple[Reservation | None, bool]] = Batcher(
             self._flush_settle, lanes=JOURNAL_LANES, batch_weight=BATCH_LINES, queue_items=QUEUE_ITEMS
@@ -98,16 +99,14 @@ class Claims:
         if self._world.monotonic_s() < self._journal_down_until:
             raise errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
         nonces: set[str] = set()
-        failed = errors.unavailable("GATE_REBUILDING", "the gate is being rebuilt")
+        failed: ServiceError | None = None
         for attempt in range(GATE_TRIES):
             # A try of its own token: the row may hold an earlier try's, committed meanwhile and unknown to a new epoch.
             nonce = self._world.token()
             nonces.add(nonce)
             try:
-                take = await self._gate_stage.submit((claim, nonce))
-                reservation = await self._journal_stage.submit(take)
-            except Stale as stale:
-                await self._epochs.ensure(stale.epoch)
+                take, reservation = await self._try(claim, nonce)
+            except Stale:
                 continue
             except ServiceError as unreachable:
                 if unreachable.reason != "GATE_UNREACHABLE":
@@ -116,7 +115,16 @@ class Claims:
                 await asyncio.sleep(GATE_PAUSE_S * 2**attempt * self._world.jitter())
                 continue
             return await self._accept(take, reservation, nonces)
-        raise failed
+        raise failed or errors.unavailable("GATE_REBUILDING", "the gate is being rebuilt")
+
+    async def _try(self, claim: Claim, nonce: str) -> tuple[Take, Reservation]:
+        """Once through gate and journal. Stale: another epoch serves now, so another try may succeed."""
+        try:
+            take = await self._gate_stage.submit((claim, nonce))
+            return take, await self._journal_stage.submit(take)
+        except Stale as stale:
+            await self._epochs.ensure(stale.epoch)
+            raise
 
     async def settle(self, id: str, to: Become, ttl_ms: int = 0) -> tuple[Reservation | None, bool]:
         """Moves one reservation; answers it as it stands then (None: unknown) and whether this call moved it.

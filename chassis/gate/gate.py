@@ -14,6 +14,7 @@ from chassis.gate import scripts
 from chassis.gate.keys import GateKeys
 from chassis.gate.model import Claim, Refused, Reused, ShortLine, Stale, Take, Taken
 from chassis.redis import Client
+from chassis.wire import Wire
 
 FIRST_LOOK_MS = 30_000
 """When the sweeper first looks at an entry: long after its journal entry must have arrived, well within 90 s."""
@@ -51,7 +52,12 @@ class Gate:
 
     def __init__(self, client: Client, keys: GateKeys) -> None:
         self._redis = client
+        self._wire = Wire(client)
         self._keys = keys
+
+    def close(self) -> None:
+        """Ends the connection of its own; the client stays open."""
+        self._wire.close()
 
     async def reserve(self, epoch: int, claims: Sequence[tuple[Claim, str]], now_ms: int) -> list[Any]:
         """Takes a batch of (claim, nonce): a Take, Refused or Reused each. Stale when the epoch or its script is gone."""
@@ -61,8 +67,8 @@ class Gate:
         ]
         keys = self._keys
         async with _translated(epoch):
-            raw = await self._redis.evalsha(
-                scripts.sha(scripts.reserve(epoch)), 4, keys.pointer, *keys.of_epoch(epoch)[:3], orjson.dumps(batch)
+            raw = await self._wire.call(
+                "EVALSHA", scripts.sha(scripts.reserve(epoch)), 4, *keys.of_script(epoch), orjson.dumps(batch)
             )
         if raw == "STALE":
             raise Stale(epoch)
@@ -75,7 +81,7 @@ class Gate:
         """Gives back, forgets or postpones entries: "NEWER", "OLDER" or "DONE"."""
         answer = await self._eval(
             "give",
-            [self._keys.pointer, *self._keys.of_epoch(epoch)[:3]],
+            self._keys.of_script(epoch),
             [str(epoch), orjson.dumps([list(settlement) for settlement in settlements])],
             epoch,
         )
@@ -178,9 +184,9 @@ class Gate:
         script = scripts.text(name)
         async with _translated(epoch):
             try:
-                return await self._redis.evalsha(scripts.sha(script), len(keys), *keys, *arguments)
+                return await self._wire.call("EVALSHA", scripts.sha(script), len(keys), *keys, *arguments)
             except failures.NoScriptError:
-                return await self._redis.eval(script, len(keys), *keys, *arguments)
+                return await self._wire.call("EVAL", script, len(keys), *keys, *arguments)
 
 
 def _wire(claim: Claim) -> list[Any]:

@@ -38,6 +38,10 @@ class GateKeys:
         """Sorted set: adjustment id -> when it was applied."""
         return f"{{{self.prefix}:{self.partition}}}:{epoch}:applied"
 
+    def of_script(self, epoch: int) -> list[str]:
+        """The keys of the scripts that take and give, in their order."""
+        return [self.pointer, self.available(epoch), self.reservations(epoch), self.due(epoch)]
+
     def of_epoch(self, epoch: int) -> list[str]:
         """All keys of one epoch."""
         return [self.available(epoch), self.reservations(epoch), self.due(epoch), self.applied(epoch)]

@@ -52,3 +52,4 @@ class Partition:
     async def close(self) -> None:
         """Finishes what was begun; stop the jobs first."""
         await self.claims.close()
+        self.gate.close()

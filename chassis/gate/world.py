@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import secrets
 import time
@@ -13,8 +14,12 @@ def _wall_ms() -> int:
     return int(time.time() * 1000)
 
 
+_process = secrets.token_hex(5)
+_numbers = itertools.count()
+
+
 def _token() -> str:
-    return secrets.token_hex(6)
+    return f"{_process}{next(_numbers):x}"
 
 
 def _jitter() -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, NoReturn, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import grpc
 import psycopg
@@ -29,12 +29,17 @@ class DomainError(Protocol):
 ErrorTable: TypeAlias = Mapping[type[Exception], grpc.StatusCode]
 
 
-async def abort(context: Context, raised: Exception, table: ErrorTable) -> NoReturn:
-    """Ends the call with the status that fits what was raised."""
+def answer(context: Context, raised: Exception, table: ErrorTable) -> None:
+    """Makes the status that fits what was raised the call's answer; the handler then returns nothing.
+
+    `context.abort` would say the same by an exception of its own, at several times the cost of a refusal.
+    """
     error = to_service_error(raised, table)
     if error.reason == "INTERNAL":
         log.error("rpc.failed", error=repr(raised), exc_info=raised)
-    await context.abort(error.code, error.message, errors.trailers(error))
+    context.set_code(error.code)
+    context.set_details(error.message)
+    context.set_trailing_metadata(errors.trailers(error))
 
 
 def to_service_error(raised: Exception, table: ErrorTable) -> ServiceError:

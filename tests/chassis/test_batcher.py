@@ -27,7 +27,7 @@ class Recorder:
         return [ValueError("bad luck") if item == 13 else item * 2 for item in items]
 
 
-def _batcher(recorder: Recorder, **changes: int) -> Batcher[int, int]:
+def _batcher(recorder: Recorder, **changes: object) -> Batcher[int, int]:
     limits = {"lanes": 1, "batch_weight": 3, "queue_items": 5, **changes}
     batcher = Batcher[int, int](recorder.flush, **limits)  # type: ignore[arg-type]
     batcher.start()
@@ -102,3 +102,30 @@ async def test_closing_finishes_what_is_queued() -> None:
     assert await asyncio.gather(*tasks) == [0, 2, 4, 6, 8]
     with pytest.raises(ServiceError, match="OVERLOADED"):
         await batcher.submit(1)
+
+
+async def test_a_stage_waits_until_nothing_waits_for_the_stage_after_it() -> None:
+    second, first = Recorder(), Recorder()
+    after = _batcher(second)
+    before = _batcher(first, after=after)
+    first.gate.set()
+
+    async def both(number: int) -> int:
+        return await after.submit(await before.submit(number))
+
+    async with asyncio.timeout(10):
+        answers = [asyncio.create_task(both(number)) for number in (1, 2)]
+        while not second.batches:
+            await asyncio.sleep(0)
+        answers.append(asyncio.create_task(both(3)))  # goes ahead: nothing waits for the second stage yet
+        while len(first.batches) < 2:
+            await asyncio.sleep(0)
+        answers += [asyncio.create_task(both(number)) for number in (4, 5)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert first.batches == [[1, 2], [3]], "3 waits for the second stage, so 4 and 5 wait here"
+        second.gate.set()
+        assert await asyncio.gather(*answers) == [4, 8, 12, 16, 20]
+    assert first.batches == [[1, 2], [3], [4, 5]]
+    await before.close()
+    await after.close()

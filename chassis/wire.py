@@ -1,0 +1,106 @@
+"""One connection to Redis that many callers share: commands go out at once, answers come back in their order.
+
+For the gate's scripts: a third of a pooled client's processor time per command. All else uses the pool of `redis.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, TypeAlias
+
+import hiredis
+import redis.exceptions as failures
+from redis.asyncio.connection import DefaultParser
+
+from chassis.redis import SOCKET_TIMEOUT_S, Client
+
+Word: TypeAlias = str | bytes | int
+
+
+class Wire:
+    """Connects when it is first used and again after it broke. Never sends anything twice."""
+
+    def __init__(self, client: Client) -> None:
+        self._pool = client.connection_pool
+        self._link: _Link | None = None
+        self._connecting: asyncio.Task[_Link] | None = None
+
+    async def call(self, *command: Word) -> Any:
+        """The server's answer, text as `str`. An exception of `redis.exceptions` when it is an error, or when there is
+        none within SOCKET_TIMEOUT_S: what was asked may have been done then."""
+        link = self._link
+        if link is None or link.broken:
+            link = await self._connected()
+        try:
+            async with asyncio.timeout(SOCKET_TIMEOUT_S):
+                return await link.ask(command)
+        except TimeoutError as silent:
+            link.close()
+            raise failures.TimeoutError("Redis is silent") from silent
+
+    def close(self) -> None:
+        """Ends the connection; who waits for an answer gets a ConnectionError. A later call connects anew."""
+        if self._link is not None:
+            self._link.close()
+
+    async def _connected(self) -> _Link:
+        """One attempt at a time, whoever asks; a caller that gives up does not stop it for the others."""
+        if self._connecting is None or self._connecting.done():
+            self._connecting = asyncio.create_task(self._connect())
+        return await asyncio.shield(self._connecting)
+
+    async def _connect(self) -> _Link:
+        """The library says hello (TLS, user, database, encoding); from then on the connection is ours."""
+        connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
+        await connection.connect()
+        self._link = _Link(connection._writer)  # noqa: SLF001 - the library has no word for "hand it over"
+        connection._writer = connection._reader = None  # noqa: SLF001 - or it would close what is no longer its own
+        return self._link
+
+
+class _Link(asyncio.Protocol):
+    """An open connection and who waits for its answers."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self.broken = False
+        self._writer = writer  # kept: it closes its transport when nobody holds it
+        self._transport: asyncio.Transport = writer.transport  # type: ignore[assignment]
+        self._reader = hiredis.Reader(replyError=DefaultParser.parse_error, encoding="utf-8")
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._transport.set_protocol(self)
+
+    def ask(self, command: tuple[Word, ...]) -> asyncio.Future[Any]:
+        """Sends a command; its future has the answer."""
+        answer: asyncio.Future[Any] = self._loop.create_future()
+        if self.broken:
+            answer.set_exception(failures.ConnectionError("the connection to Redis broke"))
+            return answer
+        self._waiting.append(answer)
+        self._transport.write(hiredis.pack_command(command))  # type: ignore[arg-type]
+        return answer
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
+        while (answer := self._reader.gets()) is not False:
+            if isinstance(answer, hiredis.PushNotification):
+                continue  # a server may tell of its maintenance; nobody asked
+            waiting = self._waiting.popleft()
+            if waiting.done():
+                continue
+            if isinstance(answer, Exception):
+                waiting.set_exception(answer)
+            else:
+                waiting.set_result(answer)
+
+    def connection_lost(self, _why: Exception | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.broken = True
+        self._transport.close()
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_exception(failures.ConnectionError("the connection to Redis broke"))
