@@ -61,6 +61,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
     locations = Locations(db)
     catalog = Catalog(db, events.sku_changed)
     stock = Stock(db, partition.adjustments)
+    levels = Levels(db)
     reservations = Reservations(db, partition, locations)
     fulfillment = Fulfillment(db, partition.journal, partition.adjustments)
 
@@ -70,7 +71,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
             stock_service_pb2,
             stock_service_pb2_grpc,
             "StockService",
-            StockServicer(stock, Levels(db), locations, StockAudit(db, partition.audit)),
+            StockServicer(stock, levels, locations, StockAudit(db, partition.audit)),
         ),
         Servicer(
             reservation_service_pb2,
@@ -84,6 +85,8 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
     expire_lots = ExpireLots(db, partition.adjustments)
     jobs = Jobs()
     partition.start(jobs)
+    catalog.start()
+    levels.start()
     jobs.start("expire-lots", expire_lots.run_once, 60.0)
     jobs.start("relay", Relay(db, stream_client, "inventory").run_once, 0.1)
     jobs.start("forget", Retention(db).run_once, 60.0)
@@ -93,6 +96,8 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
         yield Inventory(server, gate_client, partition, expire_lots)
     finally:
         await jobs.stop()
+        await levels.close()
+        await catalog.close()
         await partition.close()
         await gate_client.aclose()
         await stream_client.aclose()

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from chassis import outbox, pagination, requests
 from chassis.db import Database, Tx
+from chassis.reads import SharedReads
 from chassis.requests import Request
 from inventory_svc.domain.errors import SkuNotFound, SkuTaken, VersionStale
 from inventory_svc.domain.model import Sku
@@ -22,6 +23,15 @@ class Catalog:
     def __init__(self, db: Database, event_of: EventOf) -> None:
         self._db = db
         self._event_of = event_of
+        self._shared = SharedReads(self._read)
+
+    def start(self) -> None:
+        """Call it in the running loop, before the first read."""
+        self._shared.start()
+
+    async def close(self) -> None:
+        """Answers who waits."""
+        await self._shared.close()
 
     async def create(self, request: Request, sku: Sku, encode: Callable[[Sku], bytes]) -> tuple[bytes, bool]:
         """SkuTaken when it exists."""
@@ -76,6 +86,10 @@ class Catalog:
 
     async def batch_get(self, wanted: Sequence[str]) -> dict[str, Sku]:
         """Those that exist."""
+        found = await self._shared.get(wanted)
+        return {sku: found[sku] for sku in wanted if sku in found}
+
+    async def _read(self, wanted: list[str]) -> dict[str, Sku]:
         async with self._db.connection() as connection:
             return await skus.read(connection, wanted)
 

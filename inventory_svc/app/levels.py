@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from chassis import pagination
 from chassis.db import Database
+from chassis.reads import SharedReads
 from inventory_svc.domain.errors import SkuNotFound
 from inventory_svc.domain.model import Level, Movement, level_key
 from inventory_svc.store import levels, lots, movements, skus
@@ -18,15 +19,35 @@ class Levels:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._whole = SharedReads(self._read)
+
+    def start(self) -> None:
+        """Call it in the running loop, before `get`."""
+        self._whole.start()
+
+    async def close(self) -> None:
+        """Answers who waits."""
+        await self._whole.close()
 
     async def get(self, sku: str) -> list[Level]:
         """All levels of one sku with their lots, by location. SkuNotFound."""
+        found = (await self._whole.get([sku])).get(sku)
+        if found is None:
+            raise SkuNotFound(sku)
+        return found
+
+    async def _read(self, wanted: list[str]) -> dict[str, list[Level]]:
+        """Levels with lots of the skus that exist."""
         async with self._db.connection() as connection:
-            found = (await levels.of_skus(connection, [sku])).get(sku, [])
-            if not found and not await skus.existing(connection, [sku]):
-                raise SkuNotFound(sku)
-            by_key = await lots.of_sku(connection, sku)
-        return [levels.with_lots(level, by_key.get(level_key(sku, level.location), [])) for level in found]
+            found = await levels.of_skus(connection, wanted)
+            by_key = await lots.of_skus(connection, list(found))
+            others = [sku for sku in wanted if sku not in found]
+            known = await skus.existing(connection, others) if others else set()
+        whole = {
+            sku: [levels.with_lots(level, by_key.get(level_key(sku, level.location), [])) for level in each]
+            for sku, each in found.items()
+        }
+        return whole | {sku: [] for sku in known}
 
     async def batch_get(self, wanted: Sequence[str]) -> dict[str, list[Level]]:
         """The levels of each sku that exists."""

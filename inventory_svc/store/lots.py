@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import LiteralString
 
@@ -20,10 +21,10 @@ SHRINK: LiteralString = "UPDATE lot_levels SET on_hand = on_hand + %s WHERE key 
 OF_KEY: LiteralString = """
 SELECT t.lot, t.on_hand, l.manufacture_date, l.expiry_date, t.expired
   FROM lot_levels t JOIN lots l USING (sku, lot) WHERE t.key = %s ORDER BY l.expiry_date NULLS LAST, t.lot"""
-OF_SKU: LiteralString = """
+OF_SKUS: LiteralString = """
 SELECT t.key, t.lot, t.on_hand, l.manufacture_date, l.expiry_date, t.expired
   FROM lot_levels t JOIN lots l USING (sku, lot)
- WHERE t.sku = %s AND t.on_hand > 0 ORDER BY l.expiry_date NULLS LAST, t.lot"""
+ WHERE t.sku = ANY (%s) AND t.on_hand > 0 ORDER BY l.expiry_date NULLS LAST, t.lot"""
 OVERDUE: LiteralString = """
 SELECT t.key, t.lot FROM lot_levels t JOIN lots l USING (sku, lot)
   JOIN stock_levels s USING (key) JOIN locations p ON p.location = s.location
@@ -62,10 +63,10 @@ async def of_key(tx: Tx, key: str) -> list[LotStock]:
     return [LotStock(*row) for row in await (await tx.execute(OF_KEY, (key,))).fetchall()]
 
 
-async def of_sku(tx: Tx, sku: str) -> dict[str, list[LotStock]]:
-    """The lots of one sku that are on hand, by level key."""
+async def of_skus(tx: Tx, skus: Sequence[str]) -> dict[str, list[LotStock]]:
+    """The lots of some skus that are on hand, by level key."""
     found: dict[str, list[LotStock]] = {}
-    for row in await (await tx.execute(OF_SKU, (sku,))).fetchall():
+    for row in await (await tx.execute(OF_SKUS, (list(skus),))).fetchall():
         found.setdefault(row[0], []).append(LotStock(*row[1:]))
     return found
 
