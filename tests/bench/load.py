@@ -28,6 +28,8 @@ class Load:
     calls_per_id: int = 1
     before: Load | None = None
     """Must be done first, outside the clock; `calls_per_id` of ours use the id of each of its calls."""
+    connections: int = 1
+    """Of each client process, where the transport is grpc: a server of several workers needs several."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
-import grpc
 import psycopg
 import redis.asyncio
 
 from chassis.gate.journal import RESERVE
+from tests.bench.channel import Channel
 from tests.bench.load import ALL_WELL, Load
 from tests.demo.http_client import Pool
 
@@ -29,18 +29,10 @@ async def opened(load: Load, in_flight: int) -> AsyncIterator[Call]:
 @asynccontextmanager
 async def _grpc(load: Load, _in_flight: int) -> AsyncIterator[Call]:
     """Messages stay bytes on our side, and an answer is read only where the row wants it judged."""
-    judge = load.judge
-    async with grpc.aio.insecure_channel(load.target) as channel:
-        method: Any = channel.unary_unary(load.method)
-
-        async def call(message: bytes) -> str:
-            try:
-                answer = await method(message, timeout=TIMEOUT_S)
-            except grpc.aio.AioRpcError as refused:
-                return refused.code().name
-            return judge(answer) if judge else ALL_WELL
-
-        yield call
+    channel = Channel(load.target, load.method, int(TIMEOUT_S), load.judge, load.connections)
+    await channel.open()
+    yield channel.call
+    channel.close()
 
 
 @asynccontextmanager

@@ -1,0 +1,56 @@
+"""Connections to one server for one method, calls dealt out in turn; a connection that is spent is replaced."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from tests.bench.http2 import UNAVAILABLE, Connection
+
+
+class Channel:
+    """`connections` of them, because a server of several workers gives each connection to one. `target` is host:port."""
+
+    def __init__(
+        self,
+        target: str,
+        path: str,
+        timeout_s: int,
+        judge: Callable[[bytes], str] | None = None,
+        connections: int = 1,
+    ) -> None:
+        self._target = target
+        self._new = lambda: Connection(target, path, timeout_s, judge)
+        self._number = connections
+        self._connections: list[Connection] = []
+        self._place = 0
+        self._replacing = asyncio.Lock()
+
+    async def open(self) -> None:
+        """OSError when nobody listens there."""
+        self._connections = [await self._connect() for _ in range(self._number)]
+
+    def call(self, message: bytes) -> Awaitable[str]:
+        """One call; its outcome is the name of the gRPC status, or what the judge says of an answer that is OK."""
+        self._place = place = (self._place + 1) % self._number
+        connection = self._connections[place]
+        return self._call_anew(place, message) if connection.spent else connection.call(message)
+
+    def close(self) -> None:
+        for connection in self._connections:
+            connection.close()
+
+    async def _call_anew(self, place: int, message: bytes) -> str:
+        async with self._replacing:
+            if self._connections[place].spent:
+                try:
+                    self._connections[place] = await self._connect()
+                except OSError:
+                    return UNAVAILABLE
+        return await self._connections[place].call(message)
+
+    async def _connect(self) -> Connection:
+        host, _, port = self._target.rpartition(":")
+        _, connection = await asyncio.get_running_loop().create_connection(self._new, host, int(port))
+        await connection.greeted
+        return connection
