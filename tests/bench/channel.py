@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from tests.bench.http2 import UNAVAILABLE, Connection
+from tests.bench.http2 import UNAVAILABLE, Connection, Done
 
 
 class Channel:
@@ -25,29 +25,36 @@ class Channel:
         self._connections: list[Connection] = []
         self._place = 0
         self._replacing = asyncio.Lock()
+        self._late: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """OSError when nobody listens there."""
         self._connections = [await self._connect() for _ in range(self._number)]
 
-    def call(self, message: bytes) -> Awaitable[str]:
-        """One call; its outcome is the name of the gRPC status, or what the judge says of an answer that is OK."""
+    def start(self, message: bytes, done: Done) -> None:
+        """One call; `done` is called once, and never from here."""
         self._place = place = (self._place + 1) % self._number
         connection = self._connections[place]
-        return self._call_anew(place, message) if connection.spent else connection.call(message)
+        if not connection.spent:
+            connection.start(message, done)
+            return
+        late = asyncio.get_running_loop().create_task(self._start_anew(place, message, done))
+        self._late.add(late)
+        late.add_done_callback(self._late.discard)
 
     def close(self) -> None:
         for connection in self._connections:
             connection.close()
 
-    async def _call_anew(self, place: int, message: bytes) -> str:
+    async def _start_anew(self, place: int, message: bytes, done: Done) -> None:
         async with self._replacing:
             if self._connections[place].spent:
                 try:
                     self._connections[place] = await self._connect()
                 except OSError:
-                    return UNAVAILABLE
-        return await self._connections[place].call(message)
+                    done(UNAVAILABLE)
+                    return
+        self._connections[place].start(message, done)
 
     async def _connect(self) -> Connection:
         host, _, port = self._target.rpartition(":")

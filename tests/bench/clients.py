@@ -1,25 +1,17 @@
-"""The load generator: processes of their own, each a closed loop with a fixed number of calls in flight."""
+"""The load generator: processes of their own, each given one slice after the other. What they do in it is in loops.py."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import multiprocessing
-import time
-from collections import Counter
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
 import uvloop
 
-from tests.bench import load as loads
-from tests.bench import transports
-from tests.bench.load import Counted, Load, Slice, Window
-from tests.bench.transports import Call
-
-FAR = 1 << 40
-PREPARE_IN_FLIGHT = 4
+from tests.bench import loops, transports
+from tests.bench.load import Counted, Slice, Window
 
 
 class Clients:
@@ -79,52 +71,13 @@ def _serve(pipe: Connection[Any, Any], client: int) -> None:
 
 
 async def _slice(pipe: Connection[Any, Any], client: int, one: Slice) -> None:
-    limit = FAR
+    limit = loops.FAR
     if one.load.before is not None:
-        await _prepare(one.load.before, one, client)
+        async with transports.opened(one.load.before, loops.PREPARE_IN_FLIGHT) as start:
+            await loops.prepare(start, one.load.before, one, client)
         limit = one.before_calls * one.load.calls_per_id
-    async with transports.opened(one.load, one.in_flight) as call:
+    async with transports.opened(one.load, one.in_flight) as start:
         pipe.send(None)
         window: Window = pipe.recv()
-        pipe.send(await _measure(call, one, client, window, limit))
-
-
-async def _prepare(load: Load, one: Slice, client: int) -> None:
-    numbers = iter(range(one.before_calls))
-    async with transports.opened(load, PREPARE_IN_FLIGHT) as call:
-
-        async def worker() -> None:
-            for number in numbers:
-                outcome = await call(loads.body(load, one.number, client, number))
-                if outcome != load.expected:
-                    raise RuntimeError(f"{load.method}: {outcome}")
-
-        await asyncio.gather(*(worker() for _ in range(PREPARE_IN_FLIGHT)))
-
-
-async def _measure(call: Call, one: Slice, client: int, window: Window, limit: int) -> Counted:
-    """Counts what is answered within the window, whenever it was asked; if that is nothing, then what comes first."""
-    latencies: list[float] = []
-    failures: Counter[str] = Counter()
-    numbers = itertools.count()
-    clock, last = time.monotonic, window.begin
-
-    async def worker() -> None:
-        nonlocal last
-        for number in numbers:
-            message = loads.body(one.load, one.number, client, number)
-            started = clock()
-            if number >= limit or (started >= window.end and number >= one.in_flight):
-                return
-            outcome = await call(message)
-            done = clock()
-            if outcome != one.load.expected:
-                failures[outcome] += 1
-            elif done >= window.begin and (done <= window.end or not latencies):
-                latencies.append(done - started)
-                last = done
-
-    began = time.process_time()
-    await asyncio.gather(*(worker() for _ in range(one.in_flight)))
-    last = last if limit < FAR else max(last, window.end)
-    return Counted(tuple(latencies), dict(failures), last, time.process_time() - began)
+        measure = loops.Scheduled if one.per_s else loops.Closed
+        pipe.send(await measure(start, one, client, window, limit).run())

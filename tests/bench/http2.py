@@ -9,7 +9,7 @@ import asyncio
 import struct
 from collections import deque
 from collections.abc import Callable
-from typing import cast
+from typing import TypeAlias, cast
 
 from tests.bench import frames
 from tests.bench.frames import ProtocolError
@@ -19,6 +19,10 @@ LAST_STREAM = 2**31 - 1
 REPLENISH = 2**29
 """After so many received bytes the server is told that it may send as many more."""
 TICK_S = 1.0
+
+
+Done: TypeAlias = Callable[[str], None]
+"""Is told a call's outcome: the name of its gRPC status, or what the judge says of an answer that is OK."""
 
 
 class Connection(asyncio.Protocol):
@@ -31,9 +35,8 @@ class Connection(asyncio.Protocol):
         self._request = struct.Struct(f">HBBBI{len(self._again)}sHBBBIBI")
         self._transport: asyncio.Transport | None = None
         self._stream = 1
-        self._calls: dict[int, asyncio.Future[str]] = {}
+        self._calls: dict[int, Done] = {}
         self._answers: dict[int, bytes] = {}
-        self._out: list[bytes] = []
         self._held: deque[tuple[int, bytes]] = deque()
         self._window = frames.DEFAULT_WINDOW
         self._stream_window = frames.DEFAULT_WINDOW
@@ -47,25 +50,23 @@ class Connection(asyncio.Protocol):
         self.spent = False
         """Takes no more calls: closed, told to go away, or out of stream numbers."""
 
-    def call(self, message: bytes) -> asyncio.Future[str]:
-        """Sends it with whatever else is sent in this turn of the loop; the outcome comes later, never an exception."""
-        answered: asyncio.Future[str] = self._loop.create_future()
+    def start(self, message: bytes, done: Done) -> None:
+        """Sends it with whatever else is sent in this turn of the loop; `done` is called once, and never from here."""
         if self.spent:
-            answered.set_result(UNAVAILABLE)
-            return answered
+            self._loop.call_soon(done, UNAVAILABLE)
+            return
         size = len(message) + frames.PREFIX_BYTES
         if size > self._stream_window:
             raise ValueError(f"a message of {len(message)} bytes is larger than a stream's window")
         stream = self._stream
         self._stream = stream + 2
-        self._calls[stream] = answered
+        self._calls[stream] = done
         if self._stream > LAST_STREAM:
             self.spent = True
         if self._held or size > self._window:
             self._held.append((stream, message))
         else:
             self._send(stream, message)
-        return answered
 
     def close(self) -> None:
         self.spent = True
@@ -125,13 +126,13 @@ class Connection(asyncio.Protocol):
         self._answers[stream] = self._answers.get(stream, b"") + payload
 
     def _end(self, stream: int, outcome: str) -> None:
-        answered = self._calls.pop(stream, None)
+        done = self._calls.pop(stream, None)
         if self._judge is not None:
             answer = self._answers.pop(stream, b"")
             if outcome == "OK":
                 outcome = _judged(self._judge, answer)
-        if answered is not None and not answered.done():
-            answered.set_result(outcome)
+        if done is not None:
+            done(outcome)
 
     def _control(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         if kind == frames.WINDOW_UPDATE:
@@ -199,14 +200,9 @@ class Connection(asyncio.Protocol):
         return b"".join(parts)
 
     def _write(self, data: bytes) -> None:
-        if not self._out:
-            self._loop.call_soon(self._flush)
-        self._out.append(data)
-
-    def _flush(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(b"".join(self._out))
-        self._out.clear()
+        """uvloop sends what is written in one turn of the loop with one system call."""
+        if self._transport is not None:
+            self._transport.write(data)
 
     def _tick(self) -> None:
         """Ends what is as old as the ticks reach back: streams below the number that was next then."""

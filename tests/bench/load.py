@@ -40,6 +40,8 @@ class Slice:
     number: int
     in_flight: int
     before_calls: int
+    per_s: float = 0.0
+    """Calls are started by the clock, so many a second; 0: by the answers, `in_flight` at a time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""Ways to reach a server, as cheap as Python allows: one prepared message in, the outcome's name out."""
+"""Ways to reach a server, as cheap as Python allows: one prepared message in, the outcome's name told to a callback."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
@@ -11,27 +12,47 @@ import redis.asyncio
 
 from chassis.gate.journal import RESERVE
 from tests.bench.channel import Channel
+from tests.bench.http2 import Done
 from tests.bench.load import ALL_WELL, Load
 from tests.demo.http_client import Pool
 
 TIMEOUT_S = 30.0
+Start: TypeAlias = Callable[[bytes, Done], None]
 Call: TypeAlias = Callable[[bytes], Awaitable[str]]
 
 
 @asynccontextmanager
-async def opened(load: Load, in_flight: int) -> AsyncIterator[Call]:
-    """A way in of its own for one slice."""
-    ways = {"grpc": _grpc, "rest": _rest, "gate": _gate, "journal": _journal}
+async def opened(load: Load, in_flight: int) -> AsyncIterator[Start]:
+    """A way in of its own for one slice: starts a call, whose outcome comes in a later turn of the loop."""
+    if load.transport == "grpc":
+        async with _grpc(load) as start:
+            yield start
+        return
+    ways = {"rest": _rest, "gate": _gate, "journal": _journal}
     async with ways[load.transport](load, in_flight) as call:
-        yield call
+        yield _as_tasks(call)
+
+
+def _as_tasks(call: Call) -> Start:
+    running: set[asyncio.Task[None]] = set()
+
+    async def run(message: bytes, done: Done) -> None:
+        done(await call(message))
+
+    def start(message: bytes, done: Done) -> None:
+        task = asyncio.get_running_loop().create_task(run(message, done))
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+    return start
 
 
 @asynccontextmanager
-async def _grpc(load: Load, _in_flight: int) -> AsyncIterator[Call]:
+async def _grpc(load: Load) -> AsyncIterator[Start]:
     """Messages stay bytes on our side, and an answer is read only where the row wants it judged."""
     channel = Channel(load.target, load.method, int(TIMEOUT_S), load.judge, load.connections)
     await channel.open()
-    yield channel.call
+    yield channel.start
     channel.close()
 
 
