@@ -34,10 +34,7 @@ def gate(redis_url: str) -> Load:
 
 def journal(database_url: str) -> Load:
     """Makes a journal of one level; each call is one transaction for BATCH reservations."""
-    migrate("inventory", database_url)
-    shop.stock(database_url, [shop.HOT])
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("INSERT INTO gate (partition, epoch, run_id) VALUES (%s, %s, '')", (PARTITION, EPOCH))
+    fill_journal(database_url)
     batch = [
         {
             "id": f"{ID}-{index:02}",
@@ -51,3 +48,11 @@ def journal(database_url: str) -> Load:
     ]
     arguments = (str(PARTITION), str(EPOCH))
     return Load("journal", database_url, "journal_reserve", (orjson.dumps(batch),), arguments=arguments)
+
+
+def fill_journal(database_url: str) -> None:
+    """A database with the product's schema, one level, and an epoch that no gate belongs to."""
+    migrate("inventory", database_url)
+    shop.stock(database_url, [shop.HOT])
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("INSERT INTO gate (partition, epoch, run_id) VALUES (%s, %s, '')", (PARTITION, EPOCH))

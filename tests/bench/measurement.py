@@ -51,12 +51,13 @@ class Meter:
         self._outboxes = outboxes
         self._slices = 0
 
-    async def measure(self, row: Row) -> Measured:
-        """One slice."""
+    async def measure(self, row: Row, per_s: float = 0.0) -> Measured:
+        """One slice; with calls started by the clock when `per_s` says how many a second."""
         self._slices += 1
         seconds, warm_up = self._settings.seconds, self._settings.warm_up_s
         before = math.ceil((seconds + warm_up) * PREPARED_PER_S / row.load.calls_per_id)
-        await self._clients.prepare(Slice(row.load, self._slices, max(1, row.in_flight // len(self._clients)), before))
+        in_flight, per_s = max(1, row.in_flight // len(self._clients)), per_s / len(self._clients)
+        await self._clients.prepare(Slice(row.load, self._slices, in_flight, before, per_s))
         await self.quiet()
         begin = time.monotonic() + warm_up
         load = asyncio.create_task(self._clients.run(Window(begin, begin + seconds)))

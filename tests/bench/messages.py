@@ -41,6 +41,11 @@ def reserve_batch(skus: Sequence[str]) -> tuple[bytes, ...]:
     return tuple(reservation_pb.BatchReserveStockRequest(requests=each).SerializeToString() for each in requests)
 
 
+def reserve_again(sku: str) -> tuple[bytes, ...]:
+    """One by one what `reserve_batch` made of that sku alone."""
+    return tuple(_reserve(f"{ID}-{index:02}", [sku]).SerializeToString() for index in range(BATCH))
+
+
 def commit_batch() -> tuple[bytes, ...]:
     """Commits what `reserve_batch` made."""
     ids = [f"{ID}-{index:02}" for index in range(BATCH)]

@@ -29,6 +29,8 @@ class Row:
     load: Load
     in_flight: int = 128
     per_call: int = 1
+    half_of: str = ""
+    """Calls are started by the clock, half as many as that row had answered in the same round."""
 
 
 def every(
@@ -50,12 +52,14 @@ def names() -> tuple[str, ...]:
             "evalsha_raw",
             "group_commit_raw",
             "reserve_hot",
+            "reserve_hot_half",
             "reserve_spread",
             "reserve_basket3",
             "batch_reserve",
         ),
-        *("sold_out", "commit", "place_order_grpc", "place_order_rest", "get_stock", "batch_get_stock"),
-        *("sql_for_update", "sql_guarded_update", "sql_guarded_update_spread", "sql_skip_locked", "redis_decr"),
+        *("replay", "sold_out", "commit", "place_order_grpc", "place_order_rest", "get_stock", "batch_get_stock"),
+        *("sql_for_update", "sql_guarded_update", "sql_guarded_update_spread", "sql_guarded_same_promises"),
+        *("sql_skip_locked", "redis_decr"),
     )
 
 
@@ -75,17 +79,21 @@ def _ours(stack: Stack, skus: list[str]) -> list[Row]:
     def grpc(method: str, templates: tuple[bytes, ...]) -> Load:
         return Load("grpc", inventory, method, templates)
 
+    one_hot = grpc(RESERVE, messages.reserve(hot))
     batch = Load("grpc", inventory, BATCH_RESERVE, messages.reserve_batch(hot), judge=messages.all_reserved)
+    replay = Load("grpc", inventory, RESERVE, messages.reserve_again(shop.HOT), calls_per_id=BATCH, before=batch)
     sold_out = Load("grpc", inventory, RESERVE, messages.reserve([shop.SOLD_OUT]), expected="FAILED_PRECONDITION")
     commit = Load("grpc", inventory, COMMIT, messages.commit_batch(), calls_per_id=BATCH, before=batch)
     place = Load("grpc", order, PLACE, messages.place_order(skus), judge=messages.confirmed)
     token = (str(stack.run["token"]),)
     post = Load("rest", stack.edge, "/v1/orders", messages.post_order(skus), "OK", token, messages.confirmed_json)
     return [
-        Row("reserve_hot", OURS, "ReserveStock, one hot sku", grpc(RESERVE, messages.reserve(hot))),
+        Row("reserve_hot", OURS, "ReserveStock, one hot sku", one_hot),
+        Row("reserve_hot_half", OURS, "the same, at half that rate", one_hot, 0, half_of="reserve_hot"),
         Row("reserve_spread", OURS, f"ReserveStock, {len(skus):,} skus", grpc(RESERVE, messages.reserve(skus))),
         Row("reserve_basket3", OURS, "ReserveStock, three lines", grpc(RESERVE, messages.reserve_baskets(skus))),
         Row("batch_reserve", OURS, f"BatchReserveStock of {BATCH}, one hot sku", batch, 16, BATCH),
+        Row("replay", OURS, "ReserveStock, repeated", replay),
         Row("sold_out", OURS, "ReserveStock, refused", sold_out),
         Row("commit", OURS, "CommitReservation", commit),
         Row("place_order_grpc", OURS, "PlaceOrder, three lines, a code, paid", place, 64),
@@ -104,6 +112,7 @@ def _instead(alternatives: Mapping[str, str], skus: list[str]) -> list[Row]:
         Row("sql_for_update", INSTEAD, "SELECT ... FOR UPDATE, one hot sku", reserve("for_update", hot)),
         Row("sql_guarded_update", INSTEAD, "guarded UPDATE, one hot sku", reserve("guarded_update", hot)),
         Row("sql_guarded_update_spread", INSTEAD, f"the same, {len(skus):,} skus", reserve("guarded_update", skus)),
+        Row("sql_guarded_same_promises", INSTEAD, "journal_reserve for each call alone", reserve("same_promises", hot)),
         Row("sql_skip_locked", INSTEAD, "a row per unit, SKIP LOCKED, one hot sku", reserve("skip_locked", hot)),
         Row("redis_decr", INSTEAD, "DECRBY, one hot sku: NOT durable, no reservation", reserve("decr", hot)),
     ]

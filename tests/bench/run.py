@@ -51,7 +51,8 @@ async def _rounds(settings: Settings, meter: Meter, chosen: Sequence[Row], say: 
     slices: dict[str, list[Measured]] = {row.name: [] for row in chosen}
     for number in range(1, settings.rounds + 1):
         for row in chosen:
-            measured = await meter.measure(row)
+            per_s = slices[row.half_of][-1].ops_per_s / 2 if row.half_of else 0.0
+            measured = await meter.measure(row, per_s)
             slices[row.name].append(measured)
             say(f"round {number} of {settings.rounds}: {row.name} {measured.ops_per_s:,.0f}/s")
     return [Line(row, combined(slices[row.name])) for row in chosen]
@@ -63,7 +64,11 @@ def _chosen(settings: Settings, stack: Stack, alternatives: Mapping[str, Alterna
     journal = partial(ceilings.journal, databases.named(str(stack.run["database"]), "bench_journal"))
     skus = [shop.sku(number) for number in range(settings.skus)]
     found = rows.every(stack, addresses, skus, gate, journal)
-    return [row for row in found if not settings.rows or row.name in settings.rows]
+    chosen = [row for row in found if not settings.rows or row.name in settings.rows]
+    for row in chosen:
+        if row.half_of and row.half_of not in {one.name for one in chosen}:
+            raise ConfigError(f"{row.name} is half of {row.half_of}, which must be measured too")
+    return chosen
 
 
 @contextlib.contextmanager
@@ -75,8 +80,11 @@ def _alternatives(settings: Settings, stack: Stack) -> Iterator[Mapping[str, Alt
     schema.fill(database, skus, shop.ON_HAND, int(load_s * UNITS_PER_S))
     with redis.Redis.from_url(redis_url) as server:
         server.set(shop.HOT, shop.ON_HAND)
+    promises = databases.named(str(stack.run["database"]), "bench_promises")
+    ceilings.fill_journal(promises)
+    urls = {name: promises if name == "same_promises" else database for name in process.NAMES}
     with contextlib.ExitStack() as processes:
-        yield {name: processes.enter_context(process.running(name, database, redis_url)) for name in process.NAMES}
+        yield {name: processes.enter_context(process.running(name, url, redis_url)) for name, url in urls.items()}
 
 
 def _pids(stack: Stack, alternatives: Mapping[str, Alternative]) -> dict[str, int]:

@@ -23,9 +23,15 @@ from tests.bench.alternatives.decr import Decr
 from tests.bench.alternatives.echo import Echo
 from tests.bench.alternatives.for_update import ForUpdate
 from tests.bench.alternatives.guarded_update import GuardedUpdate
+from tests.bench.alternatives.same_promises import SamePromises
 from tests.bench.alternatives.skip_locked import SkipLocked
 
-ON_POSTGRES = {"for_update": ForUpdate, "guarded_update": GuardedUpdate, "skip_locked": SkipLocked}
+ON_POSTGRES = {
+    "for_update": ForUpdate,
+    "guarded_update": GuardedUpdate,
+    "same_promises": SamePromises,
+    "skip_locked": SkipLocked,
+}
 NAMES = ("echo", *ON_POSTGRES, "decr")
 READY_WITHIN_S = 30.0
 
