@@ -73,10 +73,10 @@ def _serve(pipe: Connection[Any, Any], client: int) -> None:
 async def _slice(pipe: Connection[Any, Any], client: int, one: Slice) -> None:
     limit = loops.FAR
     if one.load.before is not None:
-        async with transports.opened(one.load.before, loops.PREPARE_IN_FLIGHT) as start:
+        async with transports.opened(one.load.before, loops.PREPARE_IN_FLIGHT, one.connections) as start:
             await loops.prepare(start, one.load.before, one, client)
         limit = one.before_calls * one.load.calls_per_id
-    async with transports.opened(one.load, one.in_flight) as start:
+    async with transports.opened(one.load, one.in_flight, one.connections) as start:
         pipe.send(None)
         window: Window = pipe.recv()
         measure = loops.Scheduled if one.per_s else loops.Closed

@@ -18,6 +18,8 @@ class Settings:
     rounds: int = 3
     rows: tuple[str, ...] = ()
     clients: int = 2
+    connections: int = 1
+    """Of each client, to gRPC servers."""
     skus: int = 10_000
     long: bool = False
 
@@ -28,13 +30,14 @@ class Settings:
 
 
 def load() -> Settings:
-    """BENCH_SECONDS, BENCH_ROUNDS, BENCH_ROWS (names and commas), BENCH_CLIENTS, BENCH_LONG. ConfigError."""
+    """BENCH_SECONDS, BENCH_ROUNDS, BENCH_ROWS (names and commas), BENCH_CLIENTS, BENCH_CONNECTIONS, BENCH_LONG. ConfigError."""
     default = Settings()
     return Settings(
         seconds=_number("BENCH_SECONDS", default.seconds, 0.1, 600),
         rounds=int(_number("BENCH_ROUNDS", default.rounds, 1, 100)),
         rows=tuple(name for name in os.environ.get("BENCH_ROWS", "").replace(",", " ").split()),
         clients=int(_number("BENCH_CLIENTS", default.clients, 1, 64)),
+        connections=int(_number("BENCH_CONNECTIONS", default.connections, 1, 64)),
         long=os.environ.get("BENCH_LONG", "0") not in ("", "0"),
     )
 

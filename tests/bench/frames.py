@@ -28,7 +28,7 @@ DEFAULT_TABLE = 4_096
 FIRST_REMEMBERED = 62
 """HPACK's index of the header that was remembered last; older ones follow."""
 
-_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _STATUS = b"\x0bgrpc-status"
 _STATUS_NAMES = {b"%d" % code.value[0]: code.name for code in grpc.StatusCode}
 _RESETS = {REFUSED_STREAM: "UNAVAILABLE", CANCEL: "CANCELLED", ENHANCE_YOUR_CALM: "RESOURCE_EXHAUSTED"}
@@ -48,7 +48,7 @@ def hello() -> bytes:
     """What a client says first: no remembered headers, no push, and windows that no answer fills."""
     settings = {HEADER_TABLE_SIZE: 0, ENABLE_PUSH: 0, INITIAL_WINDOW_SIZE: LARGEST_WINDOW, TRUE_BINARY_METADATA: 1}
     payload = b"".join(struct.pack(">HI", name, value) for name, value in settings.items())
-    return _PREFACE + frame(SETTINGS, 0, 0, payload) + window_update(LARGEST_WINDOW - DEFAULT_WINDOW)
+    return PREFACE + frame(SETTINGS, 0, 0, payload) + window_update(LARGEST_WINDOW - DEFAULT_WINDOW)
 
 
 def window_update(more: int) -> bytes:

@@ -28,8 +28,6 @@ class Load:
     calls_per_id: int = 1
     before: Load | None = None
     """Must be done first, outside the clock; `calls_per_id` of ours use the id of each of its calls."""
-    connections: int = 1
-    """Of each client process, where the transport is grpc: a server of several workers needs several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,8 @@ class Slice:
     number: int
     in_flight: int
     before_calls: int
+    connections: int = 1
+    """Where the transport is grpc; a server of several workers gives each connection to one of them."""
     per_s: float = 0.0
     """Calls are started by the clock, so many a second; 0: by the answers, `in_flight` at a time."""
 

@@ -57,7 +57,8 @@ class Meter:
         seconds, warm_up = self._settings.seconds, self._settings.warm_up_s
         before = math.ceil((seconds + warm_up) * PREPARED_PER_S / row.load.calls_per_id)
         in_flight, per_s = max(1, row.in_flight // len(self._clients)), per_s / len(self._clients)
-        await self._clients.prepare(Slice(row.load, self._slices, in_flight, before, per_s))
+        one = Slice(row.load, self._slices, in_flight, before, self._settings.connections, per_s)
+        await self._clients.prepare(one)
         await self.quiet()
         begin = time.monotonic() + warm_up
         load = asyncio.create_task(self._clients.run(Window(begin, begin + seconds)))

@@ -35,9 +35,7 @@ class Line:
 
 async def run(settings: Settings, stack: Stack, say: Callable[[str], None]) -> list[Line]:
     """Measures every chosen row once per round, so that a noisy minute touches all rows alike. ConfigError."""
-    unknown = set(settings.rows) - set(rows.names())
-    if unknown:
-        raise ConfigError(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(rows.names())}")
+    check(settings)
     say("filling the shop")
     await shop.fill(stack, settings.skus)
     with contextlib.ExitStack() as open_things:
@@ -47,11 +45,22 @@ async def run(settings: Settings, stack: Stack, say: Callable[[str], None]) -> l
         return await _rounds(settings, meter, _chosen(settings, stack, alternatives), say)
 
 
+def check(settings: Settings) -> None:
+    """ConfigError when the chosen rows are not rows, or not enough of them."""
+    unknown = set(settings.rows) - set(rows.names())
+    if unknown:
+        raise ConfigError(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(rows.names())}")
+    for half, whole in rows.HALVES.items():
+        if half in settings.rows and whole not in settings.rows:
+            raise ConfigError(f"{half} is half of {whole}, which must be measured too")
+
+
 async def _rounds(settings: Settings, meter: Meter, chosen: Sequence[Row], say: Callable[[str], None]) -> list[Line]:
     slices: dict[str, list[Measured]] = {row.name: [] for row in chosen}
     for number in range(1, settings.rounds + 1):
         for row in chosen:
-            per_s = slices[row.half_of][-1].ops_per_s / 2 if row.half_of else 0.0
+            whole = rows.HALVES.get(row.name)
+            per_s = slices[whole][-1].ops_per_s / 2 if whole else 0.0
             measured = await meter.measure(row, per_s)
             slices[row.name].append(measured)
             say(f"round {number} of {settings.rounds}: {row.name} {measured.ops_per_s:,.0f}/s")
@@ -64,11 +73,7 @@ def _chosen(settings: Settings, stack: Stack, alternatives: Mapping[str, Alterna
     journal = partial(ceilings.journal, databases.named(str(stack.run["database"]), "bench_journal"))
     skus = [shop.sku(number) for number in range(settings.skus)]
     found = rows.every(stack, addresses, skus, gate, journal)
-    chosen = [row for row in found if not settings.rows or row.name in settings.rows]
-    for row in chosen:
-        if row.half_of and row.half_of not in {one.name for one in chosen}:
-            raise ConfigError(f"{row.name} is half of {row.half_of}, which must be measured too")
-    return chosen
+    return [row for row in found if not settings.rows or row.name in settings.rows]
 
 
 @contextlib.contextmanager

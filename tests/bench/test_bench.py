@@ -5,15 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import orjson
+import pytest
 from rich.console import Console
 
+from gen.inventory.v1 import reservation_service_pb2 as pb
 from tests import stack as stacks
 from tests.bench import growth, load, messages, report, results, rows, run
-from tests.bench.config import Settings
+from tests.bench.config import ConfigError, Settings
 from tests.bench.load import Load
 
-ROWS = ("echo", "evalsha_raw", "reserve_hot", "commit", "sql_guarded_update")
-SMALL = Settings(seconds=0.2, rounds=1, rows=ROWS, clients=2, skus=20)
+ROWS = (
+    *("echo", "evalsha_raw", "reserve_hot", "reserve_hot_half", "replay", "commit", "place_order_rest"),
+    *("sql_guarded_update", "sql_guarded_same_promises"),
+)
+SMALL = Settings(seconds=0.2, rounds=1, rows=ROWS, clients=2, connections=2, skus=20)
 
 
 async def test_a_run_measures_every_chosen_row_and_writes_it(tmp_path: Path) -> None:
@@ -54,3 +59,13 @@ def test_a_prepared_id_is_used_once_by_each_template() -> None:
 
 def test_rows_are_named_once_and_in_order() -> None:
     assert len(set(rows.names())) == len(rows.names())
+
+
+def test_half_of_a_row_needs_the_row() -> None:
+    with pytest.raises(ConfigError, match="reserve_hot_half is half of reserve_hot"):
+        run.check(Settings(rows=("reserve_hot_half",)))
+
+
+def test_the_reservation_that_is_repeated_is_the_one_that_was_made() -> None:
+    batch = pb.BatchReserveStockRequest.FromString(messages.reserve_batch(["A"])[0])
+    assert [each.SerializeToString() for each in batch.requests] == list(messages.reserve_again("A"))

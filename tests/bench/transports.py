@@ -22,10 +22,10 @@ Call: TypeAlias = Callable[[bytes], Awaitable[str]]
 
 
 @asynccontextmanager
-async def opened(load: Load, in_flight: int) -> AsyncIterator[Start]:
+async def opened(load: Load, in_flight: int, connections: int) -> AsyncIterator[Start]:
     """A way in of its own for one slice: starts a call, whose outcome comes in a later turn of the loop."""
     if load.transport == "grpc":
-        async with _grpc(load) as start:
+        async with _grpc(load, connections) as start:
             yield start
         return
     ways = {"rest": _rest, "gate": _gate, "journal": _journal}
@@ -48,9 +48,9 @@ def _as_tasks(call: Call) -> Start:
 
 
 @asynccontextmanager
-async def _grpc(load: Load) -> AsyncIterator[Start]:
+async def _grpc(load: Load, connections: int) -> AsyncIterator[Start]:
     """Messages stay bytes on our side, and an answer is read only where the row wants it judged."""
-    channel = Channel(load.target, load.method, int(TIMEOUT_S), load.judge, load.connections)
+    channel = Channel(load.target, load.method, int(TIMEOUT_S), load.judge, connections)
     await channel.open()
     yield channel.start
     channel.close()

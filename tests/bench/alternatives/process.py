@@ -71,7 +71,7 @@ def _main(pipe: Connection[Any, Any], name: str, database_url: str, redis_url: s
 async def _serve(pipe: Connection[Any, Any], name: str, database_url: str, redis_url: str) -> None:
     async with _servicer(name, database_url, redis_url) as implementation:
         pb, pb_grpc = reservation_service_pb2, reservation_service_pb2_grpc
-        servicer = Servicer(pb, pb_grpc, "ReservationService", _Whole(implementation))
+        servicer = Servicer(pb, pb_grpc, "ReservationService", Whole(implementation))
         server = Server("127.0.0.1:0", [servicer], {}, _always_ready)
         await server.start()
         pipe.send(server.port)
@@ -97,7 +97,7 @@ async def _servicer(name: str, database_url: str, redis_url: str) -> AsyncIterat
         yield Echo()
 
 
-class _Whole:
+class Whole:
     """The server asks for every method of the service; an alternative has only ReserveStock."""
 
     def __init__(self, part: object) -> None:
