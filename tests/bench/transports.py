@@ -17,6 +17,7 @@ from tests.bench.load import ALL_WELL, Load
 from tests.demo.http_client import Pool
 
 TIMEOUT_S = 30.0
+OUTCOME_CHARACTERS = 80
 Start: TypeAlias = Callable[[bytes, Done], None]
 Call: TypeAlias = Callable[[bytes], Awaitable[str]]
 
@@ -37,7 +38,11 @@ def _as_tasks(call: Call) -> Start:
     running: set[asyncio.Task[None]] = set()
 
     async def run(message: bytes, done: Done) -> None:
-        done(await call(message))
+        try:
+            outcome = await call(message)
+        except Exception as failed:  # a call without an outcome would never end
+            outcome = f"{type(failed).__name__}: {failed}"[:OUTCOME_CHARACTERS]
+        done(outcome)
 
     def start(message: bytes, done: Done) -> None:
         task = asyncio.get_running_loop().create_task(run(message, done))
