@@ -6,6 +6,10 @@ import os
 from urllib.parse import urlsplit, urlunsplit
 
 
+MOST_WORKERS = 64
+"""Per service and machine: one per core is enough, each has a pool of connections to Postgres."""
+
+
 class ConfigError(Exception):
     """A setting that cannot be used; its text is one line for the person who set it."""
 
@@ -59,3 +63,13 @@ def log_level() -> str:
     if level not in ("debug", "info", "warning", "error"):
         raise ConfigError(f"LOG_LEVEL={level} is not one of debug, info, warning, error")
     return level
+
+
+def workers(service: str) -> int:
+    """How many processes serve a service's address, for example INVENTORY_WORKERS; WORKERS is for those without one."""
+    return whole(f"{service.upper()}_WORKERS", whole("WORKERS", 1, 1, MOST_WORKERS), 1, MOST_WORKERS)
+
+
+def worker_number() -> int | None:
+    """WORKER_NUMBER: which of its service's workers this process is, from 0; None when it is the only one."""
+    return whole("WORKER_NUMBER", 0, 0, MOST_WORKERS - 1) if "WORKER_NUMBER" in os.environ else None

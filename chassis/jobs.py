@@ -24,9 +24,18 @@ class Jobs:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
 
-    def start(self, name: str, run_once: Callable[[], Awaitable[int | None]], pause_s: float) -> None:
-        """Runs `run_once` until stopped. It answers how much it did: more than nothing means go on at once."""
-        self._tasks.append(asyncio.create_task(self._loop(name, run_once, pause_s), name=name))
+    def start(
+        self,
+        name: str,
+        run_once: Callable[[], Awaitable[int | None]],
+        pause_s: float,
+        only_while: asyncio.Event | None = None,
+    ) -> None:
+        """Runs `run_once` until stopped. It answers how much it did: more than nothing means go on at once.
+
+        With `only_while` no round begins unless that is set: `leader.leading` for work that one process is enough for.
+        """
+        self._tasks.append(asyncio.create_task(self._loop(name, run_once, pause_s, only_while), name=name))
 
     async def stop(self) -> None:
         """Lets every loop finish its round, but not for long: what a round had begun is safe to cut, jobs repeat."""
@@ -39,9 +48,18 @@ class Jobs:
             if late:
                 await asyncio.wait(late, timeout=FINISH_S)
 
-    async def _loop(self, name: str, run_once: Callable[[], Awaitable[int | None]], pause_s: float) -> None:
+    async def _loop(
+        self,
+        name: str,
+        run_once: Callable[[], Awaitable[int | None]],
+        pause_s: float,
+        only_while: asyncio.Event | None,
+    ) -> None:
         failures = 0
         while not self._stopping.is_set():
+            if only_while is not None and not only_while.is_set():
+                await self._until(only_while)
+                continue
             try:
                 done = await run_once()
                 failures = 0
@@ -52,3 +70,12 @@ class Jobs:
                 pause = min(pause_s * 2**failures, max(MOST_PAUSE_S, pause_s))
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), pause * random.uniform(0.8, 1.2))
+
+    async def _until(self, event: asyncio.Event) -> None:
+        """Returns when the event is set or the jobs shall stop."""
+        waits = [asyncio.create_task(event.wait()), asyncio.create_task(self._stopping.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()

@@ -10,6 +10,7 @@ from chassis import process, redis
 from chassis.db import Database
 from chassis.gate.partition import Partition, Tables
 from chassis.jobs import Jobs
+from chassis.leader import Leader
 from chassis.relay import Relay
 from chassis.retention import Retention
 from chassis.server import Server, Servicer
@@ -83,19 +84,21 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
     server = Server(settings.address, servicers, TABLE, partition.epochs.is_serving)
 
     expire_lots = ExpireLots(db, partition.adjustments)
-    jobs = Jobs()
-    partition.start(jobs)
+    jobs, leader = Jobs(), Leader(settings.database_url, "inventory")
+    leader.start()
+    partition.start(jobs, leader.leading)
     catalog.start()
     levels.start()
-    jobs.start("expire-lots", expire_lots.run_once, 60.0)
-    jobs.start("relay", Relay(db, stream_client, "inventory").run_once, 0.1)
-    jobs.start("forget", Retention(db).run_once, 60.0)
+    jobs.start("expire-lots", expire_lots.run_once, 60.0, leader.leading)
+    jobs.start("relay", Relay(db, stream_client, "inventory").run_once, 0.1, leader.leading)
+    jobs.start("forget", Retention(db).run_once, 60.0, leader.leading)
 
     await server.start()
     try:
         yield Inventory(server, gate_client, partition, expire_lots)
     finally:
         await jobs.stop()
+        await leader.close()
         await levels.close()
         await catalog.close()
         await partition.close()

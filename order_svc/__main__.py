@@ -11,6 +11,7 @@ import grpc
 from chassis import client, process, redis
 from chassis.db import Database
 from chassis.jobs import Jobs
+from chassis.leader import Leader
 from chassis.relay import Relay
 from chassis.retention import Retention
 from chassis.server import Server, Servicer
@@ -89,15 +90,17 @@ async def serve(settings: config.Settings) -> None:
     service = compose(db, inventory, promo, {sandbox.name: sandbox}, settings.payment_wait_s, now)
     server = Server(settings.address, service.servicers, TABLE, lambda: writable(db))
 
-    jobs = Jobs()
+    jobs, leader = Jobs(), Leader(settings.database_url, "order")
+    leader.start()
     jobs.start("resume", service.resume.run_once, PAUSE_S)
-    jobs.start("relay", Relay(db, stream_client, "order").run_once, 0.1)
-    jobs.start("forget", Retention(db, keeps_requests=False).run_once, 60.0)
+    jobs.start("relay", Relay(db, stream_client, "order").run_once, 0.1, leader.leading)
+    jobs.start("forget", Retention(db, keeps_requests=False).run_once, 60.0, leader.leading)
 
     await server.start()
     await server.run_until_stopped()
 
     await jobs.stop()
+    await leader.close()
     await inventory.close()
     await promo.close()
     await stream_client.aclose()

@@ -11,6 +11,7 @@ from chassis import process, redis
 from chassis.db import Database
 from chassis.gate.partition import Partition, Tables
 from chassis.jobs import Jobs
+from chassis.leader import Leader
 from chassis.relay import Relay
 from chassis.retention import Retention
 from chassis.server import Server, Servicer
@@ -61,17 +62,19 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
     servicers = [Servicer(promotion_service_pb2, promotion_service_pb2_grpc, "PromotionService", servicer)]
     server = Server(settings.address, servicers, TABLE, partition.epochs.is_serving)
 
-    jobs = Jobs()
-    partition.start(jobs)
+    jobs, leader = Jobs(), Leader(settings.database_url, "promo")
+    leader.start()
+    partition.start(jobs, leader.leading)
     limits.start()
-    jobs.start("relay", Relay(db, stream_client, "promo").run_once, 0.1)
-    jobs.start("forget", Retention(db).run_once, 60.0)
+    jobs.start("relay", Relay(db, stream_client, "promo").run_once, 0.1, leader.leading)
+    jobs.start("forget", Retention(db).run_once, 60.0, leader.leading)
 
     await server.start()
     try:
         yield Promo(server, gate_client, partition)
     finally:
         await jobs.stop()
+        await leader.close()
         await limits.close()
         await partition.close()
         await gate_client.aclose()

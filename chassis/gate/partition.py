@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import LiteralString
 
@@ -41,13 +42,13 @@ class Partition:
         self.sweeper = Sweeper(self.gate, self.journal, self.epochs, self.claims)
         self.audit = Audit(db, self.gate, self.epochs, number, tables.levels, tables.movements, tables.reservations)
 
-    def start(self, jobs: Jobs) -> None:
-        """Starts the stages and the loops that mend what crashes leave."""
+    def start(self, jobs: Jobs, leading: asyncio.Event) -> None:
+        """Starts the stages and the loops that mend what crashes leave: in one process, save that each knows its epoch."""
         self.claims.start()
         jobs.start("watch-gate", self.epochs.watch, 1.0)
-        jobs.start("sweep", self.sweeper.run_once, 1.0)
-        jobs.start("expire-reservations", self.sweeper.expire_once, 0.5)
-        jobs.start("apply-adjustments", self.adjustments.run_once, 1.0)
+        jobs.start("sweep", self.sweeper.run_once, 1.0, leading)
+        jobs.start("expire-reservations", self.sweeper.expire_once, 0.5, leading)
+        jobs.start("apply-adjustments", self.adjustments.run_once, 1.0, leading)
 
     async def close(self) -> None:
         """Finishes what was begun; stop the jobs first."""
