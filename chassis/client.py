@@ -8,6 +8,7 @@ import grpc
 
 from chassis import context, errors
 from chassis.errors import ServiceError
+from chassis.spread import Spread
 
 OPTIONS = [
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
@@ -21,11 +22,19 @@ OPTIONS = [
     # Retries are decided above, by request_id; hidden ones would only lengthen an outage.
     ("grpc.enable_retries", 0),
 ]
+OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)
+"""Else channels to one address share one connection."""
 
 
-def connect(address: str) -> grpc.aio.Channel:
-    """A channel to one service; connects when first used and again whenever it must."""
-    return grpc.aio.insecure_channel(address, options=OPTIONS)
+def connect(address: str, connections: int = 1) -> grpc.aio.Channel:
+    """A channel to one service; connects when first used and again whenever it must.
+
+    A connection ends in one of the service's workers: with several of those, open several (`config.connections`).
+    """
+    if connections == 1:
+        return grpc.aio.insecure_channel(address, options=OPTIONS)
+    options = [*OPTIONS, OWN_CONNECTION]
+    return Spread([grpc.aio.insecure_channel(address, options=options) for _ in range(connections)])
 
 
 async def call(method: Any, request: Any, timeout_s: float = context.DEFAULT_DEADLINE_S) -> Any:

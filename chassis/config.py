@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from urllib.parse import urlsplit, urlunsplit
 
-
 MOST_WORKERS = 64
 """Per service and machine: one per core is enough, each has a pool of connections to Postgres."""
+CONNECTIONS_PER_WORKER = 4
+MOST_CONNECTIONS = 64
 
 
 class ConfigError(Exception):
@@ -73,3 +74,28 @@ def workers(service: str) -> int:
 def worker_number() -> int | None:
     """WORKER_NUMBER: which of its service's workers this process is, from 0; None when it is the only one."""
     return whole("WORKER_NUMBER", 0, 0, MOST_WORKERS - 1) if "WORKER_NUMBER" in os.environ else None
+
+
+def worker_lifeline() -> int | None:
+    """WORKER_LIFELINE: the descriptor that ends when this worker's supervisor does; None without a supervisor."""
+    return whole("WORKER_LIFELINE", 0, 0, 1 << 20) if "WORKER_LIFELINE" in os.environ else None
+
+
+def worker_environment(number: int, lifeline: int) -> dict[str, str]:
+    """What a supervisor starts a worker with: its own environment, and the two variables above."""
+    return {**os.environ, "WORKER_NUMBER": str(number), "WORKER_LIFELINE": str(lifeline)}
+
+
+def connections(service: str) -> int:
+    """How many connections a client opens to a service, for example INVENTORY_CONNECTIONS.
+
+    A connection belongs to one worker, chosen by chance: with four per worker all of them have work, and about as much.
+    """
+    several = workers(service)
+    default = 1 if several == 1 else min(CONNECTIONS_PER_WORKER * several, MOST_CONNECTIONS)
+    return whole(f"{service.upper()}_CONNECTIONS", default, 1, MOST_CONNECTIONS)
+
+
+def lame_duck_s() -> float:
+    """LAME_DUCK_MS: how long a server that was told to stop says so by its health before it takes no more calls."""
+    return whole("LAME_DUCK_MS", 0, 0, 5_000) / 1000

@@ -5,27 +5,42 @@ from __future__ import annotations
 import gc
 import resource
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import uvloop
 
-from chassis import telemetry
+from chassis import config, telemetry, workers
 from chassis.config import ConfigError
 
-Settings = TypeVar("Settings")
+
+class HasAddress(Protocol):
+    """The part of a service's settings that matters here."""
+
+    @property
+    def address(self) -> str:
+        """host:port to listen on."""
+
+
+Settings = TypeVar("Settings", bound=HasAddress)
 
 OPEN_FILES = 65_536
 """A connection is a file. Systems start processes with as few as 1,024 and let them ask for more."""
 
 
 def run(name: str, load: Callable[[], Settings], serve: Callable[[Settings], Coroutine[Any, Any, None]]) -> None:
-    """Serves until SIGTERM; a setting that cannot be used ends the process with its line."""
+    """Serves until SIGTERM; a setting that cannot be used ends the process with its line.
+
+    With several workers wanted, this process becomes their supervisor and each of them comes here again.
+    """
     telemetry.configure(name)
     allow_many_connections()
     try:
         settings = load()
+        config.lame_duck_s()
+        workers.divide(name, settings.address)
     except ConfigError as wrong:
         raise SystemExit(f"{name}: {wrong}") from None
+    workers.end_with_supervisor()
     # What was made by now lives as long as the process: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()

@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
-from chassis import context, telemetry
+from chassis import config, context, telemetry
 from chassis.interceptors import errors, request
 
 log = telemetry.logger()
@@ -26,6 +26,9 @@ CONCURRENT_RPCS = 8192
 """Above it grpc answers RESOURCE_EXHAUSTED by itself: a flash crowd fits, memory stays bounded."""
 DRAIN_S = 8.0
 """Time for running RPCs after SIGTERM, below the ten seconds that supervisors usually grant."""
+CONNECTION_AGE_MS = 300_000
+"""With several workers a connection is asked to go after this long, without losing a call: else a worker that was started
+again would wait for ever for connections that others have."""
 READY_PERIOD_S = 1.0
 NOT_READY_PERIOD_S = 0.1
 """Who waits for us to become ready should not wait longer than needed."""
@@ -66,7 +69,7 @@ class Server:
         self._names = [servicer.full_name for servicer in servicers]
         self._ready = ready
         self._health = HealthServicer()
-        self._server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=CONCURRENT_RPCS)
+        self._server = grpc.aio.server(options=_options(), maximum_concurrent_rpcs=CONCURRENT_RPCS)
         for servicer in servicers:
             add = getattr(servicer.pb_grpc, f"add_{servicer.name}Servicer_to_server")
             add(_instrumented(servicer, table), self._server)
@@ -110,15 +113,25 @@ class Server:
             await asyncio.sleep(READY_PERIOD_S if now else NOT_READY_PERIOD_S)
 
     async def stop(self) -> None:
-        """Takes no new RPCs, waits for the running ones."""
+        """Says NOT_SERVING, takes no new RPCs, waits for the running ones."""
         await self._health.enter_graceful_shutdown()
+        lame_duck_s = config.lame_duck_s()
+        if lame_duck_s:  # who watches our health goes elsewhere before we refuse
+            await asyncio.sleep(lame_duck_s)
+        drain_s = DRAIN_S - lame_duck_s
         with contextlib.suppress(TimeoutError):  # what does not end in time ends with the process
-            await asyncio.wait_for(self._server.stop(DRAIN_S), DRAIN_S + 1)
+            await asyncio.wait_for(self._server.stop(drain_s), drain_s + 1)
 
     async def _publish(self, ready: bool) -> None:
         status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in ("", *self._names):
             await self._health.set(name, status)
+
+
+def _options() -> list[tuple[str, int]]:
+    if config.worker_number() is None:
+        return OPTIONS
+    return [*OPTIONS, ("grpc.max_connection_age_ms", CONNECTION_AGE_MS)]
 
 
 class _Instrumented:

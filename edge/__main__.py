@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import socket
 import sys
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 import uvicorn
 import uvloop
 
-from chassis import process, telemetry
+from chassis import process, sockets, telemetry, workers
 from chassis.config import ConfigError
 from edge import app, config
 from edge.clients import Clients
@@ -39,9 +40,10 @@ class Server(uvicorn.Server):
 async def serve(settings: Settings, listener: socket.socket) -> None:
     """Serves until SIGTERM or SIGINT, then lets running requests end."""
     clients = Clients(settings)
+    application = app.create(settings, clients)
     server = Server(
         uvicorn.Config(
-            app.create(settings, clients),
+            application,
             http="httptools",
             ws="none",
             lifespan="off",
@@ -51,30 +53,23 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=DRAIN_S,
+            timeout_graceful_shutdown=DRAIN_S - math.ceil(settings.lame_duck_s),
         )
     )
     loop = asyncio.get_running_loop()
+
+    def drain() -> None:
+        """From now on not ready; who asks /readyz goes elsewhere, then we take no new connections."""
+        application.state.draining = True
+        loop.call_later(settings.lame_duck_s, setattr, server, "should_exit", True)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, setattr, server, "should_exit", True)
+        loop.add_signal_handler(number, drain)
     log.info("edge.listening", host=settings.host, port=settings.port)
     try:
         await server.serve(sockets=[listener])
     finally:
         await clients.close()
-
-
-def listen(settings: Settings) -> socket.socket:
-    """The listening socket. ConfigError when the address cannot be had."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-        listener.listen(BACKLOG)
-    except OSError as taken:
-        raise ConfigError(f"cannot listen on {settings.host}:{settings.port}: {taken.strerror}") from taken
-    return listener
 
 
 def main() -> None:
@@ -83,9 +78,12 @@ def main() -> None:
         telemetry.configure("edge")
         process.allow_many_connections()
         settings = config.from_environment()
-        listener = listen(settings)
+        workers.divide("edge", settings.address)
+        listener = sockets.bound(settings.address)
+        listener.listen(BACKLOG)
     except ConfigError as wrong:
         sys.exit(f"edge: {wrong}")
+    workers.end_with_supervisor()
     uvloop.run(serve(settings, listener))
 
 

@@ -54,6 +54,7 @@ def create(settings: Settings, clients: Clients) -> FastAPI:
         exception_handlers={HTTPException: _no_route},
     )
     app.state.clients = clients
+    app.state.draining = False
     app.state.metrics = Metrics()
     app.state.webhook_keys = settings.webhook_keys
     for router in _routers():

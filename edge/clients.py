@@ -24,10 +24,13 @@ class Clients:
     """Stubs of every service the edge calls. Make it inside the running event loop."""
 
     def __init__(self, settings: Settings) -> None:
+        addresses = {
+            "inventory": settings.inventory_address,
+            "order": settings.order_address,
+            "promo": settings.promo_address,
+        }
         self._channels = {
-            "inventory": client.connect(settings.inventory_address),
-            "order": client.connect(settings.order_address),
-            "promo": client.connect(settings.promo_address),
+            name: client.connect(address, settings.connections.get(name, 1)) for name, address in addresses.items()
         }
         inventory = self._channels["inventory"]
         self.catalog = CatalogServiceStub(inventory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chassis import config
@@ -20,6 +21,14 @@ class Settings:
     inventory_address: str
     order_address: str
     promo_address: str
+    connections: Mapping[str, int] = field(default_factory=dict)
+    """To each service; one to those that are not named."""
+    lame_duck_s: float = 0.0
+
+    @property
+    def address(self) -> str:
+        """host:port to listen on."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def from_environment() -> Settings:
@@ -36,6 +45,8 @@ def from_environment() -> Settings:
         inventory_address=config.address("inventory"),
         order_address=config.address("order"),
         promo_address=config.address("promo"),
+        connections={service: config.connections(service) for service in ("inventory", "order", "promo")},
+        lame_duck_s=config.lame_duck_s(),
     )
 
 

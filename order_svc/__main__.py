@@ -84,7 +84,8 @@ async def serve(settings: config.Settings) -> None:
     db = Database(settings.database_url, application="order")
     await db.open()
     stream_client = redis.connect(settings.stream_url)
-    inventory, promo = client.connect(settings.inventory_address), client.connect(settings.promo_address)
+    inventory = client.connect(settings.inventory_address, settings.inventory_connections)
+    promo = client.connect(settings.promo_address, settings.promo_connections)
 
     sandbox = Sandbox(SandboxPayments(db))
     service = compose(db, inventory, promo, {sandbox.name: sandbox}, settings.payment_wait_s, now)

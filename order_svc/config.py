@@ -20,6 +20,8 @@ class Settings:
     inventory_address: str
     promo_address: str
     payment_wait_s: int
+    inventory_connections: int = 1
+    promo_connections: int = 1
 
 
 def load() -> Settings:
@@ -31,4 +33,6 @@ def load() -> Settings:
         inventory_address=config.address("inventory"),
         promo_address=config.address("promo"),
         payment_wait_s=config.whole("ORDER_PAYMENT_WAIT_S", PAYMENT_WAIT_S, 1, 80_000),
+        inventory_connections=config.connections("inventory"),
+        promo_connections=config.connections("promo"),
     )

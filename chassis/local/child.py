@@ -11,20 +11,10 @@ from chassis.local.console import Console
 from chassis.local.process import Process
 from chassis.local.program import Program
 from chassis.local.watchdog import Watchdog
+from chassis.restarts import next_delay
 
-FIRST_DELAY_S = 0.2
-LONGEST_DELAY_S = 5.0
-HEALTHY_AFTER_S = 30.0
-"""A process that lived this long has recovered: its next end is a new story."""
 GRACE_S = 10.0
 """Time to end by itself; a draining server takes up to eight seconds."""
-
-
-def next_delay(delay_s: float, lived_s: float) -> float:
-    """The wait before the next start, after one that waited `delay_s` (0 for the first) and lived `lived_s`."""
-    if delay_s == 0 or lived_s >= HEALTHY_AFTER_S:
-        return FIRST_DELAY_S
-    return min(delay_s * 2, LONGEST_DELAY_S)
 
 
 class Child:

@@ -28,6 +28,8 @@ async def health(call: Call) -> Answer:  # noqa: ARG001 - every handler has it
 
 @router.get("/readyz", response_model=schema.ReadyAnswer, summary="Do the services behind it serve")
 async def readiness(call: Call) -> Answer:
+    if call.app.state.draining:
+        raise Problem(503, "SHUTTING_DOWN", "This process takes no new work.", headers=((b"retry-after", b"1"),))
     services = await call.clients.health()
     if all(status == SERVING for status in services.values()):
         ready: schema.ReadyAnswer = {"status": "ready", "services": services}

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from chassis.local.child import Child, next_delay
+from chassis.local.child import Child
 from chassis.local.console import Console
 from chassis.local.program import Program
 from chassis.local.watchdog import Watchdog
+from chassis.restarts import next_delay
 from tests import config
 
 QUICK_S = 5.0

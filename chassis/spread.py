@@ -1,0 +1,60 @@
+"""Several connections to one address that look like one channel: each call takes the next of them in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import grpc
+
+
+class Spread(grpc.aio.Channel):
+    """Owns its channels. Its state is that of the first: who must know of every worker asks their health."""
+
+    def __init__(self, channels: Sequence[grpc.aio.Channel]) -> None:
+        self._channels = channels
+        self._turns = itertools.cycle(range(len(channels)))
+
+    async def __aenter__(self) -> Spread:
+        return self
+
+    async def __aexit__(self, *_raised: object) -> None:
+        await self.close()
+
+    async def close(self, grace: float | None = None) -> None:
+        """Closes all; running calls have `grace` seconds."""
+        await asyncio.gather(*(channel.close(grace) for channel in self._channels))
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+        """Of the first channel."""
+        return self._channels[0].get_state(try_to_connect)
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        """Of the first channel."""
+        await self._channels[0].wait_for_state_change(last_observed_state)
+
+    async def channel_ready(self) -> None:
+        """Of all channels."""
+        await asyncio.gather(*(channel.channel_ready() for channel in self._channels))
+
+    def unary_unary(self, *method: Any, **options: Any) -> Any:
+        return self._in_turn([channel.unary_unary(*method, **options) for channel in self._channels])
+
+    def unary_stream(self, *method: Any, **options: Any) -> Any:
+        return self._in_turn([channel.unary_stream(*method, **options) for channel in self._channels])
+
+    def stream_unary(self, *method: Any, **options: Any) -> Any:
+        return self._in_turn([channel.stream_unary(*method, **options) for channel in self._channels])
+
+    def stream_stream(self, *method: Any, **options: Any) -> Any:
+        return self._in_turn([channel.stream_stream(*method, **options) for channel in self._channels])
+
+    def _in_turn(self, callables: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
+        turns = self._turns  # one row for all methods: also a stub that is made for a single call takes the next channel
+
+        def call(*request: Any, **options: Any) -> Any:
+            return callables[next(turns)](*request, **options)
+
+        return call
