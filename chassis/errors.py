@@ -119,12 +119,18 @@ def _packed(message: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest 
     return packed
 
 
+AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+
 def from_rpc_error(error: grpc.aio.AioRpcError) -> ServiceError:
-    """Reads an error that another server sent; one without details keeps its code and has the code's name as reason."""
+    """Reads an error that another server sent; one without details keeps its code and has the code's name as reason.
+
+    CANCELLED without our doing is a server that shuts down (grpc/grpc issue 41785): no handler has seen the call.
+    """
     raw = dict(error.trailing_metadata() or ()).get(DETAILS_KEY)
     message = error.details() or error.code().name
     if not isinstance(raw, bytes):
-        retry = 500 if error.code() is grpc.StatusCode.UNAVAILABLE else None
+        retry = 500 if error.code() in AWAY else None
         return ServiceError(error.code(), error.code().name, message, {}, (), retry)
     return from_status(error.code(), status_pb2.Status.FromString(raw))
 

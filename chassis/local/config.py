@@ -37,6 +37,8 @@ class Settings:
 
 def load() -> Settings:
     """Reads the settings; ConfigError or CannotStart says in one line which cannot be used."""
+    for name in VARIABLES:
+        config.workers(name)  # the processes read it themselves; here a wrong one costs nothing yet
     texts = {service: config.address(service) for service in SERVICES}
     texts["edge"] = config.text("EDGE_ADDRESS", "127.0.0.1:8080")
     return Settings(

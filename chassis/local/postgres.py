@@ -16,7 +16,7 @@ from chassis.local.errors import CannotStart
 from chassis.local.program import Program
 from chassis.local.wheels import POSTGRES_MAJOR
 
-MAX_CONNECTIONS = 200  # four processes with a pool each, the tests' own connections, and a person with psql
+MAX_CONNECTIONS = 400  # three services of up to eight workers with a pool each, the tests' own, and a person with psql
 OLDEST_MAJOR = 14
 PLAIN = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}  # nothing of the person's environment changes the server
 
