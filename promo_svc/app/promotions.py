@@ -1,4 +1,7 @@
-"""Use cases of promotions: make, change, activate, pause, read. What was written is seen by the next quote."""
+"""Use cases of promotions: make, change, activate, pause, read. What was written is seen by the next quote.
+
+In other processes too when its code is presented; automatic promotions are seen there within a second.
+"""
 
 from __future__ import annotations
 

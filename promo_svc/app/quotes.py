@@ -9,7 +9,7 @@ from chassis.db import Database
 from promo_svc.app.catalogue import Catalogue
 from promo_svc.domain import quoting
 from promo_svc.domain.cart import Cart
-from promo_svc.domain.promotion import Promotion
+from promo_svc.domain.promotion import Promotion, State
 from promo_svc.domain.quote import Quote
 from promo_svc.domain.usage import NONE_USED, Uses
 from promo_svc.store import usage
@@ -25,9 +25,18 @@ class Quotes:
 
     async def quote(self, cart: Cart) -> Quote:
         """Prices the cart, without effect."""
-        snapshot, now = await self._catalogue.current(), self._now()
-        candidates = list(snapshot.candidates(cart.codes, now))
+        now = self._now()
+        candidates = await self._candidates(cart, now)
         return quoting.quote(candidates, cart, await self._uses(candidates, cart), now)
+
+    async def _candidates(self, cart: Cart, now: datetime) -> list[Promotion]:
+        """Looks again before a code is refused: another process may have activated it a moment ago."""
+        candidates = list((await self._catalogue.current()).candidates(cart.codes, now))
+        active = {promotion.code for promotion in candidates if promotion.state is State.ACTIVE}
+        if active.issuperset(cart.codes):
+            return candidates
+        self._catalogue.forget()
+        return list((await self._catalogue.current()).candidates(cart.codes, now))
 
     async def _uses(self, candidates: list[Promotion], cart: Cart) -> Uses:
         limited = [promotion.promotion_id for promotion in candidates if promotion.is_limited]

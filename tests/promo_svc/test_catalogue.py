@@ -106,6 +106,14 @@ async def test_what_one_process_activates_another_redeems_at_once(
     await calls.assert_audit_holds(promo)
 
 
+async def test_a_code_that_one_process_activates_is_quoted_by_another_at_once(
+    promo: PromotionServiceStub, other: PromotionServiceStub
+) -> None:
+    await calls.quoted(other)
+    promotion_id = await calls.active(promo, code="AT-ONCE")
+    assert promotion_id in [applied.promotion_id for applied in (await calls.quoted(other, "AT-ONCE")).applied]
+
+
 async def test_two_processes_share_every_limit(promo: PromotionServiceStub, other: PromotionServiceStub) -> None:
     promotion_id = await calls.active(promo, usage_limit=1_000, customer_limit=10)
     outcomes = await asyncio.gather(
