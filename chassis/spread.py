@@ -52,7 +52,8 @@ class Spread(grpc.aio.Channel):
         return self._in_turn([channel.stream_stream(*method, **options) for channel in self._channels])
 
     def _in_turn(self, callables: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
-        turns = self._turns  # one row for all methods: also a stub that is made for a single call takes the next channel
+        # One row for all methods: also a stub that is made for a single call takes the next channel.
+        turns = self._turns
 
         def call(*request: Any, **options: Any) -> Any:
             return callables[next(turns)](*request, **options)

@@ -135,6 +135,11 @@ def from_header(wrong: HeaderInvalid) -> Problem:
     return invalid_field(wrong.name, wrong.description)
 
 
+def shutting_down() -> Problem:
+    """For those who ask whether this process is ready."""
+    return Problem(503, "SHUTTING_DOWN", "This process takes no new work.", headers=((b"retry-after", b"1"),))
+
+
 def internal() -> Problem:
     """Our bug. Says nothing of it."""
     return Problem(500, "INTERNAL", INTERNAL_DETAIL)

@@ -7,6 +7,7 @@ from typing import cast
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from edge import problems
 from edge.answers import Answer
 from edge.call import Call
 from edge.metrics import Metrics
@@ -29,7 +30,7 @@ async def health(call: Call) -> Answer:  # noqa: ARG001 - every handler has it
 @router.get("/readyz", response_model=schema.ReadyAnswer, summary="Do the services behind it serve")
 async def readiness(call: Call) -> Answer:
     if call.app.state.draining:
-        raise Problem(503, "SHUTTING_DOWN", "This process takes no new work.", headers=((b"retry-after", b"1"),))
+        raise problems.shutting_down()
     services = await call.clients.health()
     if all(status == SERVING for status in services.values()):
         ready: schema.ReadyAnswer = {"status": "ready", "services": services}

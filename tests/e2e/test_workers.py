@@ -13,6 +13,7 @@ import pytest
 from chassis import client
 from chassis.errors import ServiceError
 from gen.inventory.v1 import reservation_service_pb2, reservation_service_pb2_grpc
+from tests import databases
 from tests import stack as stacks
 from tests.e2e.crowd import SCARCE, USES, VISITS, Crowd
 from tests.e2e.product import TIMEOUT_S, Product, comes_true, connected, told
@@ -22,6 +23,7 @@ WORKERS = 2
 CONNECTIONS = 8
 VICTIMS = ("inventory", "promo", "edge")
 """Not order: its orders go on when the dead process's lease ends, in half a minute; test_crashes waits for that."""
+LEADERS = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE classid = 7404 AND datname = %s"
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,8 @@ async def test_workers_may_be_killed_in_a_rush(product: Product) -> None:
         return not await product.unfinished() and await product.mismatches() == []
 
     await comes_true(settled, "all is settled")
+    for name in ("inventory", "promo"):
+        assert databases.read(product.stack.database(name), LEADERS, name) == [(1,)]
     confirmed = [sale for sale in crowd.sales(crowd.scarce) if sale.state == "CONFIRMED"]
     assert sum(sale.quantity for sale in confirmed) <= SCARCE
     assert await crowd.uses() <= USES

@@ -36,9 +36,9 @@ async def start(far_side: FarSide, port: int, **changed: str) -> Process:
 
 
 @asynccontextmanager
-async def running(far_side: FarSide) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
+async def running(far_side: FarSide, **changed: str) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
     port = ports.free()
-    process = await start(far_side, port)
+    process = await start(far_side, port, **changed)
     transport = httpx.AsyncHTTPTransport(retries=0)
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with httpx.AsyncClient(
@@ -108,3 +108,15 @@ async def test_a_taken_port_gives_one_clear_line(far_side: FarSide) -> None:
     assert process.returncode == 1
     assert str(port).encode() in said
     assert said.count(b"\n") == 1
+
+
+async def test_a_process_that_ends_says_so_while_it_still_serves(far_side: FarSide) -> None:
+    async with running(far_side, LAME_DUCK_MS="3000") as (process, client):
+        assert (await client.get("/readyz")).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(10):
+            while (said := await client.get("/readyz")).status_code == 200:
+                pass
+        assert said.json()["reason"] == "SHUTTING_DOWN"
+        assert (await client.get("/healthz")).status_code == 200
+        assert await asyncio.wait_for(process.wait(), 10) == 0
