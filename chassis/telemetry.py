@@ -30,7 +30,8 @@ def configure(process: str) -> None:
             structlog.dev.ConsoleRenderer() if watched else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, config.log_level().upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Line and end in one write: workers share the descriptor, and print() would mix their lines.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)

@@ -10,11 +10,13 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from chassis import config, process
+from chassis import config, process, telemetry
 from chassis.server import Server, Servicer
 from gen.inventory.v1 import catalog_service_pb2 as pb
 from gen.inventory.v1 import catalog_service_pb2_grpc as pb_grpc
 from gen.inventory.v1.sku_pb2 import Sku
+
+log = telemetry.logger()
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Answering:
 
     async def GetSku(self, request: pb.GetSkuRequest, _context: object) -> pb.GetSkuResponse:  # noqa: N802
         if request.sku == "slow":
+            log.info("slow.begun")
             await asyncio.sleep(0.5)
         number = config.worker_number()
         return pb.GetSkuResponse(sku=Sku(sku=str(os.getpid()), name="alone" if number is None else str(number)))

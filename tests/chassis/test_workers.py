@@ -88,9 +88,8 @@ async def test_workers_share_the_calls_and_one_that_is_killed_is_started_again(a
 async def test_sigterm_lets_every_worker_end_its_calls_and_then_all_are_gone(address: str) -> None:
     async with running(address, 2) as service, client.connect(address, 4) as channel:
         workers = service.workers()
-        await channel.channel_ready()
         calls = [asyncio.create_task(get(channel, "slow")) for _ in range(8)]
-        await asyncio.gather(*(get(channel) for _ in range(8)))  # those above have been sent before these
+        await service.says("slow.begun", 8)
         service.process.terminate()
         assert {answer.sku for answer in await asyncio.gather(*calls)} <= {str(worker.pid) for worker in workers}
         assert await service.ended() == 0
