@@ -6,7 +6,7 @@ IN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo bench sim sim-mutations test check gen lint types drift lock migration
+.PHONY: help run demo trace bench sim sim-mutations test check gen lint types drift lock migration
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ run: $(READY) ## Start everything on this machine: Postgres, Valkey, services, e
 
 demo: $(READY) ## Play a busy hour against a running `make run` and audit it: make demo DEMO_ORDERS=3000 DEMO_SEED=7
 	@exec $(IN)/python -m tests.demo
+
+trace: $(READY) ## Show where a traced request spent its time: make trace ID=my-request
+	@exec $(IN)/python -m chassis.trace_view .local/traces.jsonl "$(ID)"
 
 bench: $(READY) ## Measure everything next to its limits and its alternatives: make bench BENCH_SECONDS=1 BENCH_LONG=1
 	@exec $(IN)/python -m tests.bench

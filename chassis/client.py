@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
+from time import perf_counter
 from typing import Any
 
 import grpc
+from google.protobuf.descriptor import Descriptor
+from opentelemetry.trace import SpanKind
 
-from chassis import context, errors
+from chassis import context, errors, metrics, tracing
 from chassis.errors import ServiceError
 from chassis.spread import Spread
 
+CALLS = metrics.counter("rpc_client_calls_total", "RPCs of other services that were called", "method", "code")
+SECONDS = metrics.histogram("rpc_client_seconds", "From calling another service to its answer", "method")
 OPTIONS = [
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
     ("grpc.keepalive_time_ms", 20_000),
@@ -42,8 +48,34 @@ async def call(method: Any, request: Any, timeout_s: float = context.DEFAULT_DEA
     within = context.remaining_s(timeout_s)
     if within <= 0:
         raise ServiceError(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the deadline passed")
-    metadata = ((context.REQUEST_ID_KEY, context.request_id.get()),) if context.request_id.get() else None
+    name, code, started = method_name(request.DESCRIPTOR), "CANCELLED", perf_counter()
     try:
-        return await method(request, timeout=within, metadata=metadata)
+        with tracing.span(name, SpanKind.CLIENT):
+            answer = await method(request, timeout=within, metadata=_along())
+        code = "OK"
     except grpc.aio.AioRpcError as failed:
+        code = failed.code().name
         raise errors.from_rpc_error(failed) from failed
+    finally:
+        CALLS.of(name, code).value += 1
+        SECONDS.of(name).observe(perf_counter() - started)
+    return answer
+
+
+def _along() -> tuple[tuple[str, str], ...] | None:
+    request_id = context.request_id.get()
+    ours = ((context.REQUEST_ID_KEY, request_id),) if request_id else ()
+    return (*ours, *tracing.onward()) or None
+
+
+@cache
+def method_name(request: Descriptor) -> str:
+    """The RPC that takes this message, such as `promo.v1.PromotionService/QuotePromotions`: each has a request of its own."""
+    services = request.file.services_by_name.values()
+    named = (
+        f"{service.full_name}/{rpc.name}"
+        for service in services
+        for rpc in service.methods
+        if rpc.input_type is request
+    )
+    return next(named, request.full_name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 MOST_WORKERS = 64
@@ -13,6 +14,18 @@ MOST_CONNECTIONS = 64
 
 class ConfigError(Exception):
     """A setting that cannot be used; its text is one line for the person who set it."""
+
+
+@dataclass(frozen=True)
+class Traces:
+    """Where traces go: `endpoint` is an OTLP collector's URL, `to` is a file or `console`; either may be "".
+
+    `ratio` of the traces that begin here are kept; a caller's trace is kept when the caller keeps it.
+    """
+
+    endpoint: str
+    to: str
+    ratio: float
 
 
 def text(name: str, default: str | None = None) -> str:
@@ -56,6 +69,35 @@ def address(service: str) -> str:
     """host:port of a service's gRPC server, for example INVENTORY_ADDRESS."""
     ports = {"inventory": 50051, "order": 50052, "promo": 50053}
     return text(f"{service.upper()}_ADDRESS", f"127.0.0.1:{ports[service]}")
+
+
+def metrics_address(process: str) -> str:
+    """host:port where a process shows its metrics, for example INVENTORY_METRICS_ADDRESS; "" for nowhere.
+
+    One port above the other per kind of process, ten apart per worker of one: inventory's WORKER_NUMBER 2 has 9171.
+    """
+    ports = {"edge": 9150, "inventory": 9151, "order": 9152, "promo": 9153}
+    name = f"{process.upper()}_METRICS_ADDRESS"
+    given = text(name, f"127.0.0.1:{ports[process]}")
+    host, _, port = given.rpartition(":")
+    if given and (not host or not port.isdigit()):
+        raise ConfigError(f"{name}={given} is not host:port")
+    return given and f"{host}:{int(port) + 10 * (worker_number() or 0)}"
+
+
+def traces() -> Traces | None:
+    """OTEL_EXPORTER_OTLP_ENDPOINT, TRACES, OTEL_TRACES_SAMPLER_ARG; None when nobody asks for traces."""
+    endpoint, to = text("OTEL_EXPORTER_OTLP_ENDPOINT", ""), text("TRACES", "")
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise ConfigError(f"OTEL_EXPORTER_OTLP_ENDPOINT={endpoint} must start with http:// or https://")
+    raw = text("OTEL_TRACES_SAMPLER_ARG", "1")
+    try:
+        ratio = float(raw)
+    except ValueError:
+        ratio = -1
+    if not 0 <= ratio <= 1:
+        raise ConfigError(f"OTEL_TRACES_SAMPLER_ARG={raw} is not a number from 0 to 1")
+    return Traces(endpoint, "" if to == "off" else to, ratio) if endpoint or to not in ("", "off") else None
 
 
 def log_level() -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from chassis import context, errors, telemetry
+from chassis import access, context, errors, pool_meter, sql_spans, telemetry, tracing
 
 Tx: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 T = TypeVar("T")
@@ -40,12 +40,14 @@ class Database:
                 "application_name": application,
                 "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
                 "connect_timeout": 5,
+                **sql_spans.arguments(),
             },
         )
 
     async def open(self) -> None:
         """Raises PoolTimeout when the server cannot be reached within ten seconds."""
         await self._pool.open(wait=True, timeout=10)
+        pool_meter.watch(self._pool)
 
     async def close(self) -> None:
         """Waits for running transactions."""
@@ -64,8 +66,9 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """One transaction: committed when the block ends, rolled back when it raises."""
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+        with tracing.inner("db.transaction"):
+            async with self.connection() as connection, connection.transaction():
+                yield connection
 
     async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Runs `work` in one transaction that the caller's cancellation cannot cut, again after a deadlock.
@@ -73,7 +76,8 @@ class Database:
         `work` must be safe to repeat from its start. JOURNAL_UNREACHABLE leaves the outcome open: repeat it
         with the same ids.
         """
-        return await asyncio.shield(asyncio.create_task(self._run(work)))
+        with tracing.inner("db.transaction"):
+            return await asyncio.shield(asyncio.create_task(self._run(work)))
 
     async def _run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         for attempt in range(1, TRIES + 1):
@@ -92,7 +96,7 @@ class Database:
         if not isinstance(broken, PoolTimeout):
             # One dead connection often means all are: have the pool look at them before somebody else gets one.
             _keep(asyncio.create_task(self._pool.check()))
-        log.warning("db.unreachable", error=str(broken).strip())
+        access.outages.note("db.unreachable", error=str(broken).strip())
         return errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
 
 

@@ -7,9 +7,11 @@ import contextlib
 import random
 from collections.abc import Awaitable, Callable
 
-from chassis import telemetry
+from chassis import metrics, telemetry
 
 log = telemetry.logger()
+
+ROUNDS = metrics.counter("job_rounds_total", "Rounds of background loops", "loop", "outcome")
 
 FINISH_S = 2.0
 """Time for a round that is under way when the process stops, and again for it to be cut."""
@@ -63,8 +65,10 @@ class Jobs:
             try:
                 done = await run_once()
                 failures = 0
+                ROUNDS.of(name, "ok").value += 1
             except Exception as failed:
                 done, failures = 0, failures + 1
+                ROUNDS.of(name, "failed").value += 1
                 log.warning("job.failed", job=name, failures=failures, error=repr(failed))
             if not done:
                 pause = min(pause_s * 2**failures, max(MOST_PAUSE_S, pause_s))

@@ -11,10 +11,11 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from chassis import telemetry
+from chassis import metrics, telemetry
 
 log = telemetry.logger()
 
+LEADS = metrics.gauge("leader_leads", "1 in the one process of a service that runs its background loops")
 LEADER_CLASS: LiteralString = "7404"
 """Advisory lock (class, 0): one leader per database, and a service has one database."""
 ASK_AGAIN_S = 1.0
@@ -41,6 +42,7 @@ class Leader:
 
     def __init__(self, url: str, application: str) -> None:
         self.leading = asyncio.Event()
+        LEADS.read_from(self.leading.is_set)
         self._url = url
         self._application = f"{application} leader"
         self._task: asyncio.Task[None] | None = None

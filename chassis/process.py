@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 import uvloop
 
-from chassis import config, telemetry, workers
+from chassis import config, exposition, telemetry, tracing, workers
 from chassis.config import ConfigError
 
 
@@ -38,6 +38,7 @@ def run(name: str, load: Callable[[], Settings], serve: Callable[[Settings], Cor
         settings = load()
         config.lame_duck_s()
         workers.divide(name, settings.address)
+        show(name)
     except ConfigError as wrong:
         raise SystemExit(f"{name}: {wrong}") from None
     workers.end_with_supervisor()
@@ -45,6 +46,12 @@ def run(name: str, load: Callable[[], Settings], serve: Callable[[Settings], Cor
     gc.collect()
     gc.freeze()
     uvloop.run(serve(settings))
+
+
+def show(name: str) -> None:
+    """Begins to show what the process does: its traces and metrics, as the settings ask. ConfigError."""
+    tracing.configure(name)
+    exposition.listen(config.metrics_address(name))
 
 
 def allow_many_connections() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
+from chassis.gate import traced
 from chassis.gate.batcher import Batcher
 
 V = TypeVar("V")
@@ -18,12 +19,12 @@ QUEUE_ITEMS = 4_096
 
 
 class SharedReads(Generic[V]):
-    """`read` answers values by key, for the keys that exist. Start it in the loop that asks."""
+    """`read` answers values by key, for the keys that exist; `name` is for metrics. Start it in the loop that asks."""
 
-    def __init__(self, read: Callable[[list[str]], Awaitable[Mapping[str, V]]]) -> None:
+    def __init__(self, name: str, read: Callable[[list[str]], Awaitable[Mapping[str, V]]]) -> None:
         self._read = read
-        self._batcher: Batcher[Sequence[str], Mapping[str, V]] = Batcher(
-            self._flush, lanes=LANES, batch_weight=KEYS, queue_items=QUEUE_ITEMS, weight=len
+        self._batcher: Batcher[Sequence[str], Mapping[str, V]] = traced.batcher(
+            name, self._flush, lanes=LANES, batch_weight=KEYS, queue_items=QUEUE_ITEMS, weight=len
         )
 
     def start(self) -> None:

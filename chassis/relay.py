@@ -10,11 +10,13 @@ from typing import Any, LiteralString
 
 import orjson
 
-from chassis import telemetry
+from chassis import metrics, telemetry
 from chassis.db import Database
 from chassis.redis import Client
 
 log = telemetry.logger()
+
+PUBLISHED = metrics.counter("relay_published_total", "Events that this process brought to the streams")
 
 PARTITIONS = 8
 """Ordered streams per service: `events:inventory:0` ... `:7`; a key always has the same one."""
@@ -53,6 +55,7 @@ class Relay:
                     pipe.xadd(stream, self._fields(event), maxlen=STREAM_LENGTH, approximate=True)
                 await pipe.execute()
             await tx.execute(DONE, ([event[0] for event in rows],))
+        PUBLISHED.value += len(rows)
         return len(rows)
 
     def _fields(self, event: tuple[Any, ...]) -> dict[Any, Any]:

@@ -15,8 +15,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
-from chassis import config, context, telemetry
-from chassis.interceptors import errors, request
+from chassis import config, context, telemetry, tracing
+from chassis.interceptors import errors, meter, request, spans
 
 log = telemetry.logger()
 
@@ -141,7 +141,9 @@ class _Instrumented:
 def _instrumented(servicer: Servicer, table: errors.ErrorTable) -> object:
     wrapped = _Instrumented()
     for method in servicer.pb.DESCRIPTOR.services_by_name[servicer.name].methods:
-        setattr(wrapped, method.name, _wrap(getattr(servicer.implementation, method.name), table))
+        name = f"{servicer.full_name}/{method.name}"
+        handle = meter.metered(name, _wrap(getattr(servicer.implementation, method.name), table))
+        setattr(wrapped, method.name, spans.traced(name, handle) if tracing.active() else handle)
     return wrapped
 
 
@@ -154,7 +156,6 @@ def _wrap(handler: Callable[[Any, Any], Awaitable[Any]], table: errors.ErrorTabl
             async with asyncio.timeout(context.DEFAULT_DEADLINE_S):
                 return await handler(message, rpc)
         except Exception as raised:
-            errors.answer(rpc, raised, table)
-            return None
+            return errors.answer(rpc, raised, table)
 
     return handle

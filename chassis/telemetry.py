@@ -1,4 +1,4 @@
-"""Structured logs: one line per fact, JSON unless a person watches, each with the request's id."""
+"""Structured logs: one line per fact, JSON unless a person watches, each with the request's id and its trace's."""
 
 from __future__ import annotations
 
@@ -8,33 +8,60 @@ from typing import Any
 
 import structlog
 
-from chassis import config, context
+from chassis import config, context, tracing
 
 
-def _with_request_id(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+def add_ids(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Marks a line with what it belongs to."""
     if request_id := context.request_id.get():
         event["request_id"] = request_id
+    if trace_id := tracing.trace_id():
+        event["trace_id"] = trace_id
     return event
 
 
 def configure(process: str) -> None:
     """Call once, first thing in a process."""
     watched = sys.stderr.isatty()
+    root = logging.getLogger()
+    root.setLevel(logging.WARNING)
+    root.handlers = [_Libraries()]
+
+    worker = config.worker_number()
+
+    def with_process(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+        event["process"] = process
+        if worker is not None:
+            event["worker"] = worker
+        return event
+
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _with_request_id,
+            with_process,
+            add_ids,
             structlog.processors.StackInfoRenderer(),
             structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer() if watched else structlog.processors.JSONRenderer(),
+            _for_people() if watched else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, config.log_level().upper())),
         # Line and end in one write: workers share the descriptor, and print() would mix their lines.
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(process=process)
+
+
+class _Libraries(logging.Handler):
+    """What libraries log becomes lines like ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logger().log(record.levelno, "library.logged", library=record.name, text=self.format(record))
+
+
+def _for_people() -> structlog.dev.ConsoleRenderer:
+    # Plain: the default shows local variables in tracebacks, a customer's data among them.
+    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 
 
 def logger() -> Any:

@@ -81,6 +81,7 @@ def main() -> None:
         workers.divide("edge", settings.address)
         listener = sockets.bound(settings.address)
         listener.listen(BACKLOG)
+        process.show("edge")
     except ConfigError as wrong:
         sys.exit(f"edge: {wrong}")
     workers.end_with_supervisor()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,14 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chassis import context
+from chassis import context, exposition, tracing
 from edge import problems
 from edge.clients import Clients
 from edge.config import Settings
-from edge.metrics import Metrics
 from edge.middleware import Authentication, Envelope
 from edge.problems import Problem
 from edge.routes import inventory, locations, orders, promotions, reservations, skus, system
+from edge.tracing import Traced
 from edge.webhooks import sandbox
 
 PROBLEM_TYPE = problems.CONTENT_TYPE.decode()
@@ -45,7 +44,7 @@ def create(settings: Settings, clients: Clients) -> FastAPI:
     """The application. It owns nothing that must be closed: `clients` belongs to the caller."""
     app = Edge(
         title="one-stock",
-        version=_version(),
+        version=exposition.release(),
         description=DESCRIPTION,
         redoc_url=None,
         redirect_slashes=False,
@@ -55,13 +54,14 @@ def create(settings: Settings, clients: Clients) -> FastAPI:
     )
     app.state.clients = clients
     app.state.draining = False
-    app.state.metrics = Metrics()
     app.state.webhook_keys = settings.webhook_keys
     for router in _routers():
         # Appended, not included: an included router is matched twice per request.
         app.router.routes.extend(router.routes)
     app.add_middleware(Authentication, token=settings.api_token)
-    app.add_middleware(Envelope, metrics=app.state.metrics)
+    app.add_middleware(Envelope)
+    if tracing.active():
+        app.add_middleware(Traced)
     return app
 
 
@@ -97,10 +97,3 @@ def _methods(request: Request) -> set[str]:
     path = request.scope["path"]
     routes = [route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(path)]
     return {method for route in routes for method in route.methods or ()}
-
-
-def _version() -> str:
-    try:
-        return version("one-stock")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "0"

@@ -11,9 +11,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import context, telemetry
-from edge import answers, headers, problems
+from edge import answers, headers, metrics, problems
 from edge.call import PRINCIPAL, SLASH_IN_SEGMENT
-from edge.metrics import UNMATCHED, Metrics
 
 log = telemetry.logger()
 
@@ -21,7 +20,7 @@ MOST_IN_FLIGHT = 4096
 """Requests served at once; more are refused at the door, so that a stampede costs its own callers and no memory."""
 CLIENT_CLOSED = 499
 """Counted, never sent: the caller went away before the answer."""
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/oauth2-redirect"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect"})
 OPEN_PREFIX = "/v1/webhooks/"
 """Webhooks prove themselves by their signatures."""
 OPERATOR = "operator"
@@ -33,9 +32,8 @@ _ENCODED_SLASH = re.compile(b"%2[Ff]")
 class Envelope:
     """Outermost: request id in and out, slashes inside a segment, the limit, metrics, and the last resort."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._metrics = metrics
         self.in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,7 +42,6 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        scope["edge.envelope"] = self
         request_id = _request_id(scope)
         context.request_id.set(request_id)
         _keep_encoded_slashes(scope)
@@ -59,6 +56,7 @@ class Envelope:
             await send(message)
 
         self.in_flight += 1
+        metrics.IN_FLIGHT.value += 1
         try:
             if self.in_flight > MOST_IN_FLIGHT:
                 await answers.send(answers.of_problem(problems.overloaded("Too many requests at once.")), send_with_id)
@@ -72,8 +70,9 @@ class Envelope:
                 await answers.send(answers.of_problem(problems.internal()), send_with_id)
         finally:
             self.in_flight -= 1
-            route = getattr(scope.get("route"), "path_format", UNMATCHED)
-            self._metrics.observe(scope["method"], route, status, time.perf_counter() - started)
+            metrics.IN_FLIGHT.value -= 1
+            route = getattr(scope.get("route"), "path_format", metrics.UNMATCHED)
+            metrics.observe(scope["method"], route, status, time.perf_counter() - started)
 
 
 class Authentication:

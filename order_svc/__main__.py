@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import grpc
 
 from chassis import client, process, redis
+from chassis.backlog import Backlog
 from chassis.db import Database
 from chassis.jobs import Jobs
 from chassis.leader import Leader
@@ -34,6 +35,7 @@ from order_svc.clients.inventory import Inventory
 from order_svc.clients.payments import PaymentProvider
 from order_svc.clients.promotions import Promotions
 from order_svc.clients.sandbox import Sandbox
+from order_svc.jobs.count_stuck import CountStuck
 from order_svc.jobs.resume import PAUSE_S, Resume
 from order_svc.store.history import History
 from order_svc.store.leases import Leases
@@ -95,6 +97,8 @@ async def serve(settings: config.Settings) -> None:
     leader.start()
     jobs.start("resume", service.resume.run_once, PAUSE_S)
     jobs.start("relay", Relay(db, stream_client, "order").run_once, 0.1, leader.leading)
+    jobs.start("backlog", Backlog(db).run_once, 5.0)
+    jobs.start("count-stuck", CountStuck(db).run_once, 10.0)
     jobs.start("forget", Retention(db, keeps_requests=False).run_once, 60.0, leader.leading)
 
     await server.start()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chassis import process, redis
+from chassis.backlog import Backlog
 from chassis.db import Database
 from chassis.gate.partition import Partition, Tables
 from chassis.jobs import Jobs
@@ -67,6 +68,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
     partition.start(jobs, leader.leading)
     limits.start()
     jobs.start("relay", Relay(db, stream_client, "promo").run_once, 0.1, leader.leading)
+    jobs.start("backlog", Backlog(db).run_once, 5.0)
     jobs.start("forget", Retention(db).run_once, 60.0, leader.leading)
 
     await server.start()

@@ -21,9 +21,12 @@ class TestSettings:
 def load() -> TestSettings:
     """Reads them; nothing of the product's own settings leaks from a developer's shell into a test."""
     product = {"DATABASE_URL", "REDIS_URL", "STREAM_REDIS_URL", "API_TOKEN", "SEED", "LOCAL_DIR", "LOG_LEVEL"}
-    product |= {f"{name}_ADDRESS" for name in ("INVENTORY", "ORDER", "PROMO", "EDGE")}
+    product |= {"TRACES", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER_ARG"}
+    processes = ("INVENTORY", "ORDER", "PROMO", "EDGE")
+    product |= {f"{name}_ADDRESS" for name in processes}
+    unseen = {f"{name}_METRICS_ADDRESS": "" for name in processes}  # a test's processes leave the known ports alone
     return TestSettings(
         database_url=os.environ.get("TEST_DATABASE_URL"),
         redis_url=os.environ.get("TEST_REDIS_URL"),
-        environment={name: value for name, value in os.environ.items() if name not in product},
+        environment={name: value for name, value in os.environ.items() if name not in product} | unseen,
     )

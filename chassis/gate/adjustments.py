@@ -12,6 +12,7 @@ from typing import TypeAlias
 from chassis import telemetry
 from chassis.db import Tx
 from chassis.errors import ServiceError
+from chassis.gate import meters
 from chassis.gate.gate import Gate
 from chassis.gate.journal import Journal, Noted
 from chassis.gate.model import Stale
@@ -50,6 +51,7 @@ class Adjustments:
         rows = await self._journal.noted(BATCH)
         if rows:
             await self.apply(rows)
+            meters.LATE_ADJUSTMENTS.add(len(rows))
         return len(rows)
 
     async def _apply_epoch(self, epoch: int, rows: Sequence[Row]) -> bool:

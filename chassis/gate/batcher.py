@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from chassis import errors, telemetry
+from chassis.gate import meters
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -33,6 +34,7 @@ class Batcher(Generic[T, R]):
         queue_items: int,
         weight: Callable[[T], int] = lambda _item: 1,
         after: Batcher[Any, Any] | None = None,
+        name: str = "other",
     ) -> None:
         self._flush = flush
         self._batch_weight = batch_weight
@@ -41,6 +43,7 @@ class Batcher(Generic[T, R]):
         self._after = after
         self._queue: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
+        self._meter = meters.Stage(name, self._queue.__len__)
         self._emptied: asyncio.Future[None] | None = None
         self._lanes = lanes
         self._tasks: list[asyncio.Task[None]] = []
@@ -63,6 +66,8 @@ class Batcher(Generic[T, R]):
         """Answers as `flush` did. OVERLOADED when the queue is full: nothing was done then."""
         if len(self._queue) >= self._queue_items or self._closing:
             raise errors.overloaded("too many requests are waiting")
+        if not self._queue:
+            self._meter.waits()
         answer: asyncio.Future[R] = self._loop.create_future()
         self._queue.append((item, answer))
         if self._idle:
@@ -120,10 +125,12 @@ class Batcher(Generic[T, R]):
     async def _flush_batch(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         if not batch:
             return
+        began = self._meter.begins(len(batch))
         try:
             results: Sequence[R | Exception] = await self._flush([item for item, _ in batch])
         except Exception as failed:
             results = [failed] * len(batch)
+        self._meter.ends(began)
         for (_, answer), result in zip(batch, results, strict=True):
             if answer.done():
                 continue

@@ -14,6 +14,7 @@ import psycopg
 
 from chassis import errors, telemetry
 from chassis.errors import ServiceError
+from chassis.gate import meters, traced
 from chassis.gate.batcher import Batcher
 from chassis.gate.epochs import Epochs
 from chassis.gate.gate import Action, Gate, Settlement
@@ -61,14 +62,17 @@ class Claims:
         self._epochs = epochs
         self._world = world
         self._journal_down_until = 0.0
-        self._journal_stage: Batcher[Take, Reservation] = Batcher(
+        meters.BREAKER.read_from(lambda: world.monotonic_s() < self._journal_down_until)
+        self._journal_stage: Batcher[Take, Reservation] = traced.batcher(
+            "journal.reserve",
             self._flush_journal,
             lanes=JOURNAL_LANES,
             batch_weight=BATCH_LINES,
             queue_items=QUEUE_ITEMS,
             weight=lambda take: len(take.taken),
         )
-        self._gate_stage: Batcher[tuple[Claim, str], Take] = Batcher(
+        self._gate_stage: Batcher[tuple[Claim, str], Take] = traced.batcher(
+            "gate.reserve",
             self._flush_gate,
             lanes=GATE_LANES,
             batch_weight=BATCH_LINES,
@@ -76,8 +80,8 @@ class Claims:
             weight=lambda item: len(item[0].lines),
             after=self._journal_stage,
         )
-        self._settle_stage: Batcher[Transition, tuple[Reservation | None, bool]] = Batcher(
-            self._flush_settle, lanes=JOURNAL_LANES, batch_weight=BATCH_LINES, queue_items=QUEUE_ITEMS
+        self._settle_stage: Batcher[Transition, tuple[Reservation | None, bool]] = traced.batcher(
+            "journal.settle", self._flush_settle, lanes=JOURNAL_LANES, batch_weight=BATCH_LINES, queue_items=QUEUE_ITEMS
         )
 
     def start(self) -> None:
@@ -107,6 +111,7 @@ class Claims:
             try:
                 take, reservation = await self._try(claim, nonce)
             except Stale:
+                meters.STALE.value += 1
                 continue
             except ServiceError as unreachable:
                 if unreachable.reason != "GATE_UNREACHABLE":
@@ -136,6 +141,8 @@ class Claims:
     async def settle_many(self, transitions: Sequence[Transition]) -> Settled:
         """Moves reservations in one transaction, then tells the gate; ids distinct. For background jobs."""
         settled = await self._journal.settle(transitions)
+        for id in settled.changed:
+            meters.SETTLED.of(settled.reservations[id].state).value += 1
         await self._tell_gate(settled)
         return settled
 
@@ -191,8 +198,10 @@ class Claims:
         await self.settle_many([Transition(take.claim.id, "ABORTED")])
         await self._give_back(take)
         if refused.sqlstate == "OS001":
+            meters.GUARD_REFUSALS.add()
             log.warning("journal.guard_refused", reservation=take.claim.id)
             return GuardRefused()
+        meters.ROWS_REFUSED.add()
         log.error("journal.row_refused", reservation=take.claim.id, error=str(refused))
         return refused
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from chassis import context, errors, telemetry
+from chassis.gate import meters
 from chassis.gate.gate import Gate
 from chassis.gate.rebuilds import Rebuilds, Snapshot
 from chassis.gate.world import REAL, World
@@ -24,6 +25,7 @@ class Epochs:
         self._world = world
         self.current = 0
         """The epoch to call the gate with; 0 until the first one was adopted."""
+        meters.EPOCH.read_from(lambda: self.current)
         self._work: asyncio.Task[None] | None = None
 
     async def ensure(self, lost: int, force: bool = False) -> None:
@@ -70,6 +72,8 @@ class Epochs:
         async with self._rebuilds.begin(run_id, self._world.wall_ms()) as snapshot:
             counters, entries = await self._load(snapshot)
         published = await self._gate.publish(snapshot.epoch)
+        meters.REBUILDS.of("published" if published else "overtaken").add()
+        meters.REBUILD_SECONDS.set(self._world.monotonic_s() - started_s)
         log.info(
             "gate.rebuilt",
             partition=self._rebuilds.partition,

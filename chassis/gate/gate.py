@@ -10,7 +10,7 @@ import orjson
 import redis.exceptions as failures
 
 from chassis import errors
-from chassis.gate import scripts
+from chassis.gate import meters, scripts
 from chassis.gate.keys import GateKeys
 from chassis.gate.model import Claim, Refused, Reused, ShortLine, Stale, Take, Taken
 from chassis.redis import Client
@@ -67,9 +67,10 @@ class Gate:
         ]
         keys = self._keys
         async with _translated(epoch):
-            raw = await self._wire.call(
-                "EVALSHA", scripts.sha(scripts.reserve(epoch)), 4, *keys.of_script(epoch), orjson.dumps(batch)
-            )
+            with meters.script("reserve"):
+                raw = await self._wire.call(
+                    "EVALSHA", scripts.sha(scripts.reserve(epoch)), 4, *keys.of_script(epoch), orjson.dumps(batch)
+                )
         if raw == "STALE":
             raise Stale(epoch)
         return [
@@ -183,10 +184,11 @@ class Gate:
         """EVALSHA, loading the script when the server forgot it: for scripts that carry the epoch as an argument."""
         script = scripts.text(name)
         async with _translated(epoch):
-            try:
-                return await self._wire.call("EVALSHA", scripts.sha(script), len(keys), *keys, *arguments)
-            except failures.NoScriptError:
-                return await self._wire.call("EVAL", script, len(keys), *keys, *arguments)
+            with meters.script(name):
+                try:
+                    return await self._wire.call("EVALSHA", scripts.sha(script), len(keys), *keys, *arguments)
+                except failures.NoScriptError:
+                    return await self._wire.call("EVAL", script, len(keys), *keys, *arguments)
 
 
 def _wire(claim: Claim) -> list[Any]:
@@ -200,8 +202,10 @@ def _outcome(claim: Claim, nonce: str, answer: list[Any], epoch: int) -> Take | 
         case "duplicate":
             return Take(claim, answer[1], _taken(answer[2]), epoch)
         case "reused":
+            meters.REUSED.value += 1
             return Reused()
         case _:
+            meters.SHORT.value += 1
             return Refused(tuple(ShortLine(index, int(most), bool(known)) for index, most, known in answer[1]))
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, LiteralString, NamedTuple, TypeAlias
 import orjson
 
 from chassis.db import Database, Tx
+from chassis.gate import meters
 from chassis.gate.model import Reservation, Stale, Take
 
 LOCK_CLASS = 7401
@@ -76,9 +77,10 @@ class Journal:
         """Writes takes of one epoch, ids distinct; answers every id's reservation as it stands then. Stale; OS001."""
         epoch = takes[0].epoch
         batch = [_row(take) for take in takes]
-        async with self._db.connection(WITHIN_S) as connection:
-            cursor = await connection.execute(RESERVE, (self.partition, epoch, orjson.dumps(batch).decode()))
-            answer = await _json(cursor)
+        with meters.CALL_SECONDS.of("reserve").timed():
+            async with self._db.connection(WITHIN_S) as connection:
+                cursor = await connection.execute(RESERVE, (self.partition, epoch, orjson.dumps(batch).decode()))
+                answer = await _json(cursor)
         if answer.get("stale"):
             raise Stale(epoch)
         found = {raw["id"]: _reservation(raw) for raw in answer["existing"]}
@@ -88,9 +90,10 @@ class Journal:
     async def settle(self, transitions: Sequence[Transition]) -> Settled:
         """Moves reservations, ids distinct. A repeat finds them moved and changes nothing."""
         batch = [{"id": one.id, "to": one.to, "ttl_ms": one.ttl_ms} for one in transitions]
-        async with self._db.connection(WITHIN_S) as connection:
-            cursor = await connection.execute(SETTLE, (self.partition, orjson.dumps(batch).decode(), GRACE_MS))
-            answer = await _json(cursor)
+        with meters.CALL_SECONDS.of("settle").timed():
+            async with self._db.connection(WITHIN_S) as connection:
+                cursor = await connection.execute(SETTLE, (self.partition, orjson.dumps(batch).decode(), GRACE_MS))
+                answer = await _json(cursor)
         rows = {raw["id"]: _reservation(raw) for raw in answer["rows"]}
         changed = {raw["id"] for raw in answer["rows"] if raw["changed"]}
         return Settled(answer["epoch"], rows, changed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chassis import telemetry
+from chassis.gate import meters
 from chassis.gate.claims import Claims
 from chassis.gate.epochs import Epochs
 from chassis.gate.gate import FIRST_LOOK_MS, Entry, Gate, Settlement
@@ -45,8 +46,12 @@ class Sweeper:
             # still on its way finds its id dead. Who lost that race is read back from the answer.
             settled = await self._claims.settle_many([Transition(id, "ABORTED") for id in unknown])
             rows |= settled.reservations
+            meters.TOMBSTONES.add(len(unknown))
             log.info("sweeper.tombstones", count=len(unknown))
-        await self._gate.settle(epoch, [_verdict(entry, rows.get(entry.id), now_ms) for entry in entries])
+        verdicts = [_verdict(entry, rows.get(entry.id), now_ms) for entry in entries]
+        await self._gate.settle(epoch, verdicts)
+        meters.LOOKED_AT.add(len(verdicts))
+        meters.GIVEN_BACK.add(sum(verdict.action == "give" for verdict in verdicts))
         return len(entries)
 
     async def expire_once(self) -> int:

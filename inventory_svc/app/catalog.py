@@ -23,7 +23,7 @@ class Catalog:
     def __init__(self, db: Database, event_of: EventOf) -> None:
         self._db = db
         self._event_of = event_of
-        self._shared = SharedReads(self._read)
+        self._shared = SharedReads("read.skus", self._read)
 
     def start(self) -> None:
         """Call it in the running loop, before the first read."""

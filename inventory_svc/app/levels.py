@@ -19,7 +19,7 @@ class Levels:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._whole = SharedReads(self._read)
+        self._whole = SharedReads("read.levels", self._read)
 
     def start(self) -> None:
         """Call it in the running loop, before `get`."""

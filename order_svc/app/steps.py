@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeAlias, TypeVar
 
+from chassis import tracing
 from order_svc.domain.errors import Refused, Unreachable
 from order_svc.domain.saga import Progress
 
@@ -18,7 +19,8 @@ MOST_CHARACTERS = 300
 async def take(progress: Progress, clock: Clock, step: str, call: Awaitable[T]) -> T:
     """Awaits the call and notes the step's outcome: ok, an error's reason, or what a dependency said."""
     try:
-        result = await call
+        with tracing.inner(f"saga.{step}"):
+            result = await call
     except Refused as no:
         progress.note(step, no.reason, clock())
         raise

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from chassis import telemetry
+from chassis import telemetry, tracing
 from chassis.errors import ServiceError
 from order_svc.app.runs import new_owner
 from order_svc.app.saga import LeaseLost, Saga
 from order_svc.domain.errors import Unreachable
 from order_svc.domain.order import Order
 from order_svc.domain.saga import resumed
+from order_svc.store import meters
 from order_svc.store.leases import Leases
 from order_svc.store.orders import Lease
 
@@ -37,10 +38,12 @@ class Resume:
 
     async def _go_on(self, order: Order, owner: str) -> None:
         try:
-            after = await self._saga.go_on(resumed(order), Lease(owner), patience_s=0.0)
+            with tracing.span("saga.resume"):
+                after = await self._saga.go_on(resumed(order), Lease(owner), patience_s=0.0)
         except (Unreachable, ServiceError, LeaseLost) as failed:
             log.info("resume.left", order_id=order.order_id, error=str(failed))
         except Exception as bug:  # logged by the saga; the others of this pass must not suffer
             log.info("resume.failed", order_id=order.order_id, error=repr(bug))
         else:
+            meters.RESUMED.add()
             log.info("resume.ran", order_id=order.order_id, before=order.state, after=after.state)

@@ -10,7 +10,7 @@ from typing import Any
 from chassis.db import Database
 from order_svc.domain.order import Order
 from order_svc.domain.saga import Progress
-from order_svc.store import events
+from order_svc.store import events, meters
 from order_svc.store.rows import COLUMNS, as_json, order_of
 
 LEASE_S = 30.0
@@ -143,6 +143,7 @@ class Orders:
             row = await cursor.fetchone()
         if row is None:
             return False
+        meters.stored(progress)
         progress.was_stored(row[0])
         return True
 

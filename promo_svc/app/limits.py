@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from chassis.db import Database, Tx
+from chassis.gate import traced
 from chassis.gate.adjustments import Adjustments, Row
 from chassis.gate.batcher import Batcher
 from chassis.gate.journal import enter
@@ -32,8 +33,8 @@ class Limits:
         self._database = database
         self._adjustments = adjustments
         self._known: dict[str, int] = {}
-        self._stage: Batcher[Wanted, None] = Batcher(
-            self._flush, lanes=LANES, batch_weight=BATCH_LEVELS, queue_items=QUEUE_ITEMS, weight=len
+        self._stage: Batcher[Wanted, None] = traced.batcher(
+            "promo.limits", self._flush, lanes=LANES, batch_weight=BATCH_LEVELS, queue_items=QUEUE_ITEMS, weight=len
         )
 
     def start(self) -> None:

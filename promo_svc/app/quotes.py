@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from chassis import metrics
 from chassis.db import Database
 from promo_svc.app.catalogue import Catalogue
 from promo_svc.domain import quoting
@@ -13,6 +14,8 @@ from promo_svc.domain.promotion import Promotion, State
 from promo_svc.domain.quote import Quote
 from promo_svc.domain.usage import NONE_USED, Uses
 from promo_svc.store import usage
+
+QUOTES = metrics.counter("promo_quotes_total", "Carts that were priced: discounted or plain", "outcome")
 
 
 class Quotes:
@@ -27,7 +30,9 @@ class Quotes:
         """Prices the cart, without effect."""
         now = self._now()
         candidates = await self._candidates(cart, now)
-        return quoting.quote(candidates, cart, await self._uses(candidates, cart), now)
+        quote = quoting.quote(candidates, cart, await self._uses(candidates, cart), now)
+        QUOTES.of("discounted" if quote.applied else "plain").value += 1
+        return quote
 
     async def _candidates(self, cart: Cart, now: datetime) -> list[Promotion]:
         """Looks again before a code is refused: another process may have activated it a moment ago."""

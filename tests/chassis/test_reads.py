@@ -18,7 +18,7 @@ async def test_reads_that_wait_for_a_free_lane_become_one_query() -> None:
         await slow.wait()
         return {key: len(key) for key in keys if key != "unknown"}
 
-    reads = SharedReads(read)
+    reads = SharedReads("read.numbers", read)
     reads.start()
     first = [asyncio.create_task(reads.get(["a"])) for _ in range(2)]
     while len(queries) < 1:
@@ -48,7 +48,7 @@ async def test_a_failed_query_fails_those_who_asked_it_and_nobody_later() -> Non
             raise ConnectionError("gone")
         return dict.fromkeys(keys, 1)
 
-    reads = SharedReads(read)
+    reads = SharedReads("read.numbers", read)
     reads.start()
     with pytest.raises(ConnectionError):
         await reads.get(["a"])

@@ -11,8 +11,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from chassis import client, context, errors
+from chassis import access, client, context, errors
 from chassis.errors import ServiceError
+from chassis.interceptors import meter
 from chassis.interceptors.errors import ErrorTable
 from chassis.server import Server, Servicer
 from gen.inventory.v1 import catalog_service_pb2 as pb
@@ -135,3 +136,33 @@ async def test_reflection_names_the_services(channel: grpc.aio.Channel) -> None:
     async for answer in reflection.ServerReflectionInfo(iter([ask])):
         names = {service.name for service in answer.list_services_response.service}
         assert {"inventory.v1.CatalogService", "grpc.health.v1.Health"} <= names
+
+
+async def test_every_rpc_is_counted_by_method_and_code_on_both_sides(channel: grpc.aio.Channel) -> None:
+    method = "inventory.v1.CatalogService/GetSku"
+    ok, refused = meter.CALLS.of(method, "OK"), meter.REFUSALS.of(method, "SKU_NOT_FOUND")
+    called, timed = client.CALLS.of(method, "NOT_FOUND"), meter.SECONDS.of(method)
+    before = (ok.value, refused.value, called.value, sum(timed.counts))
+    await _get(channel, "anything")
+    with pytest.raises(ServiceError):
+        await _get(channel, "domain")
+    async with asyncio.timeout(10):
+        while meter.IN_FLIGHT.of(method).value:  # the refusal is counted just after it was sent
+            await asyncio.sleep(0)
+    after = (ok.value, refused.value, called.value, sum(timed.counts))
+    assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1, 1, 2]
+
+
+async def test_a_failed_call_has_one_line_in_the_log_and_a_good_one_none(
+    channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+    note = lambda event, **facts: lines.put_nowait((event, facts["code"]))  # noqa: E731
+    monkeypatch.setattr(access.requests, "note", note)
+    await _get(channel, "anything")
+    with pytest.raises(ServiceError):
+        await _get(channel, "domain")  # a refusal says something about the request, not about us
+    with pytest.raises(ServiceError):
+        await _get(channel, "bug")
+    assert await asyncio.wait_for(lines.get(), 10) == ("access.rpc", "INTERNAL")
+    assert lines.empty()

@@ -100,7 +100,7 @@ async def test_without_the_token_nothing_is_done(
     assert not far_side.calls
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", "/docs"])
 async def test_probes_and_documentation_need_no_token(
     anonymous: httpx.AsyncClient, far_side: FarSide, path: str
 ) -> None:

@@ -85,3 +85,7 @@ async def test_every_route_is_documented_with_problems_and_its_headers(
     assert "requestBody" in place
     queried = document["paths"]["/v1/orders"]["get"]["parameters"]
     assert {"status", "customer", "from", "to", "page_size", "page_token"} <= {entry["name"] for entry in queried}
+
+
+async def test_metrics_are_not_for_the_public(anonymous: httpx.AsyncClient, far_side: FarSide) -> None:
+    assert (await anonymous.get("/metrics")).status_code == 401

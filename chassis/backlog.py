@@ -1,0 +1,33 @@
+"""Measures what the outbox still owes the streams: how many events wait, and how long the oldest has."""
+
+from __future__ import annotations
+
+from typing import LiteralString
+
+from chassis import metrics
+from chassis.db import Database
+
+MOST = 100_000
+"""Counted at most: a larger number says no more and costs more."""
+
+DEPTH = metrics.gauge("outbox_depth", "Events that wait to be published, counted up to 100,000")
+LAG = metrics.gauge("outbox_lag_seconds", "Age of the oldest event that waits to be published")
+
+MEASURE: LiteralString = """
+SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8
+  FROM (SELECT created_at FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT %s) AS waiting"""
+
+
+class Backlog:
+    """Run it every few seconds in one process of a service."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def run_once(self) -> None:
+        """One look."""
+        async with self._db.connection() as connection:
+            row = await (await connection.execute(MEASURE, (MOST,))).fetchone()
+        if row is not None:
+            DEPTH.set(row[0])
+            LAG.set(max(0.0, row[1]))

@@ -1,0 +1,84 @@
+"""Shows this process's metrics to Prometheus: in its text format, and over HTTP on an address of their own."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from chassis import metrics, telemetry
+from chassis.metrics import Family, Number, Spread
+
+log = telemetry.logger()
+
+BUILD = metrics.gauge("build_info", "Always 1: which release and Python this process runs", "version", "python")
+
+
+class Declared(Collector):
+    """Our numbers as prometheus-client knows them."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Called when somebody looks."""
+        for family in metrics.declared():
+            yield _shown(family)
+
+
+def registry() -> CollectorRegistry:
+    """Our metrics and the library's own about this process: CPU, memory, open files, garbage collections."""
+    made = CollectorRegistry()
+    BUILD.of(release(), platform.python_version()).set(1)
+    ProcessCollector(registry=made)
+    GCCollector(registry=made)
+    made.register(Declared())
+    return made
+
+
+def text() -> bytes:
+    """Everything in Prometheus' text format."""
+    return generate_latest(registry())
+
+
+def listen(address: str) -> WSGIServer | None:
+    """Answers `GET /metrics` at host:port from a thread of its own, until shut down; None when `address` is empty.
+
+    A thread, because a process whose loop is busy or stuck is the one to look at. A port that is taken is a warning:
+    not being seen is no reason not to serve.
+    """
+    if not address:
+        return None
+    host, _, port = address.rpartition(":")
+    try:
+        server, _ = start_http_server(int(port), host.strip("[]"), registry())
+    except (OSError, OverflowError) as taken:
+        log.warning("metrics.not_shown", address=address, error=str(taken))
+        return None
+    log.debug("metrics.listening", address=address)
+    return server
+
+
+def release() -> str:
+    """The installed version, or "0" in a checkout that is not installed."""
+    try:
+        return version("one-stock")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _shown(family: Family[Number] | Family[Spread]) -> Metric:
+    if family.kind == "histogram":
+        spreads = HistogramMetricFamily(family.name, family.meaning, labels=family.labels)
+        for values, child in family.children():
+            if isinstance(child, Spread):
+                spreads.add_metric(values, child.buckets(), child.total)
+        return spreads
+    kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
+    numbers = kind(family.name, family.meaning, labels=family.labels)
+    for values, child in family.children():
+        if isinstance(child, Number):
+            numbers.add_metric(values, child.now())
+    return numbers

@@ -1,0 +1,85 @@
+"""Where finished spans go: to an OTLP collector, to a file or the console. Imported only by processes that trace."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import orjson
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
+from opentelemetry.trace import format_span_id, format_trace_id
+
+from chassis import exposition
+from chassis.config import ConfigError, Traces
+
+SEND_WITHIN_S = 3
+"""A collector that is slower loses spans; no process waits longer for it, not even when it ends."""
+
+
+class Lines(SpanExporter):
+    """One JSON object per span and line, written at once: what `python -m chassis.trace_view` reads."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Each span in one write, so that processes can share a file."""
+        for span in spans:
+            self._write(orjson.dumps(_told(span)) + b"\n")
+        return SpanExportResult.SUCCESS
+
+
+def provider(process: str, settings: Traces) -> TracerProvider:
+    """Samples by the caller's decision, else by the ratio. What is left is sent when the process ends."""
+    resource = Resource.create({"service.name": process, "service.version": exposition.release()})
+    made = TracerProvider(ParentBasedTraceIdRatio(settings.ratio), resource, shutdown_on_exit=False)
+    atexit.register(close, made)
+    if settings.endpoint:
+        url = f"{settings.endpoint.rstrip('/')}/v1/traces"
+        made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(url, timeout=SEND_WITHIN_S)))
+    if settings.to:
+        made.add_span_processor(SimpleSpanProcessor(Lines(_writer(settings.to))))
+    return made
+
+
+def close(provider: TracerProvider) -> None:
+    """Sends what is left, but does not wait for a collector that is gone: the SDK would, batch after batch."""
+    last = threading.Thread(target=provider.shutdown, daemon=True)
+    last.start()
+    last.join(SEND_WITHIN_S)
+
+
+def _writer(to: str) -> Callable[[bytes], object]:
+    if to == "console":
+        return sys.stderr.buffer.write
+    try:
+        Path(to).parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(to, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    except OSError as refused:
+        raise ConfigError(f"TRACES={to} cannot be written: {refused.strerror}") from refused
+    return lambda line: os.write(file, line)
+
+
+def _told(span: ReadableSpan) -> dict[str, object]:
+    own, parent = span.get_span_context(), span.parent
+    start, end = span.start_time or 0, span.end_time or 0
+    return {
+        "trace": format_trace_id(own.trace_id) if own else "",
+        "span": format_span_id(own.span_id) if own else "",
+        "parent": format_span_id(parent.span_id) if parent else "",
+        "process": span.resource.attributes.get("service.name", ""),
+        "name": span.name,
+        "start_ns": start,
+        "ms": round((end - start) / 1e6, 3),
+        "ok": span.status.is_ok,
+        "attributes": dict(span.attributes or {}),
+        "links": [format_span_id(link.context.span_id) for link in span.links],
+    }

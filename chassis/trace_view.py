@@ -1,0 +1,78 @@
+"""Shows one trace in a terminal: `python -m chassis.trace_view [.local/traces.jsonl [request id or trace id]]`.
+
+Reads what TRACES=<file> wrote. Without an id it shows the trace that began last.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import orjson
+
+Span: TypeAlias = dict[str, Any]
+
+FILE = ".local/traces.jsonl"
+BAR = 24
+"""Characters that stand for the whole trace's time."""
+
+
+def main() -> None:
+    """Prints the tree, or one line that says why not."""
+    path, wanted = [*sys.argv[1:3], "", ""][:2]
+    try:
+        spans = [orjson.loads(line) for line in Path(path or FILE).read_bytes().splitlines()]
+    except OSError as missing:
+        sys.exit(f"{path or FILE}: {missing.strerror}; start with TRACES={FILE} make run")
+    trace = find(spans, wanted)
+    if not trace:
+        sys.exit(f"no trace {wanted}" if wanted else "no trace yet")
+    sys.stdout.write("\n".join(tree(trace)) + "\n")
+
+
+def find(spans: Sequence[Span], wanted: str = "") -> list[Span]:
+    """The spans of one trace: by its id, by a request's id, or the one that began last."""
+    if wanted:
+        ids = {span["trace"] for span in spans if wanted in (span["trace"], span["attributes"].get("request_id"))}
+    else:
+        roots = [span for span in spans if not span["parent"]]
+        ids = {max(roots, key=lambda span: int(span["start_ns"]))["trace"]} if roots else set()
+    return [span for span in spans if span["trace"] in ids]
+
+
+def tree(spans: Sequence[Span]) -> Iterator[str]:
+    """One line per span: when it began and how long it took (ms), in which process, what, below what."""
+    known = {span["span"] for span in spans}
+    children: dict[str, list[Span]] = {}
+    for span in sorted(spans, key=lambda span: int(span["start_ns"])):
+        children.setdefault(span["parent"] if span["parent"] in known else "", []).append(span)
+    began = min(int(span["start_ns"]) for span in spans)
+    whole_ms = max((int(span["start_ns"]) - began) / 1e6 + span["ms"] for span in spans)
+    yield f"trace {spans[0]['trace']}: {len(spans)} spans, {whole_ms:.1f} ms"
+    yield f"{'begins':>8} {'takes':>8}  {'':{BAR}}  process"
+
+    def below(parent: str, depth: int) -> Iterator[str]:
+        for span in children.get(parent, ()):
+            offset_ms = (int(span["start_ns"]) - began) / 1e6
+            yield _line(span, offset_ms, whole_ms, depth)
+            yield from below(span["span"], depth + 1)
+
+    yield from below("", 0)
+
+
+def _line(span: Span, offset_ms: float, whole_ms: float, depth: int) -> str:
+    first = min(BAR - 1, int(offset_ms / whole_ms * BAR)) if whole_ms else 0
+    length = max(1, round(span["ms"] / whole_ms * BAR)) if whole_ms else 1
+    bar = (" " * first + "━" * length)[:BAR]
+    facts = " ".join(f"{key}={value}" for key, value in span["attributes"].items() if key != "rpc.system")
+    failed = "" if span["ok"] else " FAILED"
+    return (
+        f"{offset_ms:8.1f} {span['ms']:8.1f}  {bar:{BAR}}  {span['process']:9} {'  ' * depth}{span['name']}"
+        f"{failed}{f'  ({facts})' if facts else ''}"
+    )
+
+
+if __name__ == "__main__":
+    main()
