@@ -80,7 +80,7 @@ def metrics_address(process: str) -> str:
     name = f"{process.upper()}_METRICS_ADDRESS"
     given = text(name, f"127.0.0.1:{ports[process]}")
     host, _, port = given.rpartition(":")
-    if given and (not host or not port.isdigit()):
+    if given and (not host or not port.isdigit() or not 0 < int(port) < 65_000):
         raise ConfigError(f"{name}={given} is not host:port")
     return given and f"{host}:{int(port) + 10 * (worker_number() or 0)}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import threading
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from wsgiref.simple_server import WSGIServer
@@ -15,6 +16,9 @@ from chassis import metrics, telemetry
 from chassis.metrics import Family, Number, Spread
 
 log = telemetry.logger()
+
+AGAIN_S = 2.0
+"""Between tries to listen on an address that is taken."""
 
 BUILD = metrics.gauge("build_info", "Always 1: which release and Python this process runs", "version", "python")
 
@@ -43,11 +47,11 @@ def text() -> bytes:
     return generate_latest(registry())
 
 
-def listen(address: str) -> WSGIServer | None:
+def listen(address: str, again: bool = False) -> WSGIServer | None:
     """Answers `GET /metrics` at host:port from a thread of its own, until shut down; None when `address` is empty.
 
-    A thread, because a process whose loop is busy or stuck is the one to look at. A port that is taken is a warning:
-    not being seen is no reason not to serve.
+    A thread, because a process whose loop is busy or stuck is the one to look at. A port that is taken is a warning: not
+    being seen is no reason not to serve. It is tried again, since a predecessor that drains gives its port back.
     """
     if not address:
         return None
@@ -55,7 +59,11 @@ def listen(address: str) -> WSGIServer | None:
     try:
         server, _ = start_http_server(int(port), host.strip("[]"), registry())
     except (OSError, OverflowError) as taken:
-        log.warning("metrics.not_shown", address=address, error=str(taken))
+        if not again:
+            log.warning("metrics.not_shown", address=address, error=str(taken))
+        later = threading.Timer(AGAIN_S, listen, (address, True))
+        later.daemon = True
+        later.start()
         return None
     log.debug("metrics.listening", address=address)
     return server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import httpx
@@ -12,6 +13,7 @@ from chassis import access, config, exposition, metrics
 from chassis.access import BoundedLog
 from chassis.config import ConfigError
 from chassis.local import ports
+from tests import servers
 
 
 @pytest.fixture(autouse=True)
@@ -72,10 +74,21 @@ def test_a_metric_has_one_declaration() -> None:
         metrics.gauge("depth", "Another")
 
 
-def test_a_port_that_is_taken_is_a_warning_and_no_reason_not_to_serve(address: str) -> None:
-    with capture_logs() as lines:
-        assert exposition.listen(address) is None
-    assert [(line["event"], line["log_level"]) for line in lines] == [("metrics.not_shown", "warning")]
+def test_a_port_that_is_taken_is_a_warning_and_is_had_when_it_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exposition, "AGAIN_S", 0.02)
+    with socket.create_server(("127.0.0.1", 0)) as predecessor:
+        address = f"127.0.0.1:{predecessor.getsockname()[1]}"
+        with capture_logs() as lines:
+            assert exposition.listen(address) is None
+        assert [(line["event"], line["log_level"]) for line in lines] == [("metrics.not_shown", "warning")]
+
+    def shown() -> bool:
+        try:
+            return httpx.get(f"http://{address}/metrics").status_code == 200
+        except httpx.ConnectError:
+            return False
+
+    servers.wait_for(shown, "the metrics are shown")
 
 
 def test_workers_of_one_service_show_their_metrics_ten_ports_apart(monkeypatch: pytest.MonkeyPatch) -> None:
