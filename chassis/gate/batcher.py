@@ -89,7 +89,7 @@ class Batcher(Generic[T, R]):
                 await waiting
             if self._after is not None:
                 await self._after.empty()
-                await self._gather()
+            await self._gather()
             batch = self._next_batch()
             if self._emptied is not None and not self._queue:
                 self._emptied.set_result(None)
