@@ -57,7 +57,9 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
     gate_client = redis.connect(settings.gate_url)
     stream_client = redis.connect(settings.stream_url)
 
-    tables = Tables(levels="stock_levels", movements="stock_movements", reservations="reservations")
+    tables = Tables(
+        levels="stock_levels", movements="stock_movements", reservations="reservations", audit_event="inventory.audit"
+    )
     partition = Partition(db, gate_client, "inv", PARTITION, tables)
 
     locations = Locations(db)
@@ -73,7 +75,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
             stock_service_pb2,
             stock_service_pb2_grpc,
             "StockService",
-            StockServicer(stock, levels, locations, StockAudit(db, partition.audit)),
+            StockServicer(stock, levels, locations, StockAudit(db, partition)),
         ),
         Servicer(
             reservation_service_pb2,

@@ -50,7 +50,9 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
     gate_client = redis.connect(settings.gate_url)
     stream_client = redis.connect(settings.stream_url)
 
-    tables = Tables(levels="usage_levels", movements="usage_movements", reservations="redemptions")
+    tables = Tables(
+        levels="usage_levels", movements="usage_movements", reservations="redemptions", audit_event="promo.audit"
+    )
     partition = Partition(db, gate_client, GATE_PREFIX, PARTITION, tables)
 
     catalogue = Catalogue(db)

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import LiteralString
 
 from chassis.db import Database
+from chassis.gate import audit_sql
 from chassis.gate.adjustments import Adjustments
 from chassis.gate.audit import Audit
+from chassis.gate.audit_gate import GatePages
+from chassis.gate.audit_journal import AuditJournal
+from chassis.gate.auditor import Auditor
 from chassis.gate.claims import Claims
 from chassis.gate.epochs import Epochs
 from chassis.gate.gate import Gate
@@ -22,11 +26,12 @@ from chassis.redis import Client
 
 @dataclass(frozen=True)
 class Tables:
-    """What a service calls the mechanism's tables."""
+    """What a service calls the mechanism's tables, and how the types of its audit's events begin (empty: none are told)."""
 
     levels: LiteralString
     movements: LiteralString
     reservations: LiteralString
+    audit_event: str = ""
 
 
 class Partition:
@@ -34,13 +39,17 @@ class Partition:
 
     def __init__(self, db: Database, client: Client, prefix: str, number: int, tables: Tables) -> None:
         self.number = number
-        self.gate = Gate(client, GateKeys(prefix, number))
+        keys = GateKeys(prefix, number)
+        self.gate = Gate(client, keys)
         self.journal = Journal(db, number, tables.reservations)
         self.epochs = Epochs(self.gate, Rebuilds(db, number, tables.levels, tables.reservations))
         self.claims = Claims(self.gate, self.journal, self.epochs)
         self.adjustments = Adjustments(self.gate, self.journal)
         self.sweeper = Sweeper(self.gate, self.journal, self.epochs, self.claims)
         self.audit = Audit(db, self.gate, self.epochs, number, tables.levels, tables.movements, tables.reservations)
+        sql = audit_sql.statements(tables.levels, tables.movements, tables.reservations)
+        journal = AuditJournal(db, number, sql)
+        self.auditor = Auditor(journal, self.gate, GatePages(client, keys), self.epochs, tables.audit_event)
 
     def start(self, jobs: Jobs, leading: asyncio.Event) -> None:
         """Starts the stages and the loops that mend what crashes leave: in one process, save that each knows its epoch."""
@@ -49,6 +58,7 @@ class Partition:
         jobs.start("sweep", self.sweeper.run_once, 1.0, leading)
         jobs.start("expire-reservations", self.sweeper.expire_once, 0.5, leading)
         jobs.start("apply-adjustments", self.adjustments.run_once, 1.0, leading)
+        jobs.start("audit", self.auditor.run_once, 0.5, leading)
 
     async def close(self) -> None:
         """Finishes what was begun; stop the jobs first."""

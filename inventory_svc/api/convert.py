@@ -8,8 +8,10 @@ import orjson
 from google.protobuf import json_format, struct_pb2
 
 from chassis import errors, ids, money, timestamps, validation
+from chassis.gate.audit_report import status_payload
+from chassis.gate.audit_state import AuditStatus
 from chassis.gate.model import Reservation
-from gen.common.v1 import money_pb2
+from gen.common.v1 import audit_pb2, money_pb2
 from gen.inventory.v1 import (
     location_pb2,
     movement_pb2,
@@ -279,3 +281,8 @@ def reservation_to(reservation: Reservation, progress: dict[str, Progress]) -> r
             line.fulfilled = progress[key].fulfilled
             line.cancelled = progress[key].cancelled
     return message
+
+
+def audit_status_to(status: AuditStatus) -> audit_pb2.AuditStatus:
+    """What the always-on audit says of itself."""
+    return json_format.ParseDict(status_payload(status), audit_pb2.AuditStatus())

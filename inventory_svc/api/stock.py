@@ -130,6 +130,9 @@ class StockServicer(pb_grpc.StockServiceServicer):
             epoch=found.epoch,
         )
 
+    async def GetAuditStatus(self, request: pb.GetAuditStatusRequest, context: Rpc) -> pb.GetAuditStatusResponse:
+        return pb.GetAuditStatusResponse(status=convert.audit_status_to(await self._audit.status()))
+
 
 def _receipt(request: pb.ReceiveStockRequest) -> Receipt:
     manufactured = validation.calendar_date("manufacture_date", request.manufacture_date)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from chassis.db import Database
-from chassis.gate.audit import Audit, Findings
+from chassis.gate.audit import Findings
+from chassis.gate.audit_state import AuditStatus
+from chassis.gate.partition import Partition
 from inventory_svc.store import lots
 
 
 class StockAudit:
-    """Reads only."""
+    """Reads only; what the always-on audit does is in chassis.gate.auditor."""
 
-    def __init__(self, db: Database, audit: Audit) -> None:
+    def __init__(self, db: Database, partition: Partition) -> None:
         self._db = db
-        self._audit = audit
+        self._audit = partition.audit
+        self._auditor = partition.auditor
 
     async def run_once(self) -> tuple[Findings, int]:
         """What was found, and the number of levels that are not the sum of their lots."""
@@ -22,3 +25,7 @@ class StockAudit:
         for key in wrong:
             findings.note(f"{key}: level is not the sum of its lots")
         return findings, len(wrong)
+
+    async def status(self) -> AuditStatus:
+        """What the always-on audit says of itself."""
+        return await self._auditor.status()

@@ -94,3 +94,7 @@ class PromotionServicer:
             redemption_mismatches=findings.reservation_mismatches,
             examples=findings.examples,
         )
+
+    async def GetAuditStatus(self, _message: pb.GetAuditStatusRequest, _rpc: Any) -> pb.GetAuditStatusResponse:
+        status = await self._redemptions.audit_status()
+        return pb.GetAuditStatusResponse(status=redemption_convert.audit_status_message(status))

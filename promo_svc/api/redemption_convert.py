@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from google.protobuf import json_format
+
 from chassis import errors, ids, timestamps, validation
+from chassis.gate.audit_report import status_payload
+from chassis.gate.audit_state import AuditStatus
+from gen.common.v1 import audit_pb2
 from gen.promo.v1 import promotion_service_pb2 as pb
 from gen.promo.v1 import quote_pb2
 from promo_svc.api import convert, quote_convert
@@ -46,3 +51,8 @@ def redemption_message(redemption: Redemption) -> quote_pb2.Redemption:
         expire_time=timestamps.message(redemption.expire_time),
         create_time=timestamps.message(redemption.create_time),
     )
+
+
+def audit_status_message(status: AuditStatus) -> audit_pb2.AuditStatus:
+    """What the always-on audit says of itself."""
+    return json_format.ParseDict(status_payload(status), audit_pb2.AuditStatus())

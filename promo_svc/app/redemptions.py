@@ -10,6 +10,7 @@ from chassis import errors, ids, requests
 from chassis.db import Database, Tx
 from chassis.gate.adjustments import Row
 from chassis.gate.audit import Findings
+from chassis.gate.audit_state import AuditStatus
 from chassis.gate.claims import GuardRefused, Reserved
 from chassis.gate.journal import enter
 from chassis.gate.model import Aborted, Claim, Refused, Reservation, Reused, WantedLine
@@ -106,6 +107,10 @@ class Redemptions:
     async def audit(self) -> Findings:
         """Gate, journal and movements compared once."""
         return await self._partition.audit.run_once()
+
+    async def audit_status(self) -> AuditStatus:
+        """What the always-on audit says of itself."""
+        return await self._partition.auditor.status()
 
     async def _promotions(self, order: Order) -> list[Promotion]:
         """Looks again before it refuses: another process may have activated one a moment ago."""

@@ -22,22 +22,25 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from gen.common.v1 import audit_pb2 as common_dot_v1_dot_audit__pb2
 from gen.inventory.v1 import reservation_pb2 as inventory_dot_v1_dot_reservation__pb2
 from gen.inventory.v1 import sku_pb2 as inventory_dot_v1_dot_sku__pb2
 from gen.inventory.v1 import stock_pb2 as inventory_dot_v1_dot_stock__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19inventory/v1/events.proto\x12\x0cinventory.v1\x1a\x1einventory/v1/reservation.proto\x1a\x16inventory/v1/sku.proto\x1a\x18inventory/v1/stock.proto\"K\n\x11StockLevelChanged\x12\'\n\x05level\x18\x01 \x01(\x0b\x32\x18.inventory.v1.StockLevel\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\"D\n\x12ReservationChanged\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\",\n\nSkuChanged\x12\x1e\n\x03sku\x18\x01 \x01(\x0b\x32\x11.inventory.v1.Skub\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19inventory/v1/events.proto\x12\x0cinventory.v1\x1a\x15\x63ommon/v1/audit.proto\x1a\x1einventory/v1/reservation.proto\x1a\x16inventory/v1/sku.proto\x1a\x18inventory/v1/stock.proto\"K\n\x11StockLevelChanged\x12\'\n\x05level\x18\x01 \x01(\x0b\x32\x18.inventory.v1.StockLevel\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\"D\n\x12ReservationChanged\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\",\n\nSkuChanged\x12\x1e\n\x03sku\x18\x01 \x01(\x0b\x32\x11.inventory.v1.Sku\"@\n\x14\x41uditFindingReported\x12(\n\x07\x66inding\x18\x01 \x01(\x0b\x32\x17.common.v1.AuditFindingb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'inventory.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STOCKLEVELCHANGED']._serialized_start=125
-  _globals['_STOCKLEVELCHANGED']._serialized_end=200
-  _globals['_RESERVATIONCHANGED']._serialized_start=202
-  _globals['_RESERVATIONCHANGED']._serialized_end=270
-  _globals['_SKUCHANGED']._serialized_start=272
-  _globals['_SKUCHANGED']._serialized_end=316
+  _globals['_STOCKLEVELCHANGED']._serialized_start=148
+  _globals['_STOCKLEVELCHANGED']._serialized_end=223
+  _globals['_RESERVATIONCHANGED']._serialized_start=225
+  _globals['_RESERVATIONCHANGED']._serialized_end=293
+  _globals['_SKUCHANGED']._serialized_start=295
+  _globals['_SKUCHANGED']._serialized_end=339
+  _globals['_AUDITFINDINGREPORTED']._serialized_start=341
+  _globals['_AUDITFINDINGREPORTED']._serialized_end=405
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from gen.common.v1 import audit_pb2 as _audit_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from gen.inventory.v1 import reservation_pb2 as _reservation_pb2
@@ -96,3 +97,29 @@ class SkuChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SkuChanged: _TypeAlias = SkuChanged  # noqa: Y015
+
+@_typing.final
+class AuditFindingReported(_message.Message):
+    """inventory.audit.drift_found, keyed by level: the gate drifted from the journal and is made anew. inventory.audit.mismatch_found:
+    tables of the journal contradict each other.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINDING_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def finding(self) -> _audit_pb2.AuditFinding:
+        """What was found, and what was done."""
+
+    def __init__(
+        self,
+        *,
+        finding: _audit_pb2.AuditFinding | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditFindingReported: _TypeAlias = AuditFindingReported  # noqa: Y015

@@ -22,63 +22,68 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from gen.common.v1 import audit_pb2 as common_dot_v1_dot_audit__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from gen.inventory.v1 import location_pb2 as inventory_dot_v1_dot_location__pb2
 from gen.inventory.v1 import movement_pb2 as inventory_dot_v1_dot_movement__pb2
 from gen.inventory.v1 import stock_pb2 as inventory_dot_v1_dot_stock__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n inventory/v1/stock_service.proto\x12\x0cinventory.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1binventory/v1/location.proto\x1a\x1binventory/v1/movement.proto\x1a\x18inventory/v1/stock.proto\"U\n\x15\x43reateLocationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12(\n\x08location\x18\x02 \x01(\x0b\x32\x16.inventory.v1.Location\"T\n\x16\x43reateLocationResponse\x12(\n\x08location\x18\x01 \x01(\x0b\x32\x16.inventory.v1.Location\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\x16\n\x14ListLocationsRequest\"G\n\x15ListLocationsResponse\x12.\n\tlocations\x18\x01 \x03(\x0b\x32\x1b.inventory.v1.LocationStock\"\xa5\x01\n\rLocationStock\x12(\n\x08location\x18\x01 \x01(\x0b\x32\x16.inventory.v1.Location\x12\x0c\n\x04skus\x18\x02 \x01(\x03\x12\x0f\n\x07on_hand\x18\x03 \x01(\x03\x12\x10\n\x08reserved\x18\x04 \x01(\x03\x12\x11\n\tcommitted\x18\x05 \x01(\x03\x12\x13\n\x0bunavailable\x18\x06 \x01(\x03\x12\x11\n\tavailable\x18\x07 \x01(\x03\"\x1e\n\x0fGetStockRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\"9\n\x10GetStockResponse\x12%\n\x05stock\x18\x01 \x01(\x0b\x32\x16.inventory.v1.SkuStock\"\x9f\x01\n\x08SkuStock\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0f\n\x07on_hand\x18\x02 \x01(\x03\x12\x10\n\x08reserved\x18\x03 \x01(\x03\x12\x11\n\tcommitted\x18\x04 \x01(\x03\x12\x13\n\x0bunavailable\x18\x05 \x01(\x03\x12\x11\n\tavailable\x18\x06 \x01(\x03\x12(\n\x06levels\x18\x07 \x03(\x0b\x32\x18.inventory.v1.StockLevel\"$\n\x14\x42\x61tchGetStockRequest\x12\x0c\n\x04skus\x18\x01 \x03(\t\"P\n\x15\x42\x61tchGetStockResponse\x12&\n\x06stocks\x18\x01 \x03(\x0b\x32\x16.inventory.v1.SkuStock\x12\x0f\n\x07missing\x18\x02 \x03(\t\"\x93\x01\n\x10ListStockRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08location\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x04 \x01(\t\x12\x1e\n\x11\x61vailable_at_most\x18\x05 \x01(\x03H\x00\x88\x01\x01\x42\x14\n\x12_available_at_most\"V\n\x11ListStockResponse\x12(\n\x06levels\x18\x01 \x03(\x0b\x32\x18.inventory.v1.StockLevel\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa6\x01\n\x13ReceiveStockRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x10\n\x08location\x18\x03 \x01(\t\x12\x10\n\x08quantity\x18\x04 \x01(\x03\x12\x0b\n\x03lot\x18\x05 \x01(\t\x12\x18\n\x10manufacture_date\x18\x06 \x01(\t\x12\x13\n\x0b\x65xpiry_date\x18\x07 \x01(\t\x12\x0e\n\x06reason\x18\x08 \x01(\t\"Q\n\x14ReceiveStockResponse\x12\'\n\x05level\x18\x01 \x01(\x0b\x32\x18.inventory.v1.StockLevel\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"s\n\x12\x41\x64justStockRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x10\n\x08location\x18\x03 \x01(\t\x12\r\n\x05\x64\x65lta\x18\x04 \x01(\x03\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0b\n\x03lot\x18\x06 \x01(\t\"P\n\x13\x41\x64justStockResponse\x12\'\n\x05level\x18\x01 \x01(\x0b\x32\x18.inventory.v1.StockLevel\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\xe9\x01\n\x0fSetStockRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x10\n\x08location\x18\x03 \x01(\t\x12\x14\n\x07on_hand\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x1d\n\x10\x65xpected_version\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x0b\n\x03lot\x18\x07 \x01(\t\x12\x1c\n\x0f\x62\x61\x63korder_limit\x18\x08 \x01(\x03H\x02\x88\x01\x01\x42\n\n\x08_on_handB\x13\n\x11_expected_versionB\x12\n\x10_backorder_limit\"M\n\x10SetStockResponse\x12\'\n\x05level\x18\x01 \x01(\x0b\x32\x18.inventory.v1.StockLevel\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\\\n\x14ListMovementsRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"[\n\x15ListMovementsResponse\x12)\n\tmovements\x18\x01 \x03(\x0b\x32\x16.inventory.v1.Movement\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x13\n\x11\x41uditStockRequest\"\xfd\x01\n\x12\x41uditStockResponse\x12\x0e\n\x06levels\x18\x01 \x01(\x03\x12\x17\n\x0fgate_mismatches\x18\x02 \x01(\x03\x12\x18\n\x10gate_drift_units\x18\x03 \x01(\x03\x12\x1b\n\x13movement_mismatches\x18\x04 \x01(\x03\x12\x1e\n\x16reservation_mismatches\x18\x05 \x01(\x03\x12\x16\n\x0elot_mismatches\x18\x06 \x01(\x03\x12\x10\n\x08\x65xamples\x18\x07 \x03(\t\x12.\n\naudit_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65poch\x18\t \x01(\x03\x32\xd9\x06\n\x0cStockService\x12[\n\x0e\x43reateLocation\x12#.inventory.v1.CreateLocationRequest\x1a$.inventory.v1.CreateLocationResponse\x12X\n\rListLocations\x12\".inventory.v1.ListLocationsRequest\x1a#.inventory.v1.ListLocationsResponse\x12I\n\x08GetStock\x12\x1d.inventory.v1.GetStockRequest\x1a\x1e.inventory.v1.GetStockResponse\x12X\n\rBatchGetStock\x12\".inventory.v1.BatchGetStockRequest\x1a#.inventory.v1.BatchGetStockResponse\x12L\n\tListStock\x12\x1e.inventory.v1.ListStockRequest\x1a\x1f.inventory.v1.ListStockResponse\x12U\n\x0cReceiveStock\x12!.inventory.v1.ReceiveStockRequest\x1a\".inventory.v1.ReceiveStockResponse\x12R\n\x0b\x41\x64justStock\x12 .inventory.v1.AdjustStockRequest\x1a!.inventory.v1.AdjustStockResponse\x12I\n\x08SetStock\x12\x1d.inventory.v1.SetStockRequest\x1a\x1e.inventory.v1.SetStockResponse\x12X\n\rListMovements\x12\".inventory.v1.ListMovementsRequest\x1a#.inventory.v1.ListMovementsResponse\x12O\n\nAuditStock\x12\x1f.inventory.v1.AuditStockRequest\x1a .inventory.v1.AuditStockResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n inventory/v1/stock_service.proto\x12\x0cinventory.v1\x1a\x15\x63ommon/v1/audit.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1binventory/v1/location.proto\x1a\x1binventory/v1/movement.proto\x1a\x18inventory/v1/stock.proto\"U\n\x15\x43reateLocationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12(\n\x08location\x18\x02 \x01(\x0b\x32\x16.inventory.v1.Location\"T\n\x16\x43reateLocationResponse\x12(\n\x08location\x18\x01 \x01(\x0b\x32\x16.inventory.v1.Location\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\x16\n\x14ListLocationsRequest\"G\n\x15ListLocationsResponse\x12.\n\tlocations\x18\x01 \x03(\x0b\x32\x1b.inventory.v1.LocationStock\"\xa5\x01\n\rLocationStock\x12(\n\x08location\x18\x01 \x01(\x0b\x32\x16.inventory.v1.Location\x12\x0c\n\x04skus\x18\x02 \x01(\x03\x12\x0f\n\x07on_hand\x18\x03 \x01(\x03\x12\x10\n\x08reserved\x18\x04 \x01(\x03\x12\x11\n\tcommitted\x18\x05 \x01(\x03\x12\x13\n\x0bunavailable\x18\x06 \x01(\x03\x12\x11\n\tavailable\x18\x07 \x01(\x03\"\x1e\n\x0fGetStockRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\"9\n\x10GetStockResponse\x12%\n\x05stock\x18\x01 \x01(\x0b\x32\x16.inventory.v1.SkuStock\"\x9f\x01\n\x08SkuStock\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0f\n\x07on_hand\x18\x02 \x01(\x03\x12\x10\n\x08reserved\x18\x03 \x01(\x03\x12\x11\n\tcommitted\x18\x04 \x01(\x03\x12\x13\n\x0bunavailable\x18\x05 \x01(\x03\x12\x11\n\tavailable\x18\x06 \x01(\x03\x12(\n\x06levels\x18\x07 \x03(\x0b\x32\x18.inventory.v1.StockLevel\"$\n\x14\x42\x61tchGetStockRequest\x12\x0c\n\x04skus\x18\x01 \x03(\t\"P\n\x15\x42\x61tchGetStockResponse\x12&\n\x06stocks\x18\x01 \x03(\x0b\x32\x16.inventory.v1.SkuStock\x12\x0f\n\x07missing\x18\x02 \x03(\t\"\x93\x01\n\x10ListStockRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08location\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x04 \x01(\t\x12\x1e\n\x11\x61vailable_at_most\x18\x05 \x01(\x03H\x00\x88\x01\x01\x42\x14\n\x12_available_at_most\"V\n\x11ListStockResponse\x12(\n\x06levels\x18\x01 \x03(\x0b\x32\x18.inventory.v1.StockLevel\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa6\x01\n\x13ReceiveStockRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x10\n\x08location\x18\x03 \x01(\t\x12\x10\n\x08quantity\x18\x04 \x01(\x03\x12\x0b\n\x03lot\x18\x05 \x01(\t\x12\x18\n\x10manufacture_date\x18\x06 \x01(\t\x12\x13\n\x0b\x65xpiry_date\x18\x07 \x01(\t\x12\x0e\n\x06reason\x18\x08 \x01(\t\"Q\n\x14ReceiveStockResponse\x12\'\n\x05level\x18\x01 \x01(\x0b\x32\x18.inventory.v1.StockLevel\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"s\n\x12\x41\x64justStockRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x10\n\x08location\x18\x03 \x01(\t\x12\r\n\x05\x64\x65lta\x18\x04 \x01(\x03\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0b\n\x03lot\x18\x06 \x01(\t\"P\n\x13\x41\x64justStockResponse\x12\'\n\x05level\x18\x01 \x01(\x0b\x32\x18.inventory.v1.StockLevel\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\xe9\x01\n\x0fSetStockRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x10\n\x08location\x18\x03 \x01(\t\x12\x14\n\x07on_hand\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x1d\n\x10\x65xpected_version\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x0b\n\x03lot\x18\x07 \x01(\t\x12\x1c\n\x0f\x62\x61\x63korder_limit\x18\x08 \x01(\x03H\x02\x88\x01\x01\x42\n\n\x08_on_handB\x13\n\x11_expected_versionB\x12\n\x10_backorder_limit\"M\n\x10SetStockResponse\x12\'\n\x05level\x18\x01 \x01(\x0b\x32\x18.inventory.v1.StockLevel\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\\\n\x14ListMovementsRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"[\n\x15ListMovementsResponse\x12)\n\tmovements\x18\x01 \x03(\x0b\x32\x16.inventory.v1.Movement\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x13\n\x11\x41uditStockRequest\"\xfd\x01\n\x12\x41uditStockResponse\x12\x0e\n\x06levels\x18\x01 \x01(\x03\x12\x17\n\x0fgate_mismatches\x18\x02 \x01(\x03\x12\x18\n\x10gate_drift_units\x18\x03 \x01(\x03\x12\x1b\n\x13movement_mismatches\x18\x04 \x01(\x03\x12\x1e\n\x16reservation_mismatches\x18\x05 \x01(\x03\x12\x16\n\x0elot_mismatches\x18\x06 \x01(\x03\x12\x10\n\x08\x65xamples\x18\x07 \x03(\t\x12.\n\naudit_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65poch\x18\t \x01(\x03\"\x17\n\x15GetAuditStatusRequest\"@\n\x16GetAuditStatusResponse\x12&\n\x06status\x18\x01 \x01(\x0b\x32\x16.common.v1.AuditStatus2\xb6\x07\n\x0cStockService\x12[\n\x0e\x43reateLocation\x12#.inventory.v1.CreateLocationRequest\x1a$.inventory.v1.CreateLocationResponse\x12X\n\rListLocations\x12\".inventory.v1.ListLocationsRequest\x1a#.inventory.v1.ListLocationsResponse\x12I\n\x08GetStock\x12\x1d.inventory.v1.GetStockRequest\x1a\x1e.inventory.v1.GetStockResponse\x12X\n\rBatchGetStock\x12\".inventory.v1.BatchGetStockRequest\x1a#.inventory.v1.BatchGetStockResponse\x12L\n\tListStock\x12\x1e.inventory.v1.ListStockRequest\x1a\x1f.inventory.v1.ListStockResponse\x12U\n\x0cReceiveStock\x12!.inventory.v1.ReceiveStockRequest\x1a\".inventory.v1.ReceiveStockResponse\x12R\n\x0b\x41\x64justStock\x12 .inventory.v1.AdjustStockRequest\x1a!.inventory.v1.AdjustStockResponse\x12I\n\x08SetStock\x12\x1d.inventory.v1.SetStockRequest\x1a\x1e.inventory.v1.SetStockResponse\x12X\n\rListMovements\x12\".inventory.v1.ListMovementsRequest\x1a#.inventory.v1.ListMovementsResponse\x12O\n\nAuditStock\x12\x1f.inventory.v1.AuditStockRequest\x1a .inventory.v1.AuditStockResponse\x12[\n\x0eGetAuditStatus\x12#.inventory.v1.GetAuditStatusRequest\x1a$.inventory.v1.GetAuditStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'inventory.v1.stock_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATELOCATIONREQUEST']._serialized_start=167
-  _globals['_CREATELOCATIONREQUEST']._serialized_end=252
-  _globals['_CREATELOCATIONRESPONSE']._serialized_start=254
-  _globals['_CREATELOCATIONRESPONSE']._serialized_end=338
-  _globals['_LISTLOCATIONSREQUEST']._serialized_start=340
-  _globals['_LISTLOCATIONSREQUEST']._serialized_end=362
-  _globals['_LISTLOCATIONSRESPONSE']._serialized_start=364
-  _globals['_LISTLOCATIONSRESPONSE']._serialized_end=435
-  _globals['_LOCATIONSTOCK']._serialized_start=438
-  _globals['_LOCATIONSTOCK']._serialized_end=603
-  _globals['_GETSTOCKREQUEST']._serialized_start=605
-  _globals['_GETSTOCKREQUEST']._serialized_end=635
-  _globals['_GETSTOCKRESPONSE']._serialized_start=637
-  _globals['_GETSTOCKRESPONSE']._serialized_end=694
-  _globals['_SKUSTOCK']._serialized_start=697
-  _globals['_SKUSTOCK']._serialized_end=856
-  _globals['_BATCHGETSTOCKREQUEST']._serialized_start=858
-  _globals['_BATCHGETSTOCKREQUEST']._serialized_end=894
-  _globals['_BATCHGETSTOCKRESPONSE']._serialized_start=896
-  _globals['_BATCHGETSTOCKRESPONSE']._serialized_end=976
-  _globals['_LISTSTOCKREQUEST']._serialized_start=979
-  _globals['_LISTSTOCKREQUEST']._serialized_end=1126
-  _globals['_LISTSTOCKRESPONSE']._serialized_start=1128
-  _globals['_LISTSTOCKRESPONSE']._serialized_end=1214
-  _globals['_RECEIVESTOCKREQUEST']._serialized_start=1217
-  _globals['_RECEIVESTOCKREQUEST']._serialized_end=1383
-  _globals['_RECEIVESTOCKRESPONSE']._serialized_start=1385
-  _globals['_RECEIVESTOCKRESPONSE']._serialized_end=1466
-  _globals['_ADJUSTSTOCKREQUEST']._serialized_start=1468
-  _globals['_ADJUSTSTOCKREQUEST']._serialized_end=1583
-  _globals['_ADJUSTSTOCKRESPONSE']._serialized_start=1585
-  _globals['_ADJUSTSTOCKRESPONSE']._serialized_end=1665
-  _globals['_SETSTOCKREQUEST']._serialized_start=1668
-  _globals['_SETSTOCKREQUEST']._serialized_end=1901
-  _globals['_SETSTOCKRESPONSE']._serialized_start=1903
-  _globals['_SETSTOCKRESPONSE']._serialized_end=1980
-  _globals['_LISTMOVEMENTSREQUEST']._serialized_start=1982
-  _globals['_LISTMOVEMENTSREQUEST']._serialized_end=2074
-  _globals['_LISTMOVEMENTSRESPONSE']._serialized_start=2076
-  _globals['_LISTMOVEMENTSRESPONSE']._serialized_end=2167
-  _globals['_AUDITSTOCKREQUEST']._serialized_start=2169
-  _globals['_AUDITSTOCKREQUEST']._serialized_end=2188
-  _globals['_AUDITSTOCKRESPONSE']._serialized_start=2191
-  _globals['_AUDITSTOCKRESPONSE']._serialized_end=2444
-  _globals['_STOCKSERVICE']._serialized_start=2447
-  _globals['_STOCKSERVICE']._serialized_end=3304
+  _globals['_CREATELOCATIONREQUEST']._serialized_start=190
+  _globals['_CREATELOCATIONREQUEST']._serialized_end=275
+  _globals['_CREATELOCATIONRESPONSE']._serialized_start=277
+  _globals['_CREATELOCATIONRESPONSE']._serialized_end=361
+  _globals['_LISTLOCATIONSREQUEST']._serialized_start=363
+  _globals['_LISTLOCATIONSREQUEST']._serialized_end=385
+  _globals['_LISTLOCATIONSRESPONSE']._serialized_start=387
+  _globals['_LISTLOCATIONSRESPONSE']._serialized_end=458
+  _globals['_LOCATIONSTOCK']._serialized_start=461
+  _globals['_LOCATIONSTOCK']._serialized_end=626
+  _globals['_GETSTOCKREQUEST']._serialized_start=628
+  _globals['_GETSTOCKREQUEST']._serialized_end=658
+  _globals['_GETSTOCKRESPONSE']._serialized_start=660
+  _globals['_GETSTOCKRESPONSE']._serialized_end=717
+  _globals['_SKUSTOCK']._serialized_start=720
+  _globals['_SKUSTOCK']._serialized_end=879
+  _globals['_BATCHGETSTOCKREQUEST']._serialized_start=881
+  _globals['_BATCHGETSTOCKREQUEST']._serialized_end=917
+  _globals['_BATCHGETSTOCKRESPONSE']._serialized_start=919
+  _globals['_BATCHGETSTOCKRESPONSE']._serialized_end=999
+  _globals['_LISTSTOCKREQUEST']._serialized_start=1002
+  _globals['_LISTSTOCKREQUEST']._serialized_end=1149
+  _globals['_LISTSTOCKRESPONSE']._serialized_start=1151
+  _globals['_LISTSTOCKRESPONSE']._serialized_end=1237
+  _globals['_RECEIVESTOCKREQUEST']._serialized_start=1240
+  _globals['_RECEIVESTOCKREQUEST']._serialized_end=1406
+  _globals['_RECEIVESTOCKRESPONSE']._serialized_start=1408
+  _globals['_RECEIVESTOCKRESPONSE']._serialized_end=1489
+  _globals['_ADJUSTSTOCKREQUEST']._serialized_start=1491
+  _globals['_ADJUSTSTOCKREQUEST']._serialized_end=1606
+  _globals['_ADJUSTSTOCKRESPONSE']._serialized_start=1608
+  _globals['_ADJUSTSTOCKRESPONSE']._serialized_end=1688
+  _globals['_SETSTOCKREQUEST']._serialized_start=1691
+  _globals['_SETSTOCKREQUEST']._serialized_end=1924
+  _globals['_SETSTOCKRESPONSE']._serialized_start=1926
+  _globals['_SETSTOCKRESPONSE']._serialized_end=2003
+  _globals['_LISTMOVEMENTSREQUEST']._serialized_start=2005
+  _globals['_LISTMOVEMENTSREQUEST']._serialized_end=2097
+  _globals['_LISTMOVEMENTSRESPONSE']._serialized_start=2099
+  _globals['_LISTMOVEMENTSRESPONSE']._serialized_end=2190
+  _globals['_AUDITSTOCKREQUEST']._serialized_start=2192
+  _globals['_AUDITSTOCKREQUEST']._serialized_end=2211
+  _globals['_AUDITSTOCKRESPONSE']._serialized_start=2214
+  _globals['_AUDITSTOCKRESPONSE']._serialized_end=2467
+  _globals['_GETAUDITSTATUSREQUEST']._serialized_start=2469
+  _globals['_GETAUDITSTATUSREQUEST']._serialized_end=2492
+  _globals['_GETAUDITSTATUSRESPONSE']._serialized_start=2494
+  _globals['_GETAUDITSTATUSRESPONSE']._serialized_end=2558
+  _globals['_STOCKSERVICE']._serialized_start=2561
+  _globals['_STOCKSERVICE']._serialized_end=3511
 # @@protoc_insertion_point(module_scope)

@@ -85,6 +85,11 @@ class StockServiceStub:
                 request_serializer=inventory_dot_v1_dot_stock__service__pb2.AuditStockRequest.SerializeToString,
                 response_deserializer=inventory_dot_v1_dot_stock__service__pb2.AuditStockResponse.FromString,
                 _registered_method=True)
+        self.GetAuditStatus = channel.unary_unary(
+                '/inventory.v1.StockService/GetAuditStatus',
+                request_serializer=inventory_dot_v1_dot_stock__service__pb2.GetAuditStatusRequest.SerializeToString,
+                response_deserializer=inventory_dot_v1_dot_stock__service__pb2.GetAuditStatusResponse.FromString,
+                _registered_method=True)
 
 
 class StockServiceServicer:
@@ -163,6 +168,13 @@ class StockServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAuditStatus(self, request, context):
+        """Reads what the always-on audit of gate and journal found, confirmed and repaired. Cheap.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StockServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -215,6 +227,11 @@ def add_StockServiceServicer_to_server(servicer, server):
                     servicer.AuditStock,
                     request_deserializer=inventory_dot_v1_dot_stock__service__pb2.AuditStockRequest.FromString,
                     response_serializer=inventory_dot_v1_dot_stock__service__pb2.AuditStockResponse.SerializeToString,
+            ),
+            'GetAuditStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuditStatus,
+                    request_deserializer=inventory_dot_v1_dot_stock__service__pb2.GetAuditStatusRequest.FromString,
+                    response_serializer=inventory_dot_v1_dot_stock__service__pb2.GetAuditStatusResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -488,6 +505,33 @@ class StockService:
             '/inventory.v1.StockService/AuditStock',
             inventory_dot_v1_dot_stock__service__pb2.AuditStockRequest.SerializeToString,
             inventory_dot_v1_dot_stock__service__pb2.AuditStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuditStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/inventory.v1.StockService/GetAuditStatus',
+            inventory_dot_v1_dot_stock__service__pb2.GetAuditStatusRequest.SerializeToString,
+            inventory_dot_v1_dot_stock__service__pb2.GetAuditStatusResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -57,6 +57,8 @@ class StockServiceStub:
     """Lists movements of one sku, newest first, a page at a time. SKU_NOT_FOUND, PAGE_TOKEN_INVALID."""
     AuditStock: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.AuditStockRequest, _stock_service_pb2.AuditStockResponse]
     """Compares gate, journal and movements once, without repairing anything: the numbers that must be zero."""
+    GetAuditStatus: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.GetAuditStatusRequest, _stock_service_pb2.GetAuditStatusResponse]
+    """Reads what the always-on audit of gate and journal found, confirmed and repaired. Cheap."""
 
 @_typing.type_check_only
 class StockServiceAsyncStub(StockServiceStub):
@@ -87,6 +89,8 @@ class StockServiceAsyncStub(StockServiceStub):
     """Lists movements of one sku, newest first, a page at a time. SKU_NOT_FOUND, PAGE_TOKEN_INVALID."""
     AuditStock: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.AuditStockRequest, _stock_service_pb2.AuditStockResponse]  # type: ignore[assignment]
     """Compares gate, journal and movements once, without repairing anything: the numbers that must be zero."""
+    GetAuditStatus: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.GetAuditStatusRequest, _stock_service_pb2.GetAuditStatusResponse]  # type: ignore[assignment]
+    """Reads what the always-on audit of gate and journal found, confirmed and repaired. Cheap."""
 
 class StockServiceServicer(metaclass=_abc_1.ABCMeta):
     """Where stock lies and how it changes by hand."""
@@ -174,5 +178,13 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_stock_service_pb2.AuditStockResponse, _abc.Awaitable[_stock_service_pb2.AuditStockResponse]]:
         """Compares gate, journal and movements once, without repairing anything: the numbers that must be zero."""
+
+    @_abc_1.abstractmethod
+    def GetAuditStatus(
+        self,
+        request: _stock_service_pb2.GetAuditStatusRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_stock_service_pb2.GetAuditStatusResponse, _abc.Awaitable[_stock_service_pb2.GetAuditStatusResponse]]:
+        """Reads what the always-on audit of gate and journal found, confirmed and repaired. Cheap."""
 
 def add_StockServiceServicer_to_server(servicer: StockServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from gen.common.v1 import audit_pb2 as _audit_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from gen.promo.v1 import promotion_pb2 as _promotion_pb2
@@ -65,3 +66,29 @@ class RedemptionChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RedemptionChanged: _TypeAlias = RedemptionChanged  # noqa: Y015
+
+@_typing.final
+class AuditFindingReported(_message.Message):
+    """promo.audit.drift_found, keyed by level: the gate drifted from the journal and is made anew. promo.audit.mismatch_found: tables of
+    the journal contradict each other.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINDING_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def finding(self) -> _audit_pb2.AuditFinding:
+        """What was found, and what was done."""
+
+    def __init__(
+        self,
+        *,
+        finding: _audit_pb2.AuditFinding | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditFindingReported: _TypeAlias = AuditFindingReported  # noqa: Y015

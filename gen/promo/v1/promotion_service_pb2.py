@@ -22,66 +22,71 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from gen.common.v1 import audit_pb2 as common_dot_v1_dot_audit__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from gen.promo.v1 import promotion_pb2 as promo_dot_v1_dot_promotion__pb2
 from gen.promo.v1 import quote_pb2 as promo_dot_v1_dot_quote__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n promo/v1/promotion_service.proto\x12\x08promo.v1\x1a google/protobuf/field_mask.proto\x1a\x18promo/v1/promotion.proto\x1a\x14promo/v1/quote.proto\"T\n\x16\x43reatePromotionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12&\n\tpromotion\x18\x02 \x01(\x0b\x32\x13.promo.v1.Promotion\"S\n\x17\x43reatePromotionResponse\x12&\n\tpromotion\x18\x01 \x01(\x0b\x32\x13.promo.v1.Promotion\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\x85\x01\n\x16UpdatePromotionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12&\n\tpromotion\x18\x02 \x01(\x0b\x32\x13.promo.v1.Promotion\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"S\n\x17UpdatePromotionResponse\x12&\n\tpromotion\x18\x01 \x01(\x0b\x32\x13.promo.v1.Promotion\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"D\n\x18\x41\x63tivatePromotionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x14\n\x0cpromotion_id\x18\x02 \x01(\t\"C\n\x19\x41\x63tivatePromotionResponse\x12&\n\tpromotion\x18\x01 \x01(\x0b\x32\x13.promo.v1.Promotion\"A\n\x15PausePromotionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x14\n\x0cpromotion_id\x18\x02 \x01(\t\"@\n\x16PausePromotionResponse\x12&\n\tpromotion\x18\x01 \x01(\x0b\x32\x13.promo.v1.Promotion\"+\n\x13GetPromotionRequest\x12\x14\n\x0cpromotion_id\x18\x01 \x01(\t\">\n\x14GetPromotionResponse\x12&\n\tpromotion\x18\x01 \x01(\x0b\x32\x13.promo.v1.Promotion\">\n\x15ListPromotionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Z\n\x16ListPromotionsResponse\x12\'\n\npromotions\x18\x01 \x03(\x0b\x32\x13.promo.v1.Promotion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x16QuotePromotionsRequest\x12\x1c\n\x04\x63\x61rt\x18\x01 \x01(\x0b\x32\x0e.promo.v1.Cart\"9\n\x17QuotePromotionsResponse\x12\x1e\n\x05quote\x18\x01 \x01(\x0b\x32\x0f.promo.v1.Quote\"n\n\x17RedeemPromotionsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x15\n\rpromotion_ids\x18\x03 \x03(\t\x12\x13\n\x0bttl_seconds\x18\x04 \x01(\x05\"V\n\x18RedeemPromotionsResponse\x12(\n\nredemption\x18\x01 \x01(\x0b\x32\x14.promo.v1.Redemption\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"D\n\x17\x43ommitRedemptionRequest\x12\x15\n\rredemption_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"V\n\x18\x43ommitRedemptionResponse\x12(\n\nredemption\x18\x01 \x01(\x0b\x32\x14.promo.v1.Redemption\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"E\n\x18ReleaseRedemptionRequest\x12\x15\n\rredemption_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"W\n\x19ReleaseRedemptionResponse\x12(\n\nredemption\x18\x01 \x01(\x0b\x32\x14.promo.v1.Redemption\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"-\n\x14GetRedemptionRequest\x12\x15\n\rredemption_id\x18\x01 \x01(\t\"A\n\x15GetRedemptionResponse\x12(\n\nredemption\x18\x01 \x01(\x0b\x32\x14.promo.v1.Redemption\"\x13\n\x11\x41uditUsageRequest\"\x8b\x01\n\x12\x41uditUsageResponse\x12\x0e\n\x06levels\x18\x01 \x01(\x03\x12\x17\n\x0fgate_mismatches\x18\x02 \x01(\x03\x12\x1b\n\x13movement_mismatches\x18\x03 \x01(\x03\x12\x1d\n\x15redemption_mismatches\x18\x04 \x01(\x03\x12\x10\n\x08\x65xamples\x18\x05 \x03(\t2\xa0\x08\n\x10PromotionService\x12V\n\x0f\x43reatePromotion\x12 .promo.v1.CreatePromotionRequest\x1a!.promo.v1.CreatePromotionResponse\x12V\n\x0fUpdatePromotion\x12 .promo.v1.UpdatePromotionRequest\x1a!.promo.v1.UpdatePromotionResponse\x12\\\n\x11\x41\x63tivatePromotion\x12\".promo.v1.ActivatePromotionRequest\x1a#.promo.v1.ActivatePromotionResponse\x12S\n\x0ePausePromotion\x12\x1f.promo.v1.PausePromotionRequest\x1a .promo.v1.PausePromotionResponse\x12M\n\x0cGetPromotion\x12\x1d.promo.v1.GetPromotionRequest\x1a\x1e.promo.v1.GetPromotionResponse\x12S\n\x0eListPromotions\x12\x1f.promo.v1.ListPromotionsRequest\x1a .promo.v1.ListPromotionsResponse\x12V\n\x0fQuotePromotions\x12 .promo.v1.QuotePromotionsRequest\x1a!.promo.v1.QuotePromotionsResponse\x12Y\n\x10RedeemPromotions\x12!.promo.v1.RedeemPromotionsRequest\x1a\".promo.v1.RedeemPromotionsResponse\x12Y\n\x10\x43ommitRedemption\x12!.promo.v1.CommitRedemptionRequest\x1a\".promo.v1.CommitRedemptionResponse\x12\\\n\x11ReleaseRedemption\x12\".promo.v1.ReleaseRedemptionRequest\x1a#.promo.v1.ReleaseRedemptionResponse\x12P\n\rGetRedemption\x12\x1e.promo.v1.GetRedemptionRequest\x1a\x1f.promo.v1.GetRedemptionResponse\x12G\n\nAuditUsage\x12\x1b.promo.v1.AuditUsageRequest\x1a\x1c.promo.v1.AuditUsageResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n promo/v1/promotion_service.proto\x12\x08promo.v1\x1a\x15\x63ommon/v1/audit.proto\x1a google/protobuf/field_mask.proto\x1a\x18promo/v1/promotion.proto\x1a\x14promo/v1/quote.proto\"T\n\x16\x43reatePromotionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12&\n\tpromotion\x18\x02 \x01(\x0b\x32\x13.promo.v1.Promotion\"S\n\x17\x43reatePromotionResponse\x12&\n\tpromotion\x18\x01 \x01(\x0b\x32\x13.promo.v1.Promotion\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\x85\x01\n\x16UpdatePromotionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12&\n\tpromotion\x18\x02 \x01(\x0b\x32\x13.promo.v1.Promotion\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"S\n\x17UpdatePromotionResponse\x12&\n\tpromotion\x18\x01 \x01(\x0b\x32\x13.promo.v1.Promotion\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"D\n\x18\x41\x63tivatePromotionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x14\n\x0cpromotion_id\x18\x02 \x01(\t\"C\n\x19\x41\x63tivatePromotionResponse\x12&\n\tpromotion\x18\x01 \x01(\x0b\x32\x13.promo.v1.Promotion\"A\n\x15PausePromotionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x14\n\x0cpromotion_id\x18\x02 \x01(\t\"@\n\x16PausePromotionResponse\x12&\n\tpromotion\x18\x01 \x01(\x0b\x32\x13.promo.v1.Promotion\"+\n\x13GetPromotionRequest\x12\x14\n\x0cpromotion_id\x18\x01 \x01(\t\">\n\x14GetPromotionResponse\x12&\n\tpromotion\x18\x01 \x01(\x0b\x32\x13.promo.v1.Promotion\">\n\x15ListPromotionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Z\n\x16ListPromotionsResponse\x12\'\n\npromotions\x18\x01 \x03(\x0b\x32\x13.promo.v1.Promotion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x16QuotePromotionsRequest\x12\x1c\n\x04\x63\x61rt\x18\x01 \x01(\x0b\x32\x0e.promo.v1.Cart\"9\n\x17QuotePromotionsResponse\x12\x1e\n\x05quote\x18\x01 \x01(\x0b\x32\x0f.promo.v1.Quote\"n\n\x17RedeemPromotionsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x15\n\rpromotion_ids\x18\x03 \x03(\t\x12\x13\n\x0bttl_seconds\x18\x04 \x01(\x05\"V\n\x18RedeemPromotionsResponse\x12(\n\nredemption\x18\x01 \x01(\x0b\x32\x14.promo.v1.Redemption\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"D\n\x17\x43ommitRedemptionRequest\x12\x15\n\rredemption_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"V\n\x18\x43ommitRedemptionResponse\x12(\n\nredemption\x18\x01 \x01(\x0b\x32\x14.promo.v1.Redemption\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"E\n\x18ReleaseRedemptionRequest\x12\x15\n\rredemption_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"W\n\x19ReleaseRedemptionResponse\x12(\n\nredemption\x18\x01 \x01(\x0b\x32\x14.promo.v1.Redemption\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"-\n\x14GetRedemptionRequest\x12\x15\n\rredemption_id\x18\x01 \x01(\t\"A\n\x15GetRedemptionResponse\x12(\n\nredemption\x18\x01 \x01(\x0b\x32\x14.promo.v1.Redemption\"\x13\n\x11\x41uditUsageRequest\"\x8b\x01\n\x12\x41uditUsageResponse\x12\x0e\n\x06levels\x18\x01 \x01(\x03\x12\x17\n\x0fgate_mismatches\x18\x02 \x01(\x03\x12\x1b\n\x13movement_mismatches\x18\x03 \x01(\x03\x12\x1d\n\x15redemption_mismatches\x18\x04 \x01(\x03\x12\x10\n\x08\x65xamples\x18\x05 \x03(\t\"\x17\n\x15GetAuditStatusRequest\"@\n\x16GetAuditStatusResponse\x12&\n\x06status\x18\x01 \x01(\x0b\x32\x16.common.v1.AuditStatus2\xf5\x08\n\x10PromotionService\x12V\n\x0f\x43reatePromotion\x12 .promo.v1.CreatePromotionRequest\x1a!.promo.v1.CreatePromotionResponse\x12V\n\x0fUpdatePromotion\x12 .promo.v1.UpdatePromotionRequest\x1a!.promo.v1.UpdatePromotionResponse\x12\\\n\x11\x41\x63tivatePromotion\x12\".promo.v1.ActivatePromotionRequest\x1a#.promo.v1.ActivatePromotionResponse\x12S\n\x0ePausePromotion\x12\x1f.promo.v1.PausePromotionRequest\x1a .promo.v1.PausePromotionResponse\x12M\n\x0cGetPromotion\x12\x1d.promo.v1.GetPromotionRequest\x1a\x1e.promo.v1.GetPromotionResponse\x12S\n\x0eListPromotions\x12\x1f.promo.v1.ListPromotionsRequest\x1a .promo.v1.ListPromotionsResponse\x12V\n\x0fQuotePromotions\x12 .promo.v1.QuotePromotionsRequest\x1a!.promo.v1.QuotePromotionsResponse\x12Y\n\x10RedeemPromotions\x12!.promo.v1.RedeemPromotionsRequest\x1a\".promo.v1.RedeemPromotionsResponse\x12Y\n\x10\x43ommitRedemption\x12!.promo.v1.CommitRedemptionRequest\x1a\".promo.v1.CommitRedemptionResponse\x12\\\n\x11ReleaseRedemption\x12\".promo.v1.ReleaseRedemptionRequest\x1a#.promo.v1.ReleaseRedemptionResponse\x12P\n\rGetRedemption\x12\x1e.promo.v1.GetRedemptionRequest\x1a\x1f.promo.v1.GetRedemptionResponse\x12G\n\nAuditUsage\x12\x1b.promo.v1.AuditUsageRequest\x1a\x1c.promo.v1.AuditUsageResponse\x12S\n\x0eGetAuditStatus\x12\x1f.promo.v1.GetAuditStatusRequest\x1a .promo.v1.GetAuditStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'promo.v1.promotion_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATEPROMOTIONREQUEST']._serialized_start=128
-  _globals['_CREATEPROMOTIONREQUEST']._serialized_end=212
-  _globals['_CREATEPROMOTIONRESPONSE']._serialized_start=214
-  _globals['_CREATEPROMOTIONRESPONSE']._serialized_end=297
-  _globals['_UPDATEPROMOTIONREQUEST']._serialized_start=300
-  _globals['_UPDATEPROMOTIONREQUEST']._serialized_end=433
-  _globals['_UPDATEPROMOTIONRESPONSE']._serialized_start=435
-  _globals['_UPDATEPROMOTIONRESPONSE']._serialized_end=518
-  _globals['_ACTIVATEPROMOTIONREQUEST']._serialized_start=520
-  _globals['_ACTIVATEPROMOTIONREQUEST']._serialized_end=588
-  _globals['_ACTIVATEPROMOTIONRESPONSE']._serialized_start=590
-  _globals['_ACTIVATEPROMOTIONRESPONSE']._serialized_end=657
-  _globals['_PAUSEPROMOTIONREQUEST']._serialized_start=659
-  _globals['_PAUSEPROMOTIONREQUEST']._serialized_end=724
-  _globals['_PAUSEPROMOTIONRESPONSE']._serialized_start=726
-  _globals['_PAUSEPROMOTIONRESPONSE']._serialized_end=790
-  _globals['_GETPROMOTIONREQUEST']._serialized_start=792
-  _globals['_GETPROMOTIONREQUEST']._serialized_end=835
-  _globals['_GETPROMOTIONRESPONSE']._serialized_start=837
-  _globals['_GETPROMOTIONRESPONSE']._serialized_end=899
-  _globals['_LISTPROMOTIONSREQUEST']._serialized_start=901
-  _globals['_LISTPROMOTIONSREQUEST']._serialized_end=963
-  _globals['_LISTPROMOTIONSRESPONSE']._serialized_start=965
-  _globals['_LISTPROMOTIONSRESPONSE']._serialized_end=1055
-  _globals['_QUOTEPROMOTIONSREQUEST']._serialized_start=1057
-  _globals['_QUOTEPROMOTIONSREQUEST']._serialized_end=1111
-  _globals['_QUOTEPROMOTIONSRESPONSE']._serialized_start=1113
-  _globals['_QUOTEPROMOTIONSRESPONSE']._serialized_end=1170
-  _globals['_REDEEMPROMOTIONSREQUEST']._serialized_start=1172
-  _globals['_REDEEMPROMOTIONSREQUEST']._serialized_end=1282
-  _globals['_REDEEMPROMOTIONSRESPONSE']._serialized_start=1284
-  _globals['_REDEEMPROMOTIONSRESPONSE']._serialized_end=1370
-  _globals['_COMMITREDEMPTIONREQUEST']._serialized_start=1372
-  _globals['_COMMITREDEMPTIONREQUEST']._serialized_end=1440
-  _globals['_COMMITREDEMPTIONRESPONSE']._serialized_start=1442
-  _globals['_COMMITREDEMPTIONRESPONSE']._serialized_end=1528
-  _globals['_RELEASEREDEMPTIONREQUEST']._serialized_start=1530
-  _globals['_RELEASEREDEMPTIONREQUEST']._serialized_end=1599
-  _globals['_RELEASEREDEMPTIONRESPONSE']._serialized_start=1601
-  _globals['_RELEASEREDEMPTIONRESPONSE']._serialized_end=1688
-  _globals['_GETREDEMPTIONREQUEST']._serialized_start=1690
-  _globals['_GETREDEMPTIONREQUEST']._serialized_end=1735
-  _globals['_GETREDEMPTIONRESPONSE']._serialized_start=1737
-  _globals['_GETREDEMPTIONRESPONSE']._serialized_end=1802
-  _globals['_AUDITUSAGEREQUEST']._serialized_start=1804
-  _globals['_AUDITUSAGEREQUEST']._serialized_end=1823
-  _globals['_AUDITUSAGERESPONSE']._serialized_start=1826
-  _globals['_AUDITUSAGERESPONSE']._serialized_end=1965
-  _globals['_PROMOTIONSERVICE']._serialized_start=1968
-  _globals['_PROMOTIONSERVICE']._serialized_end=3024
+  _globals['_CREATEPROMOTIONREQUEST']._serialized_start=151
+  _globals['_CREATEPROMOTIONREQUEST']._serialized_end=235
+  _globals['_CREATEPROMOTIONRESPONSE']._serialized_start=237
+  _globals['_CREATEPROMOTIONRESPONSE']._serialized_end=320
+  _globals['_UPDATEPROMOTIONREQUEST']._serialized_start=323
+  _globals['_UPDATEPROMOTIONREQUEST']._serialized_end=456
+  _globals['_UPDATEPROMOTIONRESPONSE']._serialized_start=458
+  _globals['_UPDATEPROMOTIONRESPONSE']._serialized_end=541
+  _globals['_ACTIVATEPROMOTIONREQUEST']._serialized_start=543
+  _globals['_ACTIVATEPROMOTIONREQUEST']._serialized_end=611
+  _globals['_ACTIVATEPROMOTIONRESPONSE']._serialized_start=613
+  _globals['_ACTIVATEPROMOTIONRESPONSE']._serialized_end=680
+  _globals['_PAUSEPROMOTIONREQUEST']._serialized_start=682
+  _globals['_PAUSEPROMOTIONREQUEST']._serialized_end=747
+  _globals['_PAUSEPROMOTIONRESPONSE']._serialized_start=749
+  _globals['_PAUSEPROMOTIONRESPONSE']._serialized_end=813
+  _globals['_GETPROMOTIONREQUEST']._serialized_start=815
+  _globals['_GETPROMOTIONREQUEST']._serialized_end=858
+  _globals['_GETPROMOTIONRESPONSE']._serialized_start=860
+  _globals['_GETPROMOTIONRESPONSE']._serialized_end=922
+  _globals['_LISTPROMOTIONSREQUEST']._serialized_start=924
+  _globals['_LISTPROMOTIONSREQUEST']._serialized_end=986
+  _globals['_LISTPROMOTIONSRESPONSE']._serialized_start=988
+  _globals['_LISTPROMOTIONSRESPONSE']._serialized_end=1078
+  _globals['_QUOTEPROMOTIONSREQUEST']._serialized_start=1080
+  _globals['_QUOTEPROMOTIONSREQUEST']._serialized_end=1134
+  _globals['_QUOTEPROMOTIONSRESPONSE']._serialized_start=1136
+  _globals['_QUOTEPROMOTIONSRESPONSE']._serialized_end=1193
+  _globals['_REDEEMPROMOTIONSREQUEST']._serialized_start=1195
+  _globals['_REDEEMPROMOTIONSREQUEST']._serialized_end=1305
+  _globals['_REDEEMPROMOTIONSRESPONSE']._serialized_start=1307
+  _globals['_REDEEMPROMOTIONSRESPONSE']._serialized_end=1393
+  _globals['_COMMITREDEMPTIONREQUEST']._serialized_start=1395
+  _globals['_COMMITREDEMPTIONREQUEST']._serialized_end=1463
+  _globals['_COMMITREDEMPTIONRESPONSE']._serialized_start=1465
+  _globals['_COMMITREDEMPTIONRESPONSE']._serialized_end=1551
+  _globals['_RELEASEREDEMPTIONREQUEST']._serialized_start=1553
+  _globals['_RELEASEREDEMPTIONREQUEST']._serialized_end=1622
+  _globals['_RELEASEREDEMPTIONRESPONSE']._serialized_start=1624
+  _globals['_RELEASEREDEMPTIONRESPONSE']._serialized_end=1711
+  _globals['_GETREDEMPTIONREQUEST']._serialized_start=1713
+  _globals['_GETREDEMPTIONREQUEST']._serialized_end=1758
+  _globals['_GETREDEMPTIONRESPONSE']._serialized_start=1760
+  _globals['_GETREDEMPTIONRESPONSE']._serialized_end=1825
+  _globals['_AUDITUSAGEREQUEST']._serialized_start=1827
+  _globals['_AUDITUSAGEREQUEST']._serialized_end=1846
+  _globals['_AUDITUSAGERESPONSE']._serialized_start=1849
+  _globals['_AUDITUSAGERESPONSE']._serialized_end=1988
+  _globals['_GETAUDITSTATUSREQUEST']._serialized_start=1990
+  _globals['_GETAUDITSTATUSREQUEST']._serialized_end=2013
+  _globals['_GETAUDITSTATUSRESPONSE']._serialized_start=2015
+  _globals['_GETAUDITSTATUSRESPONSE']._serialized_end=2079
+  _globals['_PROMOTIONSERVICE']._serialized_start=2082
+  _globals['_PROMOTIONSERVICE']._serialized_end=3223
 # @@protoc_insertion_point(module_scope)

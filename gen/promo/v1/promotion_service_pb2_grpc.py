@@ -95,6 +95,11 @@ class PromotionServiceStub:
                 request_serializer=promo_dot_v1_dot_promotion__service__pb2.AuditUsageRequest.SerializeToString,
                 response_deserializer=promo_dot_v1_dot_promotion__service__pb2.AuditUsageResponse.FromString,
                 _registered_method=True)
+        self.GetAuditStatus = channel.unary_unary(
+                '/promo.v1.PromotionService/GetAuditStatus',
+                request_serializer=promo_dot_v1_dot_promotion__service__pb2.GetAuditStatusRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_promotion__service__pb2.GetAuditStatusResponse.FromString,
+                _registered_method=True)
 
 
 class PromotionServiceServicer:
@@ -188,6 +193,13 @@ class PromotionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAuditStatus(self, request, context):
+        """Reads what the always-on audit of gate and journal found, confirmed and repaired. Cheap.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PromotionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -250,6 +262,11 @@ def add_PromotionServiceServicer_to_server(servicer, server):
                     servicer.AuditUsage,
                     request_deserializer=promo_dot_v1_dot_promotion__service__pb2.AuditUsageRequest.FromString,
                     response_serializer=promo_dot_v1_dot_promotion__service__pb2.AuditUsageResponse.SerializeToString,
+            ),
+            'GetAuditStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuditStatus,
+                    request_deserializer=promo_dot_v1_dot_promotion__service__pb2.GetAuditStatusRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_promotion__service__pb2.GetAuditStatusResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -577,6 +594,33 @@ class PromotionService:
             '/promo.v1.PromotionService/AuditUsage',
             promo_dot_v1_dot_promotion__service__pb2.AuditUsageRequest.SerializeToString,
             promo_dot_v1_dot_promotion__service__pb2.AuditUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuditStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.PromotionService/GetAuditStatus',
+            promo_dot_v1_dot_promotion__service__pb2.GetAuditStatusRequest.SerializeToString,
+            promo_dot_v1_dot_promotion__service__pb2.GetAuditStatusResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -62,6 +62,8 @@ class PromotionServiceStub:
     """Reads one redemption. REDEMPTION_NOT_FOUND."""
     AuditUsage: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.AuditUsageRequest, _promotion_service_pb2.AuditUsageResponse]
     """Compares gate and journal once, without repairing anything: the numbers that must be zero."""
+    GetAuditStatus: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.GetAuditStatusRequest, _promotion_service_pb2.GetAuditStatusResponse]
+    """Reads what the always-on audit of gate and journal found, confirmed and repaired. Cheap."""
 
 @_typing.type_check_only
 class PromotionServiceAsyncStub(PromotionServiceStub):
@@ -97,6 +99,8 @@ class PromotionServiceAsyncStub(PromotionServiceStub):
     """Reads one redemption. REDEMPTION_NOT_FOUND."""
     AuditUsage: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.AuditUsageRequest, _promotion_service_pb2.AuditUsageResponse]  # type: ignore[assignment]
     """Compares gate and journal once, without repairing anything: the numbers that must be zero."""
+    GetAuditStatus: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.GetAuditStatusRequest, _promotion_service_pb2.GetAuditStatusResponse]  # type: ignore[assignment]
+    """Reads what the always-on audit of gate and journal found, confirmed and repaired. Cheap."""
 
 class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Promotions, their quotes and their uses."""
@@ -201,5 +205,13 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.AuditUsageResponse, _abc.Awaitable[_promotion_service_pb2.AuditUsageResponse]]:
         """Compares gate and journal once, without repairing anything: the numbers that must be zero."""
+
+    @_abc_1.abstractmethod
+    def GetAuditStatus(
+        self,
+        request: _promotion_service_pb2.GetAuditStatusRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_promotion_service_pb2.GetAuditStatusResponse, _abc.Awaitable[_promotion_service_pb2.GetAuditStatusResponse]]:
+        """Reads what the always-on audit of gate and journal found, confirmed and repaired. Cheap."""
 
 def add_PromotionServiceServicer_to_server(servicer: PromotionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
