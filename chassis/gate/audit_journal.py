@@ -151,13 +151,13 @@ async def _streamed(tx: Tx, statement: LiteralString, partition: int) -> AsyncIt
 
 
 def _compared(row: tuple[Any, ...], complete: bool) -> Compared:
-    key, level, summed = row[0], row[4:9], row[9:14]
-    on_hand, reserved, committed, unavailable, backorder_limit = level
+    key, takeable, _, checkpointed, numbers = row
     wrong: tuple[Mismatch, ...] = ()
-    if level != summed:
+    if numbers is not None:  # the level's, then the sums
+        pairs = zip(NUMBERS, numbers[: len(NUMBERS)], numbers[len(NUMBERS) :], strict=True)
         wrong = tuple(
-            Mismatch(key, f"movements of {name}", int(expected), found)
-            for name, found, expected in zip(NUMBERS, level, summed, strict=True)
+            Mismatch(key, f"movements of {name}", expected, found)
+            for name, found, expected in pairs
             if found != expected
         )
-    return Compared(key, on_hand - reserved - committed - unavailable + backorder_limit, complete, row[3], wrong)
+    return Compared(key, takeable, complete, checkpointed, wrong)

@@ -25,7 +25,7 @@ _SUMS: LiteralString = (
     " coalesce(sum(committed_delta), 0)::bigint AS committed, coalesce(sum(unavailable_delta), 0)::bigint AS unavailable,"
     " coalesce(sum(backorder_limit_delta), 0)::bigint AS backorder_limit"
 )
-_TAKEABLE: LiteralString = "on_hand - reserved - committed - unavailable + backorder_limit"
+_TAKEABLE: LiteralString = "p.on_hand - p.reserved - p.committed - p.unavailable + p.backorder_limit"
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,14 @@ class AuditSql:
 
 def statements(levels: LiteralString, movements: LiteralString, reservations: LiteralString) -> AuditSql:
     """For a service that calls its tables so."""
+    numbers: LiteralString = "p.on_hand, p.reserved, p.committed, p.unavailable, p.backorder_limit"
+    summed: LiteralString = (
+        "coalesce(c.on_hand, 0) + s.on_hand, coalesce(c.reserved, 0) + s.reserved, coalesce(c.committed, 0) + s.committed,"
+        " coalesce(c.unavailable, 0) + s.unavailable, coalesce(c.backorder_limit, 0) + s.backorder_limit"
+    )
     compared: LiteralString = (
-        "SELECT p.key, p.version, s.rows, c.movement_id IS NOT NULL,"
-        " p.on_hand, p.reserved, p.committed, p.unavailable, p.backorder_limit,"
-        " coalesce(c.on_hand, 0) + s.on_hand, coalesce(c.reserved, 0) + s.reserved,"
-        " coalesce(c.committed, 0) + s.committed, coalesce(c.unavailable, 0) + s.unavailable,"
-        " coalesce(c.backorder_limit, 0) + s.backorder_limit"
+        f"SELECT p.key, {_TAKEABLE}, s.rows, c.movement_id IS NOT NULL,"
+        f" CASE WHEN ({numbers}) <> ({summed}) THEN ARRAY[{numbers}, {summed}] END"
         " FROM page p LEFT JOIN audit_checkpoints c USING (key)"
     )
     later: LiteralString = f"SELECT * FROM {movements} m WHERE m.key = p.key AND m.id > coalesce(c.movement_id, 0)"
@@ -73,7 +75,7 @@ def statements(levels: LiteralString, movements: LiteralString, reservations: Li
         " reserved = c.reserved + excluded.reserved, committed = c.committed + excluded.committed,"
         " unavailable = c.unavailable + excluded.unavailable,"
         " backorder_limit = c.backorder_limit + excluded.backorder_limit RETURNING 1",
-        levels=f"SELECT key, {_TAKEABLE}, version FROM {levels} WHERE key = ANY (%s)",
+        levels=f"SELECT key, {_TAKEABLE}, version FROM {levels} p WHERE key = ANY (%s)",
         live=f"SELECT l.key, l.quantity FROM {reservations} r, jsonb_to_recordset(r.lines) AS l(key text, quantity bigint)"
         " WHERE r.state = 'ACTIVE' AND r.partition = %s",
         reserved=f"SELECT key, reserved FROM {levels} WHERE partition = %s AND reserved <> 0",
