@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TestSettings:
-    """Servers to test against instead of embedded ones, and the environment that started processes inherit."""
+    """Servers to test against instead of embedded ones, the environment that started processes inherit, and how long the
+    state machine plays: `quick` or `long`."""
 
     __test__ = False
 
     database_url: str | None
     redis_url: str | None
     environment: Mapping[str, str]
+    profile: str
 
 
 def load() -> TestSettings:
@@ -29,4 +31,5 @@ def load() -> TestSettings:
         database_url=os.environ.get("TEST_DATABASE_URL"),
         redis_url=os.environ.get("TEST_REDIS_URL"),
         environment={name: value for name, value in os.environ.items() if name not in product} | unseen,
+        profile=os.environ.get("TEST_PROFILE", "quick"),
     )

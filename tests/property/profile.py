@@ -1,0 +1,22 @@
+"""How long the state machine plays: `quick` in the gate, the same steps every time; `long` for a night, others each time."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, Phase, settings
+
+from tests import config
+
+
+def chosen() -> settings:
+    """By TEST_PROFILE. Only `long` shrinks what failed: on real servers that takes minutes."""
+    long = config.load().profile == "long"
+    phases = (Phase.generate, Phase.shrink) if long else (Phase.generate,)
+    return settings(
+        max_examples=2_000 if long else 20,
+        stateful_step_count=60 if long else 30,
+        derandomize=not long,
+        phases=phases,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
