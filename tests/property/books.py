@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 from tests.property.model import Model
 from tests.property.shop import Shop
@@ -25,7 +26,8 @@ SELECT split_part(type, '.', 3), key, count(*) FROM outbox WHERE type LIKE 'inve
 CHANGES = """
 SELECT payload #>> '{level,sku}', payload #>> '{level,location}', count(*) FROM outbox
  WHERE type = 'inventory.stock_level.changed' AND key = ANY (%s) GROUP BY 1, 2"""
-PENDING = "SELECT key, sum(least(delta, 0))::bigint FROM gate_adjustments WHERE epoch = %s GROUP BY key"
+PENDING = "SELECT key, epoch, sum(least(delta, 0))::bigint FROM gate_adjustments GROUP BY key, epoch"
+Rows: TypeAlias = list[tuple[Any, ...]]
 
 
 class Books:
@@ -38,9 +40,21 @@ class Books:
 
     async def check(self, shop: Shop) -> None:
         """I1, I2, I3, I5 and I7; and that every number is the model's."""
-        await self._levels(shop)
-        await self._reservations(shop)
-        await self._gate(shop)
+        by_sku, by_id = (self._skus,), (self._ids,)
+        asked: tuple[tuple[Any, tuple[Any, ...]], ...] = (
+            (LEVELS, by_sku),
+            (SUMS, by_sku),
+            (LOTS, by_sku),
+            (CHANGES, by_sku),
+        )
+        asked += ((STATES, by_id), (TAKES, by_id), (EVENTS, by_id), (PENDING, ()))
+        async with shop.stores.db.connection() as connection:
+            async with connection.pipeline():
+                cursors = [await connection.execute(statement, values) for statement, values in asked]
+            levels, sums, lots, changes, states, takes, events, pending = [await one.fetchall() for one in cursors]
+        self._check_levels(levels, sums, lots, changes)
+        self._check_reservations(states, takes, events)
+        await self._check_gate(shop, pending)
 
     async def in_step(self, shop: Shop) -> None:
         """I6: nothing is under way, so the gate has exactly what the journal has."""
@@ -49,40 +63,37 @@ class Books:
         expected = [self._model.levels[key].takeable for key in keys]
         assert [units or 0 for units in found] == expected, f"I6: {dict(zip(keys, found, strict=True))}"
 
-    async def _levels(self, shop: Shop) -> None:
-        rows = {row[0]: row[1:] for row in await shop.stores.rows(LEVELS, self._skus)}
+    def _check_levels(self, levels: Rows, sums: Rows, lots: Rows, changes: Rows) -> None:
+        rows = {row[0]: row[1:] for row in levels}
         expected = {
             key: (level.on_hand, level.reserved, level.committed, 0, level.backorder_limit)
             for key, level in self._model.levels.items()
         }
         assert {key: row[:5] for key, row in rows.items()} == expected, "I1: levels are not the model's"
         assert all(number >= 0 for row in rows.values() for number in row), "I1: below zero"
-        sums = {row[0]: tuple(row[1:]) for row in await shop.stores.rows(SUMS, self._skus)}
-        assert sums == {key: row[:5] for key, row in rows.items()}, "I2: levels are not the sums of their movements"
-        lots = {(key, lot): units for key, lot, units in await shop.stores.rows(LOTS, self._skus)}
-        assert lots == {
+        assert {row[0]: row[1:] for row in sums} == expected, "I2: levels are not the sums of their movements"
+        assert {(key, lot): units for key, lot, units in lots} == {
             (key, lot): units for key, level in self._model.levels.items() for lot, units in level.lots.items() if units
         }
-        told = {f"{sku}@{location}": times for sku, location, times in await shop.stores.rows(CHANGES, self._skus)}
+        told = {f"{sku}@{location}": times for sku, location, times in changes}
         assert told == {key: row[5] for key, row in rows.items()}, "I7: one event per version of a level"
 
-    async def _reservations(self, shop: Shop) -> None:
-        states = dict(await shop.stores.rows(STATES, self._ids))
-        assert states == {id: held.state for id, held in self._model.held.items()}
-        moved = {(id, key): (one, two) for id, key, one, two in await shop.stores.rows(TAKES, self._ids)}
-        assert moved == {
+    def _check_reservations(self, states: Rows, takes: Rows, events: Rows) -> None:
+        assert dict(states) == {id: held.state for id, held in self._model.held.items()}
+        assert {(id, key): (reserved, committed) for id, key, reserved, committed in takes} == {
             (id, key): (units if held.state == "ACTIVE" else 0, units if held.state == "COMMITTED" else 0)
             for id, held in self._model.held.items()
             for key, units in held.taken.items()
         }, "I3: a reservation takes once and gives once"
-        told = Counter({(kind, id): times for kind, id, times in await shop.stores.rows(EVENTS, self._ids)})
+        told = Counter({(kind, id): times for kind, id, times in events})
         assert told == self._model.events, "I7: one event per change of state"
 
-    async def _gate(self, shop: Shop) -> None:
+    async def _check_gate(self, shop: Shop, pending: Rows) -> None:
+        """Nothing when it does not serve; decreases that it has not heard of are known."""
         epoch = (await shop.partition.epochs._rebuilds.serving()).epoch
         if not await shop.partition.gate.serves(epoch):
             return
-        unheard = {key: int(units) for key, units in await shop.stores.rows(PENDING, epoch)}
+        unheard = {key: units for key, of_epoch, units in pending if of_epoch == epoch}
         keys = sorted(self._model.levels)
         for key, found in zip(keys, await shop.partition.gate.counters(epoch, keys) if keys else [], strict=True):
             most = self._model.levels[key].takeable - unheard.get(key, 0)

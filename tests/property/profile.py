@@ -12,7 +12,7 @@ def chosen() -> settings:
     long = config.load().profile == "long"
     phases = (Phase.generate, Phase.shrink) if long else (Phase.generate,)
     return settings(
-        max_examples=2_000 if long else 30,
+        max_examples=2_000 if long else 16,
         stateful_step_count=60 if long else 40,
         derandomize=not long,
         phases=phases,

@@ -63,8 +63,6 @@ ANSWERS = {
     "CommitReservation again",
     "CommitReservation RESERVATION_NOT_FOUND",
     "ReleaseReservation",
-    "ReleaseReservation again",
-    "ReleaseReservation RESERVATION_COMMITTED",
     "ExtendReservation",
     "FulfillReservation",
     "CancelReservation",
@@ -170,6 +168,11 @@ class StockMachine(RuleBasedStateMachine):
     @rule(which=WHICH)
     def commit(self, which: int) -> None:
         self._settle(self._among(self._active(), which), "COMMITTED")
+
+    @precondition(lambda self: self._active())
+    @rule(which=WHICH)
+    def extend(self, which: int) -> None:
+        self._settle(self._among(self._active(), which), "EXTENDED")
 
     @precondition(lambda self: self.model.held)
     @rule(which=WHICH, to=st.sampled_from(["COMMITTED", "RELEASED", "EXTENDED"]))
