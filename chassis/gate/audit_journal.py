@@ -120,14 +120,18 @@ class AuditJournal:
         self._sql = sql
 
     @asynccontextmanager
-    async def round(self) -> AsyncIterator[Round | None]:
-        """One transaction; None when another process is in one. What the state became is stored when the block ends."""
+    async def round(self, leader: str) -> AsyncIterator[Round | None]:
+        """One transaction; None when another process leads or is in one. The state is stored when the block ends."""
         async with self._db.transaction() as tx:
             row = await (await tx.execute(audit_sql.CLAIM, (self._partition,))).fetchone()
             if row is None or not row[0]:
                 yield None
                 return
-            current = Round(self._db, tx, self._partition, self._sql, await self._load(tx))
+            state, is_fresh = await self._load(tx)
+            if is_fresh and state.leader not in ("", leader):
+                yield None
+                return
+            current = Round(self._db, tx, self._partition, self._sql, state)
             yield current
             stored = orjson.dumps(current.state.to_json()).decode()
             await tx.execute(audit_sql.SAVE, (self._partition, stored))
@@ -135,11 +139,11 @@ class AuditJournal:
     async def state(self) -> AuditState:
         """As the last round left it."""
         async with self._db.connection() as connection:
-            return await self._load(connection)
+            return (await self._load(connection))[0]
 
-    async def _load(self, tx: Tx) -> AuditState:
+    async def _load(self, tx: Tx) -> tuple[AuditState, bool]:
         row = await (await tx.execute(audit_sql.LOAD, (self._partition,))).fetchone()
-        return AuditState() if row is None else from_json(row[0])
+        return (AuditState(), False) if row is None else (from_json(row[0]), row[1])
 
 
 async def _streamed(tx: Tx, statement: LiteralString, partition: int) -> AsyncIterator[tuple[str, int]]:

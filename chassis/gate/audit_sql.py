@@ -13,7 +13,9 @@ SETTLED: LiteralString = "interval '2 minutes'"
 would look wrong, and is added up anew from its first movement before that is believed."""
 
 CLAIM: LiteralString = "SELECT pg_try_advisory_xact_lock(7405, %s)"
-LOAD: LiteralString = "SELECT state FROM audits WHERE partition = %s"
+LEASE: LiteralString = "interval '60 seconds'"
+"""Who did the last round does the next; another process takes over after this long without one, by the clock of Postgres."""
+LOAD: LiteralString = f"SELECT state, updated_at > now() - {LEASE} FROM audits WHERE partition = %s"
 SAVE: LiteralString = """
 INSERT INTO audits (partition, state) VALUES (%s, %s::jsonb)
 ON CONFLICT (partition) DO UPDATE SET state = excluded.state, updated_at = now()"""

@@ -63,7 +63,7 @@ class Auditor:
             return 0
         self._not_before_s = began_s + IDLE_S
         repair = 0
-        async with self._journal.round() as current:
+        async with self._journal.round(self._name) as current:
             if current is not None:
                 await self._round(current)
                 repair = current.state.repair

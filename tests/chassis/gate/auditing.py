@@ -78,6 +78,10 @@ class Audited:
             await self.look()
         return await self.after(20_000)
 
+    async def takes_over(self) -> None:
+        """The process that led has not been heard of for a minute."""
+        await self.rig.rows("UPDATE audits SET updated_at = updated_at - interval '1 minute' RETURNING 1")
+
     async def told(self) -> list[tuple[str, dict[str, Any]]]:
         """Events of the audit: type and finding."""
         rows = await self.rig.rows("SELECT type, payload FROM outbox WHERE type LIKE 'inventory.audit.%%' ORDER BY id")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import psycopg
 import pytest
@@ -12,7 +13,7 @@ from chassis.gate import auditor as auditors
 from chassis.gate.audit_journal import Round
 from chassis.gate.drift import LOOK_AGAIN_MS
 from chassis.gate.journal import Transition
-from chassis.gate.model import Refused
+from chassis.gate.model import Refused, Reservation, Take
 from gen.inventory.v1.events_pb2 import AuditFindingReported
 from tests.chassis.gate.auditing import Audited, Watch
 from tests.chassis.gate.conftest import Rig, claim
@@ -98,28 +99,36 @@ async def test_what_a_crash_left_between_gate_and_journal_is_the_sweepers_not_dr
     assert await audited.told() == []
 
 
-async def test_takes_under_way_never_cause_a_rebuild(audited: Audited) -> None:
-    """Buyers without a pause while the audit, by its own clock, looks at them for hours."""
+async def test_takes_under_way_never_cause_a_rebuild(audited: Audited, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worst case: at every look another take of one unit is between gate and journal, so the lack looks the same."""
     rig = audited.rig
-    keys = [await rig.counter(sku, 100_000) for sku in "abc"]
-    before, done, seen = rig.partition.epochs.current, False, 0
+    key = await rig.counter("a", 1_000)
+    before, write = rig.partition.epochs.current, rig.partition.journal.reserve
+    arrived, go = asyncio.Event(), asyncio.Event()
 
-    async def buy(buyer: int) -> None:
-        number = 0
-        while not done:
-            number += 1
-            id = f"r{buyer}-{number}"
-            await rig.partition.claims.reserve(claim(id, keys[number % 3], 1 + buyer % 2))
-            if number % 3:
-                await rig.partition.claims.settle(id, "RELEASED" if number % 2 else "COMMITTED")
+    async def held(takes: Sequence[Take]) -> dict[str, Reservation]:
+        arrived.set()
+        await go.wait()
+        return await write(takes)
 
-    buyers = [asyncio.create_task(buy(number)) for number in range(20)]
-    for _ in range(60):
-        status = await audited.after(35_000)
-        seen = max(seen, status.suspects)
-    done = True
-    await asyncio.gather(*buyers)
-    assert seen > 0, "the audit saw takes under way"
+    async def buy() -> None:
+        for number in range(60):
+            await rig.partition.claims.reserve(claim(f"r{number}", key))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.partition.journal, "reserve", held)
+        buyer, seen = asyncio.create_task(buy()), 0
+        for _ in range(60):
+            await arrived.wait()
+            arrived.clear()
+            seen += (await audited.after(35_000)).suspects
+            go.set()
+            await asyncio.sleep(0)
+            go.clear()
+        go.set()
+        await buyer
+    assert seen > 30, "the audit saw them"
+    assert (await audited.after(35_000)).repairs == 0
     assert rig.partition.epochs.current == before
     assert await audited.told() == []
     await rig.assert_in_step()
@@ -224,13 +233,14 @@ async def test_two_leaders_do_the_work_of_one_and_neither_believes_the_others_cl
     await first.shift(key, 4)
     before = rig.partition.epochs.current
     await first.walked()
-    async with first.auditor._journal.round():
-        before_ms = (await second.auditor.status()).walk_end_ms
-        await second.after(60_000)
-        assert (await second.auditor.status()).walk_end_ms == before_ms, "one round at a time"
-    for _ in range(6):
-        await first.after(LOOK_AGAIN_MS)
-        await second.after(LOOK_AGAIN_MS)
+    before_ms = (await first.auditor.status()).walk_end_ms
+    assert (await second.after(60_000)).walk_end_ms == before_ms, "the other leads"
+    await second.takes_over()
+    async with first.auditor._journal.round("first"):
+        assert (await second.after(60_000)).walk_end_ms == before_ms, "one round at a time"
+    for one in (first, second) * 3:
+        await one.takes_over()
+        await one.after(LOOK_AGAIN_MS)
     assert rig.partition.epochs.current == before, "they took turns: no look was far enough from the other's"
     await second.looks()
     assert await rig.left(key) == 5
@@ -256,6 +266,7 @@ async def test_a_round_that_is_cut_leaves_nothing_and_another_process_goes_on(
             await first.look()
     assert (await first.auditor._journal.state()).suspects[0].looks == before.suspects[0].looks
     assert await rig.rows("SELECT count(*) FROM outbox WHERE type LIKE 'inventory.audit%%'") == [(0,)]
+    await second.takes_over()
     await second.looks()
     assert await rig.left(key) == 5
 
@@ -276,6 +287,7 @@ async def test_a_repair_that_was_decided_and_not_done_is_done_by_the_next(
         with pytest.raises(asyncio.CancelledError):
             await first.looks()
     assert await rig.left(key) == 8
+    await second.takes_over()
     await second.after(20_000)
     assert await rig.left(key) == 5
     assert (await second.after(20_000)).repairs == 1
