@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chassis import telemetry
+from chassis.gate import audit_meters
 from chassis.gate.audit_gate import GatePages
 from chassis.gate.audit_journal import NO_LEVEL, AuditJournal, Compared, Round
 from chassis.gate.audit_report import drift_payload, drift_text, mismatch_payload, mismatch_text
@@ -67,6 +68,7 @@ class Auditor:
             if current is not None:
                 await self._round(current)
                 repair = current.state.repair
+                audit_meters.show(current.state.status)
                 self._not_before_s = self._rest(current.state, began_s)
         if repair:
             await self._epochs.ensure(repair, force=True)

@@ -161,3 +161,9 @@ async def test_a_batch_read_keeps_the_order_and_tells_what_is_missing(inventory:
     found = await call(inventory.stock.BatchGetStock, pb.BatchGetStockRequest(skus=[second, "NOPE", first]))
     assert [(one.sku, one.available) for one in found.stocks] == [(second, 0), (first, 1)]
     assert list(found.missing) == ["NOPE"]
+
+
+async def test_the_always_on_audit_tells_of_itself(inventory: Stubs) -> None:
+    await stocked(inventory, 5)
+    status = (await call(inventory.stock.GetAuditStatus, pb.GetAuditStatusRequest())).status
+    assert (status.drift_up_units, status.drift_down_units, status.repairs, status.journal_mismatches) == (0, 0, 0, 0)

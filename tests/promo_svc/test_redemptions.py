@@ -217,3 +217,9 @@ async def test_a_level_that_the_gate_was_not_told_of_is_told_at_first_use(
         promotion_id,
     )
     assert not (await calls.redeemed(promo, calls.new_id("order"), promotion_id)).replayed
+
+
+async def test_the_always_on_audit_of_uses_tells_of_itself(promo: PromotionServiceStub, process: Promo) -> None:
+    await process.partition.auditor.run_once()
+    status = (await client.call(promo.GetAuditStatus, pb.GetAuditStatusRequest(), calls.TIMEOUT_S)).status
+    assert (status.drift_up_units, status.drift_down_units, status.repairs, status.journal_mismatches) == (0, 0, 0, 0)
