@@ -9,10 +9,12 @@ import grpc
 import pytest
 
 from chassis import client
+from chassis.gate.auditor import Auditor
 from gen.promo.v1 import promotion_service_pb2 as pb
 from gen.promo.v1 import quote_pb2
 from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
 from promo_svc.__main__ import Promo
+from tests.chassis.gate.auditing import Watch
 from tests.promo_svc import calls
 
 State = quote_pb2.Redemption.State
@@ -219,7 +221,19 @@ async def test_a_level_that_the_gate_was_not_told_of_is_told_at_first_use(
     assert not (await calls.redeemed(promo, calls.new_id("order"), promotion_id)).replayed
 
 
-async def test_the_always_on_audit_of_uses_tells_of_itself(promo: PromotionServiceStub, process: Promo) -> None:
-    await process.partition.auditor.run_once()
+async def test_the_always_on_audit_walks_the_levels_of_uses(
+    promo: PromotionServiceStub, process: Promo, sql: Sql
+) -> None:
+    promotion = await calls.active(promo, usage_limit=3)
+    await calls.redeemed(promo, calls.new_id("order"), promotion)
+    watch, parts = Watch(), process.partition
+    audit = Auditor(
+        parts.auditor._journal, parts.gate, parts.auditor._pages, parts.epochs, "promo.audit", watch.world()
+    )
+    sql("UPDATE audits SET updated_at = updated_at - interval '1 minute' RETURNING 1")
+    for _ in range(12):
+        watch.passed_ms += 10_000
+        await audit.run_once()
     status = (await client.call(promo.GetAuditStatus, pb.GetAuditStatusRequest(), calls.TIMEOUT_S)).status
+    assert status.levels > 0
     assert (status.drift_up_units, status.drift_down_units, status.repairs, status.journal_mismatches) == (0, 0, 0, 0)
