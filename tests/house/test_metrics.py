@@ -10,7 +10,20 @@ from tests.house import tree
 
 TABLE = "chassis/METRICS.md"
 KINDS = ("counter", "gauge", "histogram")
-LABELS = {"call", "code", "direction", "loop", "method", "outcome", "python", "reason", "route", "script", "stage", "state"}
+LABELS = {
+    "call",
+    "code",
+    "direction",
+    "loop",
+    "method",
+    "outcome",
+    "python",
+    "reason",
+    "route",
+    "script",
+    "stage",
+    "state",
+}
 LABELS |= {"status", "version", "why"}
 """Every label there may be. Each has a bounded set of values, which callers cannot widen; ids and skus never are labels."""
 NOT_NAMES = re.compile(r"\{.*?\}|\[.*?\]|\bby \(.*?\)|\w+(?= ?\()|\b(?:by|max|sum)\b")
