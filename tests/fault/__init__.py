@@ -1,0 +1,1 @@
+"""`make fault`: the invariants of the stock protocol over real processes under load, while something breaks."""

@@ -1,0 +1,1 @@
+"""Every fault: one function each, in a file per thing that breaks."""

@@ -1,0 +1,27 @@
+"""Brings all faults together: imported in the order in which they run, chosen by name, grouped by wave."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from tests.fault.config import ConfigError
+from tests.fault.faults import kills
+from tests.fault.faults.fault import FAULTS, Fault
+
+MODULES = (kills,)
+"""Importing them fills the list."""
+
+
+def chosen(names: Sequence[str]) -> list[Fault]:
+    """The faults of these names, or of the waves of these names; all when none is given. ConfigError."""
+    known = {fault.name for fault in FAULTS} | {fault.wave for fault in FAULTS}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigError(f"no fault is named {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    return [fault for fault in FAULTS if not names or fault.name in names or fault.wave in names]
+
+
+def waves(faults: Sequence[Fault]) -> list[tuple[str, list[Fault]]]:
+    """Neighbours of one wave together."""
+    return [(name, list(group)) for name, group in itertools.groupby(faults, lambda fault: fault.wave)]

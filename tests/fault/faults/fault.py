@@ -1,0 +1,60 @@
+"""What a fault is, and the list that all of them enter in the order in which they run."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tests.fault.journeys import Spec
+from tests.fault.scene import Scene
+
+Act: TypeAlias = Callable[[Scene], Awaitable[None]]
+
+
+def unchanged(spec: Spec) -> Spec:
+    """The usual load."""
+    return spec
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`act` runs in the middle of the load and returns when the fault is over."""
+
+    name: str
+    what: str
+    healed: str
+    """When it counts as healed: from then on seconds are counted."""
+    wave: str
+    """Faults of one wave share a cluster and the wait for what they left behind."""
+    act: Act
+    load: Callable[[Spec], Spec] = unchanged
+    shop: bool = False
+    """Whole orders are placed as well, and judged."""
+    short: bool = False
+    """Part of the short form, which the tests run."""
+    pause_s: float = 0.0
+    """How long it takes beyond the usual, in the long form."""
+
+
+FAULTS: list[Fault] = []
+
+
+def fault(
+    name: str,
+    *,
+    wave: str,
+    healed: str,
+    load: Callable[[Spec], Spec] = unchanged,
+    shop: bool = False,
+    short: bool = False,
+    pause_s: float = 0.0,
+) -> Callable[[Act], Act]:
+    """Enters a function in the list; its docstring is what it does."""
+
+    def enter(act: Act) -> Act:
+        FAULTS.append(Fault(name, inspect.getdoc(act) or "", healed, wave, act, load, shop, short, pause_s))
+        return act
+
+    return enter

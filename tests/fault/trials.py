@@ -1,0 +1,131 @@
+"""Runs the faults of one wave after each other, waits once for what they left behind, judges each by its own goods."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import grpc
+
+from tests.fault import books, cluster, healing, oracle, shop
+from tests.fault.cluster import Cluster
+from tests.fault.config import Settings
+from tests.fault.faults.fault import Fault
+from tests.fault.generator import REQUESTS_PER_JOURNEY, Generators
+from tests.fault.healing import STRANDED_AFTER_S, Drain
+from tests.fault.journeys import Spec
+from tests.fault.ledger import Ledger
+from tests.fault.oracle import Verdict
+from tests.fault.scene import Scene
+
+Say: TypeAlias = Callable[[str], None]
+BEFORE_S = 2.0
+"""Load before and after the fault, in seconds of answers at the wanted rate."""
+HOT_FOR_S = 4.0
+"""The hot sku is sold out after about so many seconds of load."""
+
+
+@dataclass(slots=True)
+class Row:
+    """One fault over all its tries."""
+
+    fault: str
+    tries: int = 0
+    requests: int = 0
+    verdict: Verdict = field(default_factory=Verdict)
+    healthy_s: float = 0.0
+    """The longest of its tries."""
+    failed: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """True when all that must be zero is."""
+        return self.verdict.clean and not self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One try after its load, before the judgment."""
+
+    row: Row
+    scene: Scene
+    ledger: Ledger
+
+
+async def wave(settings: Settings, faults: Sequence[Fault], say: Say) -> list[Row]:
+    """All tries of some faults on one cluster."""
+    rows = {fault.name: Row(fault.name) for fault in faults}
+    generators = Generators(settings.clients)
+    try:
+        async with cluster.running(settings) as running:
+            await healing_of_the_start(running)
+            trials = []
+            for fault in faults:
+                for number in range(settings.tries):
+                    trials.append(await _try(settings, running, generators, fault, number, rows[fault.name]))
+                    say(f"{fault.name}: {trials[-1].ledger.requests} requests, well after {_s(rows[fault.name])}")
+            await _judge(running, trials, say)
+    finally:
+        generators.close()
+    return list(rows.values())
+
+
+async def healing_of_the_start(running: Cluster) -> None:
+    """The location, and a first acknowledgement."""
+    async with grpc.aio.insecure_channel(running.addresses["inventory"]) as channel:
+        await shop.opened(channel)
+    await healing.acknowledged(running.addresses["inventory"], "start")
+
+
+async def _try(
+    settings: Settings, running: Cluster, generators: Generators, fault: Fault, number: int, row: Row
+) -> Trial:
+    run = f"{fault.name.upper()}.{number}"
+    address = running.addresses["inventory"]
+    spec = fault.load(Spec(run, address, settings.rate, "", ()))
+    async with grpc.aio.insecure_channel(address) as channel:
+        journeys_per_s = spec.rate / REQUESTS_PER_JOURNEY
+        hot_units = int(journeys_per_s * spec.hot_share * HOT_FOR_S)
+        goods = await shop.goods(channel, run, hot_units, max(20, hot_units // 10))
+    scene = Scene(running, settings, generators, run, goods)
+    generators.begin(dataclasses.replace(spec, hot=goods.hot, skus=goods.skus))
+    await scene.more_answers(spec.rate * BEFORE_S / 2)
+    await fault.act(scene)
+    healed_at = scene.healed_at or time.monotonic()
+    well_at = await healing.acknowledged(address, run)
+    await scene.more_answers(spec.rate * BEFORE_S / 2)
+    ledger = await generators.end()
+    for check in scene.afterwards:
+        check(ledger)
+    row.tries += 1
+    row.requests += ledger.requests
+    row.healthy_s = max(row.healthy_s, well_at - healed_at)
+    row.failed += scene.failed
+    row.told += scene.told
+    row.failed += [f"{count} x {what}" for what, count in ledger.outcomes.items() if what.startswith("bug")]
+    return Trial(row, scene, ledger)
+
+
+async def _judge(running: Cluster, trials: Sequence[Trial], say: Say) -> None:
+    runs = {trial.scene.run: list(trial.scene.goods.stock) for trial in trials}
+    began = time.monotonic()
+    left = await Drain(running, runs).wait(began + STRANDED_AFTER_S)
+    say(f"drained after {time.monotonic() - began:.1f} s")
+    for trial in trials:
+        run, row = trial.scene.run, trial.row
+        found = await asyncio.to_thread(books.read, running.database("inventory"), run, runs[run])
+        verdict = oracle.judge(trial.ledger.entries, trial.scene.goods.stock, found)
+        open_now = left.get(run, []) + (left.get("", []) if trial is trials[-1] else [])
+        verdict.stranded += len(open_now)
+        for each in open_now:
+            verdict.note(each)
+        row.verdict.join(verdict)
+
+
+def _s(row: Row) -> str:
+    return f"{row.healthy_s:.1f} s"
