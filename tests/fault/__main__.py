@@ -13,6 +13,9 @@ from tests.fault.config import ConfigError, Settings
 from tests.fault.faults.catalogue import chosen, waves
 from tests.fault.trials import Row
 
+WIDTH = 140
+"""Of the table in a file or a pipe."""
+
 
 async def run(settings: Settings, console: Console) -> list[Row]:
     """Every wave after the other; a wave that cannot go on is a row that failed."""
@@ -29,7 +32,7 @@ async def run(settings: Settings, console: Console) -> list[Row]:
 
 def main() -> int:
     """`python -m tests.fault`"""
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     try:
         settings = config.load()
         faults = chosen(settings.only)

@@ -79,7 +79,8 @@ class Generators:
         for pipe in self._pipes:
             pipe.close()
         for process in self._processes:
-            process.join()
+            process.join(FINISH_S)
+            process.kill()
 
 
 def _serve(pipe: Connection[Any, Any], client: int, acked: Synchronized[int], clients: int) -> None:

@@ -42,7 +42,7 @@ def show(console: Console, rows: Sequence[Row]) -> None:
     """The table, then what was told, then all that is not as it should be."""
     table = Table()
     for column in COLUMNS:
-        table.add_column(column, justify="left" if column == "fault" else "right")
+        table.add_column(column, justify="left" if column == "fault" else "right", no_wrap=True)
     for row in rows:
         table.add_row(*cells(row), style=None if row.clean else "red")
     console.print(table)

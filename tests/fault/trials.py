@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -58,24 +59,38 @@ class Trial:
 
 
 async def wave(settings: Settings, faults: Sequence[Fault], say: Say) -> list[Row]:
-    """All tries of some faults on one cluster."""
+    """All tries of some faults, on one cluster unless a try ends before its time: the rest has the next cluster."""
     rows = {fault.name: Row(fault.name) for fault in faults}
-    generators = Generators(settings.clients)
-    try:
-        async with cluster.running(settings) as running:
-            await healing_of_the_start(running)
-            trials = []
-            for fault in faults:
-                for number in range(settings.tries):
-                    trials.append(await _try(settings, running, generators, fault, number, rows[fault.name]))
-                    say(f"{fault.name}: {trials[-1].ledger.requests} requests, well after {_s(rows[fault.name])}")
+    left = [(fault, number) for fault in faults for number in range(settings.tries)]
+    while left:
+        async with cluster.running(settings) as running, _generators(settings) as generators:
+            await _opened(running)
+            trials: list[Trial] = []
+            while left:
+                fault, number = left.pop(0)
+                row = rows[fault.name]
+                try:
+                    trials.append(await _try(settings, running, generators, fault, number, row))
+                except Exception as ended:
+                    row.tries += 1
+                    row.failed.append(f"ended before its time: {ended!r}")
+                    say(f"{fault.name}: {ended!r}")
+                    break
+                say(f"{fault.name}: {trials[-1].ledger.requests} requests, well after {row.healthy_s:.1f} s")
             await _judge(running, trials, say)
-    finally:
-        generators.close()
     return list(rows.values())
 
 
-async def healing_of_the_start(running: Cluster) -> None:
+@asynccontextmanager
+async def _generators(settings: Settings) -> AsyncIterator[Generators]:
+    generators = Generators(settings.clients)
+    try:
+        yield generators
+    finally:
+        await asyncio.to_thread(generators.close)
+
+
+async def _opened(running: Cluster) -> None:
     """The location, and a first acknowledgement."""
     async with grpc.aio.insecure_channel(running.addresses["inventory"]) as channel:
         await shop.opened(channel)
@@ -126,6 +141,3 @@ async def _judge(running: Cluster, trials: Sequence[Trial], say: Say) -> None:
             verdict.note(each)
         row.verdict.join(verdict)
 
-
-def _s(row: Row) -> str:
-    return f"{row.healthy_s:.1f} s"

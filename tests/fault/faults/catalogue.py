@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Sequence
 
 from tests.fault.config import ConfigError
-from tests.fault.faults import kills
+from tests.fault.faults import clocks, kills, network, postgres, valkey
 from tests.fault.faults.fault import FAULTS, Fault
 
-MODULES = (kills,)
+MODULES = (kills, valkey, postgres, network, clocks)
 """Importing them fills the list."""
 
 

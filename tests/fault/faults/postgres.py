@@ -1,0 +1,104 @@
+"""The journal's server dies, its answers to commits are lost, one row of a batch is bad."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import Any
+
+import grpc
+import psycopg
+
+from chassis import client
+from gen.inventory.v1 import reservation_service_pb2 as pb
+from gen.inventory.v1.reservation_service_pb2_grpc import ReservationServiceStub
+from tests.fault.faults.fault import fault
+from tests.fault.journeys import Spec
+from tests.fault.ledger import Entry, Ledger
+from tests.fault.scene import Scene
+
+CUT_SHARE = 0.05
+CUTS = 40
+BATCH = 300
+TRIES = 40
+PAUSE_S = 0.25
+POISON = "ALTER TABLE reservations ADD CONSTRAINT poison_is_not_accepted CHECK (owner <> 'poison') NOT VALID"
+ANTIDOTE = "ALTER TABLE reservations DROP CONSTRAINT poison_is_not_accepted"
+
+
+@fault("postgres-killed", wave="postgres", healed="when the server answers again", short=True)
+async def killed(scene: Scene) -> None:
+    """kill -9 of the postmaster, and a start that recovers."""
+    await asyncio.to_thread(scene.cluster.postgres.kill)
+    for last in range(TRIES):
+        try:
+            await asyncio.to_thread(scene.cluster.postgres.start)
+        except AssertionError:  # a backend outlived its postmaster for a moment, and the next start is refused
+            if last == TRIES - 1:
+                raise
+            await asyncio.sleep(PAUSE_S)
+        else:
+            return
+
+
+@fault("commit-reply-cut", wave="postgres", healed="when no more replies are cut", short=True)
+async def replies_cut(scene: Scene) -> None:
+    """The request reaches Postgres, its answer and its connection are lost: a commit in doubt, many times over."""
+    proxy = scene.cluster.proxies["postgres:inventory"]
+    before = proxy.cut
+    proxy.cut_share = CUT_SHARE
+    await scene.comes_true(lambda: proxy.cut >= before + CUTS, f"{CUTS} replies are cut")
+    proxy.cut_share = 0.0
+    scene.healed()
+
+
+def _with_poison(spec: Spec) -> Spec:
+    return dataclasses.replace(spec, poisoned=0.02)
+
+
+@fault("poison-row", wave="postgres", healed="when bad rows come no more", load=_with_poison, short=True)
+async def poisoned(scene: Scene) -> None:
+    """Rows that pass every check of ours and that the journal refuses, one in each full batch."""
+    database = scene.cluster.database("inventory")
+    await asyncio.to_thread(_execute, database, POISON)
+    await scene.more_answers(scene.settings.rate / 2)
+    async with grpc.aio.insecure_channel(scene.cluster.addresses["inventory"]) as channel:
+        stub: Any = ReservationServiceStub(channel)
+        for number in range(3):
+            answer = await client.call(stub.BatchReserveStock, _batch(scene, number), 20.0)
+            refused = [index for index, result in enumerate(answer.results) if result.code]
+            scene.expect(refused == [BATCH // 2], f"of a batch with one bad row were refused: {refused[:10]}")
+    await asyncio.to_thread(_execute, database, ANTIDOTE)
+    scene.healed()
+    scene.afterwards.append(lambda ledger: _others_unharmed(scene, ledger))
+
+
+def _batch(scene: Scene, number: int) -> pb.BatchReserveStockRequest:
+    plenty = [sku for index, sku in enumerate(scene.goods.skus) if index % 4]
+    return pb.BatchReserveStockRequest(
+        requests=[
+            pb.ReserveStockRequest(
+                request_id=f"{scene.run}-batch-{number}-{index}",
+                lines=[pb.ReserveLine(sku=plenty[index % len(plenty)], quantity=1)],
+                owner="poison" if index == BATCH // 2 else "",
+                ttl_seconds=5,
+            )
+            for index in range(BATCH)
+        ]
+    )
+
+
+def _others_unharmed(scene: Scene, ledger: Ledger) -> None:
+    """Who has no poison sees none of it."""
+
+    def harmed(entry: Entry) -> bool:
+        return not entry.owner and (entry.refused not in ("", "INSUFFICIENT_STOCK") or bool(entry.unknown))
+
+    hurt = [entry for entry in ledger.entries if harmed(entry)]
+    scene.expect(not hurt, f"{len(hurt)} others were harmed, such as {hurt[:2]}")
+    scene.expect(any(entry.owner for entry in ledger.entries), "nobody had poison")
+
+
+def _execute(database: str, statement: Any) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(statement)
