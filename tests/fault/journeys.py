@@ -33,7 +33,7 @@ NOTHING_DONE = frozenset({"OVERLOADED", "RESOURCE_EXHAUSTED"})
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 1.0
 DUPLICATES = 0.2
-IMPATIENT = 0.1
+IMPATIENT = 0.3
 """Share of clients that give up at the first unknown outcome: nobody tells the product what became of them."""
 INTENTS: tuple[Intent, ...] = ("commit", "release", "extend", "leave")
 
@@ -80,7 +80,7 @@ class Journeys:
         self.ledger.entries.append(entry)
         duplicate = chance.random()
         twins = 2 if duplicate < spec.duplicates / 2 else 1
-        patient = chance.random() >= spec.impatient
+        patient = chance.random() >= spec.impatient and not entry.owner
         await asyncio.gather(*(self._reserve(entry, patient) for _ in range(twins)))
         if entry.held:
             await self._settle(entry, patient)

@@ -5,25 +5,47 @@ from __future__ import annotations
 import importlib
 import sys
 import time
+from typing import Any
 
 from tests.fault import config, points
 
 MODULES = {"inventory": "inventory_svc", "promo": "promo_svc", "order": "order_svc", "edge": "edge"}
+PRODUCT = ("chassis", *MODULES.values())
+
+
+class Clock:
+    """The module `time` with another wall clock."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def time(self) -> float:
+        """Seconds since 1970, off by what was asked."""
+        return time.time() + self._seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
 
 
 def shift_clock(seconds: float) -> None:
-    """Moves `time.time` of this process. Monotonic clocks, `datetime.now`, Postgres and Valkey keep theirs."""
-    true_time = time.time
-    time.time = lambda: true_time() + seconds
+    """Moves the wall clock, `time.time`, of the product's modules.
+
+    gRPC's own is left alone: it reckons deadlines with two clocks that a real host would move together. Monotonic clocks,
+    `datetime.now`, Postgres and Valkey keep theirs.
+    """
+    clock = Clock(seconds)
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] in PRODUCT and getattr(module, "time", None) is time:
+            setattr(module, "time", clock)  # noqa: B010 - a module has no such attribute to mypy
 
 
 def main() -> None:
     """Serves until SIGTERM, as the service's own `main` does."""
     service = sys.argv[1]
     told = config.launched()
+    module = importlib.import_module(f"{MODULES[service]}.__main__")
     if told.clock_s:
         shift_clock(told.clock_s)
-    module = importlib.import_module(f"{MODULES[service]}.__main__")
     if told.points is not None:
         points.install(service, told.points)
     module.main()

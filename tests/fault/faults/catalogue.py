@@ -11,6 +11,7 @@ from tests.fault.faults.fault import FAULTS, Fault
 
 MODULES = (kills, valkey, postgres, network, clocks)
 """Importing them fills the list."""
+WAVES = ("kills", "rebuild", "valkey", "postgres", "time", "clock-ahead", "clock-behind", "stopped", "cut")
 
 
 def chosen(names: Sequence[str]) -> list[Fault]:
@@ -19,7 +20,8 @@ def chosen(names: Sequence[str]) -> list[Fault]:
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ConfigError(f"no fault is named {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    return [fault for fault in FAULTS if not names or fault.name in names or fault.wave in names]
+    wanted = [fault for fault in FAULTS if not names or fault.name in names or fault.wave in names]
+    return sorted(wanted, key=lambda fault: WAVES.index(fault.wave))
 
 
 def waves(faults: Sequence[Fault]) -> list[tuple[str, list[Fault]]]:

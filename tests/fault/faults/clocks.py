@@ -30,6 +30,11 @@ def _both_ways(scene: Scene, ledger: Ledger) -> None:
     scene.expect(bool(committed and expired), "only one side ever won")
 
 
+def _impatient(spec: Spec) -> Spec:
+    """What a crash leaves in the gate, hardly anybody asks for again: the sweeper must find it, by its clock."""
+    return dataclasses.replace(spec, impatient=0.8)
+
+
 async def _with_clock_off(scene: Scene, seconds: int) -> None:
     """A process with that clock, killed between gate and journal; its successor has the right time."""
     service = scene.inventory
@@ -42,13 +47,13 @@ async def _with_clock_off(scene: Scene, seconds: int) -> None:
     await scene.kill_at("inventory", "gate-before-journal")
 
 
-@fault("clock-ahead", wave="clock-ahead", healed="at the death of the process with the wrong time", short=True)
+@fault("clock-ahead", wave="clock-ahead", healed="at the death of the process with the wrong time", load=_impatient, short=True)
 async def ahead(scene: Scene) -> None:
     """The service's wall clock is ten minutes ahead until it dies between gate and journal."""
     await _with_clock_off(scene, OFF_S)
 
 
-@fault("clock-behind", wave="clock-behind", healed="at the death of the process with the wrong time")
+@fault("clock-behind", wave="clock-behind", healed="at the death of the process with the wrong time", load=_impatient)
 async def behind(scene: Scene) -> None:
     """The service's wall clock is ten minutes behind until it dies between gate and journal."""
     await _with_clock_off(scene, -OFF_S)

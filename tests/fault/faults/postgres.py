@@ -53,7 +53,7 @@ async def replies_cut(scene: Scene) -> None:
 
 
 def _with_poison(spec: Spec) -> Spec:
-    return dataclasses.replace(spec, poisoned=0.02)
+    return dataclasses.replace(spec, poisoned=0.005)
 
 
 @fault("poison-row", wave="postgres", healed="when bad rows come no more", load=_with_poison, short=True)
@@ -92,7 +92,7 @@ def _others_unharmed(scene: Scene, ledger: Ledger) -> None:
     """Who has no poison sees none of it."""
 
     def harmed(entry: Entry) -> bool:
-        return not entry.owner and (entry.refused not in ("", "INSUFFICIENT_STOCK") or bool(entry.unknown))
+        return not entry.owner and not entry.held and (entry.refused != "INSUFFICIENT_STOCK" or bool(entry.unknown))
 
     hurt = [entry for entry in ledger.entries if harmed(entry)]
     scene.expect(not hurt, f"{len(hurt)} others were harmed, such as {hurt[:2]}")
