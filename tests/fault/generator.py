@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import multiprocessing
 import time
 from collections.abc import Coroutine
@@ -33,6 +34,24 @@ OPTIONS = [
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),
 ]
+
+
+RETRY = {
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 5,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "1s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ]
+}
+RETRIED = [*(option for option in OPTIONS if option[0] != "grpc.enable_retries"), ("grpc.service_config", json.dumps(RETRY))]
+"""An ordinary client's."""
 
 
 class Generators:
@@ -103,7 +122,8 @@ async def _load(
     def count() -> None:
         acked.value += 1
 
-    channels = [grpc.aio.insecure_channel(spec.address, options=OPTIONS) for _ in range(spec.channels)]
+    options = RETRIED if spec.retried_by_grpc else OPTIONS
+    channels = [grpc.aio.insecure_channel(spec.address, options=options) for _ in range(spec.channels)]
     journeys = Journeys(spec, channels, f"{spec.run}-{client}", count)
     tasks: set[asyncio.Task[None]] = set()
     ending = asyncio.create_task(asyncio.to_thread(pipe.recv))

@@ -33,6 +33,7 @@ NOTHING_DONE = frozenset({"OVERLOADED", "RESOURCE_EXHAUSTED"})
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 1.0
 DUPLICATES = 0.2
+MOST_WORDS = 120
 IMPATIENT = 0.3
 """Share of clients that give up at the first unknown outcome: nobody tells the product what became of them."""
 INTENTS: tuple[Intent, ...] = ("commit", "release", "extend", "leave")
@@ -60,6 +61,8 @@ class Spec:
     duplicates: float = DUPLICATES
     impatient: float = IMPATIENT
     channels: int = 4
+    retried_by_grpc: bool = False
+    """Channels retry UNAVAILABLE by themselves, as an ordinary service config says."""
 
 
 class Journeys:
@@ -183,6 +186,8 @@ class Journeys:
         except grpc.aio.AioRpcError as failed:
             reason, code = errors.from_rpc_error(failed).reason, failed.code()
             answer, outcome = None, reason
+            if reason == code.name:
+                ledger.words[f"{reason}: {failed.details()}"[:MOST_WORDS]] += 1
         else:
             reason, code, outcome = "", grpc.StatusCode.OK, "OK"
         ledger.outcomes[f"{name} {outcome}"] += 1

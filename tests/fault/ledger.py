@@ -57,6 +57,8 @@ class Ledger:
     """Clients that did not even ask, because too many were waiting: an open loop has its bounds too."""
     outcomes: Counter[str] = field(default_factory=Counter)
     """Attempts by outcome: `reserve OK`, `commit UNAVAILABLE`."""
+    words: Counter[str] = field(default_factory=Counter)
+    """What gRPC itself said of attempts that no service answered."""
     latencies: Latencies = field(default_factory=Latencies)
 
     def join(self, other: Ledger) -> None:
@@ -65,5 +67,6 @@ class Ledger:
         self.requests += other.requests
         self.skipped += other.skipped
         self.outcomes += other.outcomes
+        self.words += other.words
         for name, sample in other.latencies.of.items():
             self.latencies.of.setdefault(name, []).extend(sample)

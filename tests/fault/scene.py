@@ -15,6 +15,7 @@ from tests.fault.cluster import Cluster
 from tests.fault.config import Settings
 from tests.fault.generator import Generators
 from tests.fault.ledger import Ledger
+from tests.fault.orders import Trickle
 from tests.fault.shop import Goods
 from tests.fault.supervised import Supervised
 
@@ -31,6 +32,8 @@ class Scene:
     generators: Generators
     run: str
     goods: Goods
+    trickle: Trickle | None = None
+    """Whole orders, where the fault concerns them."""
     healed_at: float = 0.0
     """Monotonic; the end of the fault's function unless it says so itself."""
     failed: list[str] = field(default_factory=list)

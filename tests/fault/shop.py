@@ -35,7 +35,7 @@ async def opened(channel: grpc.aio.Channel) -> None:
     stock: Any = StockServiceStub(channel)
     location = location_pb2.Location(location=LOCATION, name="Fault")
     await call(stock.CreateLocation, stock_service_pb2.CreateLocationRequest(request_id=LOCATION, location=location))
-    await _filled(channel, PROBE, {PROBE: PLENTY})
+    await filled(channel, PROBE, {PROBE: PLENTY})
 
 
 async def goods(channel: grpc.aio.Channel, run: str, hot_units: int, scarce_units: int) -> Goods:
@@ -44,11 +44,12 @@ async def goods(channel: grpc.aio.Channel, run: str, hot_units: int, scarce_unit
     skus = tuple(f"{run}-S{number:02}" for number in range(SPREAD))
     units = {sku: scarce_units if number % 4 == 0 else PLENTY for number, sku in enumerate(skus)}
     stock = {hot: hot_units, **units}
-    await _filled(channel, run, stock)
+    await filled(channel, run, stock)
     return Goods(hot, skus, stock)
 
 
-async def _filled(channel: grpc.aio.Channel, run: str, stock: dict[str, int]) -> None:
+async def filled(channel: grpc.aio.Channel, run: str, stock: dict[str, int]) -> None:
+    """Skus with so many units each; `run` makes the requests different from others'."""
     catalog: Any = CatalogServiceStub(channel)
     stub: Any = StockServiceStub(channel)
     price = Money(currency="EUR", amount_minor=PRICE_MINOR)

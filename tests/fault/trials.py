@@ -21,11 +21,14 @@ from tests.fault.healing import STRANDED_AFTER_S, Drain
 from tests.fault.journeys import Spec
 from tests.fault.ledger import Ledger
 from tests.fault.oracle import Verdict
+from tests.fault.orders import Trickle
 from tests.fault.scene import Scene
 
 Say: TypeAlias = Callable[[str], None]
 BEFORE_S = 2.0
 """Load before and after the fault, in seconds of answers at the wanted rate."""
+ORDERS = 20
+"""Before and after the fault, where whole orders are placed."""
 HOT_FOR_S = 4.0
 """The hot sku is sold out after about so many seconds of load."""
 
@@ -107,23 +110,39 @@ async def _try(
         journeys_per_s = spec.rate / REQUESTS_PER_JOURNEY
         hot_units = int(journeys_per_s * spec.hot_share * HOT_FOR_S)
         goods = await shop.goods(channel, run, hot_units, max(20, hot_units // 10))
-    scene = Scene(running, settings, generators, run, goods)
+    trickle = None
+    if fault.shop:
+        await running.open_shop()
+        trickle = Trickle(running, run)
+        await trickle.begin()
+    scene = Scene(running, settings, generators, run, goods, trickle)
     generators.begin(dataclasses.replace(spec, hot=goods.hot, skus=goods.skus))
-    await scene.more_answers(spec.rate * BEFORE_S / 2)
+    await _in_the_middle(scene, spec.rate)
     await fault.act(scene)
-    healed_at = scene.healed_at or time.monotonic()
+    scene.healed_at = scene.healed_at or time.monotonic()
     well_at = await healing.acknowledged(address, run)
-    await scene.more_answers(spec.rate * BEFORE_S / 2)
+    if trickle is not None:
+        await trickle.placed(1)
+        well_at = time.monotonic()
+    await _in_the_middle(scene, spec.rate)
+    if trickle is not None:
+        await trickle.end()
     ledger = await generators.end()
     for check in scene.afterwards:
         check(ledger)
     row.tries += 1
     row.requests += ledger.requests
-    row.healthy_s = max(row.healthy_s, well_at - healed_at)
+    row.healthy_s = max(row.healthy_s, well_at - scene.healed_at)
     row.failed += scene.failed
     row.told += scene.told
     row.failed += [f"{count} x {what}" for what, count in ledger.outcomes.items() if what.startswith("bug")]
     return Trial(row, scene, ledger)
+
+
+async def _in_the_middle(scene: Scene, rate: float) -> None:
+    await scene.more_answers(rate * BEFORE_S / 2)
+    if scene.trickle is not None:
+        await scene.trickle.placed(ORDERS)
 
 
 async def _judge(running: Cluster, trials: Sequence[Trial], say: Say) -> None:
@@ -140,4 +159,7 @@ async def _judge(running: Cluster, trials: Sequence[Trial], say: Say) -> None:
         for each in open_now:
             verdict.note(each)
         row.verdict.join(verdict)
+        if trial.scene.trickle is not None:
+            row.verdict.join(await trial.scene.trickle.judged(trial.scene.healed_at))
+            row.told.append(f"{len(trial.scene.trickle.replies)} answers to orders")
 

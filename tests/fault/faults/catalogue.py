@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Sequence
 
 from tests.fault.config import ConfigError
-from tests.fault.faults import clocks, kills, network, postgres, valkey
+from tests.fault.faults import clocks, crowds, kills, network, postgres, valkey
 from tests.fault.faults.fault import FAULTS, Fault
 
-MODULES = (kills, valkey, postgres, network, clocks)
+MODULES = (kills, valkey, postgres, network, clocks, crowds)
 """Importing them fills the list."""
-WAVES = ("kills", "rebuild", "valkey", "postgres", "time", "clock-ahead", "clock-behind", "stopped", "cut")
+WAVES = ("kills", "orders", "rebuild", "valkey", "postgres", "time", "clock-ahead", "clock-behind", "stopped", "cut", "forgotten", "crowds")
 
 
 def chosen(names: Sequence[str]) -> list[Fault]:

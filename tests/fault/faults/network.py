@@ -40,13 +40,13 @@ async def cut_from_valkey(scene: Scene) -> None:
     await _silence(scene, "valkey")
 
 
-@fault("postgres-connections-forgotten", wave="cut", healed="at once: new connections work", short=True)
+@fault("postgres-connections-forgotten", wave="forgotten", healed="at once: new connections work", short=True)
 async def forgotten(scene: Scene) -> None:
     """Every connection to Postgres is silent for good, as after a firewall lost its table."""
     scene.cluster.proxies["postgres:inventory"].forget()
 
 
-@fault("valkey-connections-forgotten", wave="cut", healed="at once: new connections work")
+@fault("valkey-connections-forgotten", wave="forgotten", healed="at once: new connections work")
 async def forgotten_by_valkey(scene: Scene) -> None:
     """Every connection to Valkey is silent for good."""
     scene.cluster.proxies["valkey"].forget()

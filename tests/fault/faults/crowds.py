@@ -1,0 +1,93 @@
+"""Five times more than can be served, and a new release while everybody buys."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tests.fault.faults.fault import fault
+from tests.fault.healing import acknowledged
+from tests.fault.journeys import Spec
+from tests.fault.ledger import Entry, Ledger
+from tests.fault.scene import Scene
+from tests.fault.surge import Crowd, surge
+
+TIMES = 5.0
+SECONDS = 6.0
+LEAST_SHARE = 0.8
+LISTENING = 12
+"""Answers in a row over connections of their own: among two listeners both were met."""
+ANSWERS = frozenset({"OK", "INSUFFICIENT_STOCK", "RESERVATION_EXPIRED", "RESERVATION_RELEASED", "UNAVAILABLE"})
+"""What a client may be told during a restart: the truth, or to try again."""
+
+
+def _few(spec: Spec) -> Spec:
+    """A trickle that reserves, commits and releases beside the crowd."""
+    return dataclasses.replace(spec, rate=min(spec.rate, 100.0))
+
+
+def _patient(spec: Spec) -> Spec:
+    return dataclasses.replace(spec, impatient=0.0, retried_by_grpc=True)
+
+
+@fault("overload-five-fold", wave="crowds", healed="when the crowd has gone", load=_few, pause_s=2 * SECONDS)
+async def overload(scene: Scene) -> None:
+    """Five times the peak of the same minute; who is not served is told so, commits and releases go on."""
+    plenty = tuple(sku for index, sku in enumerate(scene.goods.skus) if index % 4)
+    address = scene.cluster.addresses["inventory"]
+    peak, over = await surge(Crowd(scene.run, address, plenty, SECONDS, TIMES))
+    scene.healed()
+    share = over.goodput / peak.goodput
+    refused = over.latencies.percentile("RESOURCE_EXHAUSTED", 0.99)
+    scene.told.append(
+        f"peak {peak.goodput:,.0f}/s, offered {over.offered:,.0f}/s, goodput {over.goodput:,.0f}/s ({share:.0%}),"
+        f" {dict(over.outcomes)}, p99 of refusals {refused:.0f} ms, of acknowledgements"
+        f" {over.latencies.percentile('OK', 0.99):.0f} ms"
+    )
+    scene.expect(share >= LEAST_SHARE, f"goodput fell to {share:.0%} of the peak")
+    scene.afterwards.append(lambda ledger: _unharmed(scene, ledger, plenty, [*peak.acknowledged, *over.acknowledged]))
+
+
+def _unharmed(scene: Scene, ledger: Ledger, plenty: tuple[str, ...], ids: list[str]) -> None:
+    """Commits and releases beside the crowd; and the crowd's own acknowledgements enter the ledger."""
+    for name in ("commit", "release"):
+        count = sum(number for outcome, number in ledger.outcomes.items() if outcome.startswith(f"{name} "))
+        well = ledger.outcomes[f"{name} OK"]
+        p99 = ledger.latencies.percentile(f"{name} OK", 0.99)
+        scene.told.append(f"{well} of {count} tries to {name} went through, p99 {p99:.0f} ms")
+        unknown = {each for each in ledger.outcomes if each.startswith(name)} - {f"{name} OK"}
+        unknown -= {f"{name} RESERVATION_EXPIRED", f"{name} OVERLOADED", f"{name} RESOURCE_EXHAUSTED"}
+        scene.expect(not unknown, f"{name}: {unknown}")
+    for id in ids:
+        sku = plenty[int(id.rpartition("-")[2]) % len(plenty)]
+        ledger.entries.append(Entry(id, ((sku, 1),), "leave", held=True))
+    ledger.requests += len(ids)
+
+
+@fault("rolling-restart", wave="crowds", healed="when the old process has ended", load=_patient, short=True)
+async def rolling(scene: Scene) -> None:
+    """Twice: a second process at the same address, SIGTERM to the first one. Nobody sees a failure."""
+    address = scene.cluster.addresses["inventory"]
+    second = await scene.cluster.another("inventory")
+    await _met_both(scene, address, "a")
+    await scene.inventory.stop()
+    await scene.more_answers(scene.settings.rate / 2)
+    await scene.inventory.start()
+    await _met_both(scene, address, "b")
+    await second.stop()
+    scene.healed()
+    scene.afterwards.append(lambda ledger: _nobody_failed(scene, ledger))
+
+
+async def _met_both(scene: Scene, address: str, word: str) -> None:
+    for number in range(LISTENING):
+        await acknowledged(address, f"{scene.run}-{word}{number}")
+
+
+def _nobody_failed(scene: Scene, ledger: Ledger) -> None:
+    again = {outcome: count for outcome, count in ledger.outcomes.items() if outcome.partition(" ")[2] not in ANSWERS}
+    scene.expect(not again, f"clients were told {again}, {dict(ledger.words)}")
+    left = [entry for entry in ledger.entries if not entry.held and not entry.refused]
+    left += [entry for entry in ledger.entries if entry.settle_asked and not entry.settled and not entry.settle_refused]
+    scene.expect(not left, f"{len(left)} clients got no answer, such as {left[:2]}")
+    retried = sum(count for outcome, count in ledger.outcomes.items() if outcome.endswith("UNAVAILABLE"))
+    scene.told.append(f"{retried} of {ledger.requests} requests were told UNAVAILABLE after gRPC's own retries: {dict(ledger.words)}")

@@ -1,0 +1,187 @@
+"""A trickle of whole orders through the edge, from clients that never give up; and what must have become of them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, LiteralString
+
+import grpc
+import orjson
+
+from gen.promo.v1 import promotion_pb2
+from gen.promo.v1 import promotion_service_pb2 as pb
+from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
+from tests import databases
+from tests.demo.http_client import Pool
+from tests.demo.outcomes import named_order
+from tests.demo.services import call
+from tests.demo.shop import Reply, Shop
+from tests.fault import shop
+from tests.fault.cluster import Cluster
+from tests.fault.oracle import Verdict
+
+CLIENTS = 8
+UNITS = 400
+USES = 30
+TOKENS = ("tok_ok", "tok_ok", "tok_ok", "tok_declined", "tok_ok", "tok_timeout")
+PAID = ("AUTHORIZED", "CAPTURED")
+DONE = ("CONFIRMED", "CANCELLED")
+UNFINISHED_AFTER_S = 120.0
+"""What the product promises: no order stays unfinished for longer."""
+POLL_S = 0.5
+
+SALES: LiteralString = """
+SELECT o.order_id, o.state, l.quantity, p.status, o.discounts <> '[]'
+  FROM orders o CROSS JOIN LATERAL jsonb_to_recordset(o.lines) AS l (sku text, quantity bigint)
+  LEFT JOIN sandbox_payments p USING (order_id) WHERE l.sku = %s"""
+CLAIM: LiteralString = "SELECT id, state FROM reservations WHERE id = ANY (%s)"
+LEVEL: LiteralString = "SELECT reserved, committed FROM stock_levels WHERE sku = %s"
+
+
+@dataclass
+class Trickle:
+    """Orders of one try: a sku and a code of its own."""
+
+    cluster: Cluster
+    run: str
+    replies: list[Reply] = field(default_factory=list)
+    _stopped: bool = False
+    _clients: list[asyncio.Task[None]] = field(default_factory=list)
+    _pool: Pool | None = None
+
+    @property
+    def sku(self) -> str:
+        """What is bought."""
+        return f"{self.run}-ORDERED"
+
+    @property
+    def code(self) -> str:
+        """What every second buyer presents; it can be used USES times."""
+        return self.run.replace(".", "-")[-40:]
+
+    async def begin(self) -> None:
+        """Goods, a code, and buyers that go on until `end`."""
+        async with grpc.aio.insecure_channel(self.cluster.addresses["inventory"]) as channel:
+            await shop.filled(channel, self.sku, {self.sku: UNITS})
+        await self._offer()
+        self._pool = Pool(f"http://{self.cluster.addresses['edge']}", CLIENTS)
+        buyers = Shop(self._pool, self.cluster.token)
+        self._clients = [asyncio.create_task(self._buy(buyers, client)) for client in range(CLIENTS)]
+
+    async def placed(self, number: int) -> None:
+        """Returns when so many more orders were answered."""
+        wanted = len(self.replies) + number
+        while len(self.replies) < wanted:
+            for client in self._clients:
+                if client.done():
+                    client.result()
+            await asyncio.sleep(POLL_S / 10)
+
+    async def end(self) -> None:
+        """No more orders; every one gets its answer."""
+        self._stopped = True
+        await asyncio.gather(*self._clients)
+        if self._pool is not None:
+            await self._pool.close()
+
+    async def _buy(self, buyers: Shop, client: int) -> None:
+        number = 0
+        while not self._stopped:
+            number += 1
+            body = {
+                "lines": [{"sku": self.sku, "quantity": 1 + number % 2}],
+                "customer": {"id": f"{self.run}-{client}", "email": "buyer@example.com"},
+                "codes": [self.code] if number % 2 else [],
+                "currency": "EUR",
+                "channel": "web",
+                "payment": {"provider": "sandbox", "token": TOKENS[(number + client) % len(TOKENS)]},
+            }
+            key = f"{self.run}-{client}-{number}"
+            twins = 2 if number % 5 == 0 else 1
+            self.replies += await asyncio.gather(*(buyers.post("/v1/orders", body, key) for _ in range(twins)))
+
+    async def _offer(self) -> None:
+        offer = promotion_pb2.Promotion(
+            promotion_id=self.code, name="Ten percent off", percent_bps=1_000, code=self.code, usage_limit=USES
+        )
+        async with grpc.aio.insecure_channel(self.cluster.addresses["promo"]) as channel:
+            stub: Any = PromotionServiceStub(channel)
+            create = pb.CreatePromotionRequest(request_id=f"{self.run}-code", promotion=offer)
+            await call(stub.CreatePromotion, create)
+            activate = pb.ActivatePromotionRequest(request_id=f"{self.run}-on", promotion_id=self.code)
+            await call(stub.ActivatePromotion, activate)
+
+    async def judged(self, healed_at: float) -> Verdict:
+        """Waits for the last order to end, for 120 s after the fault at most, then compares all books."""
+        deadline = healed_at + UNFINISHED_AFTER_S
+        while True:
+            sales = await asyncio.to_thread(databases.read, self.cluster.database("orders"), SALES, self.sku)
+            open_now = [sale for sale in sales if sale[1] not in DONE]
+            if not open_now or time.monotonic() > deadline:
+                break
+            await asyncio.sleep(POLL_S)
+        verdict = Verdict(stranded=len(open_now))
+        for sale in open_now:
+            verdict.note(f"order {sale[0]} is still {sale[1]}")
+        await asyncio.to_thread(self._sold, verdict, sales)
+        await self._used(verdict, sales)
+        self._kept(verdict, {sale[0]: sale[1] for sale in sales})
+        return verdict
+
+    def _sold(self, verdict: Verdict, sales: list[tuple[Any, ...]]) -> None:
+        """Stock behind every confirmed order, money for exactly those, and the level their sum."""
+        inventory = self.cluster.database("inventory")
+        claims = dict(databases.read(inventory, CLAIM, [sale[0] for sale in sales]))
+        units = 0
+        for order_id, state, quantity, payment, _ in sales:
+            confirmed = state == "CONFIRMED"
+            units += quantity if confirmed else 0
+            if confirmed and claims.get(order_id) != "COMMITTED":
+                verdict.oversold += quantity
+                verdict.note(f"order {order_id} is confirmed, its reservation is {claims.get(order_id)}")
+            if (payment in PAID) != confirmed:
+                verdict.lost += 1
+                verdict.note(f"order {order_id} is {state}, its payment is {payment}")
+        reserved, committed = databases.read(inventory, LEVEL, self.sku)[0]
+        if units > UNITS:
+            verdict.oversold += units - UNITS
+            verdict.note(f"{units} of {UNITS} units are sold")
+        if (reserved, committed) != (0, units):
+            verdict.stranded += abs(reserved) + abs(committed - units)
+            verdict.note(f"{units} units are sold, the level says {reserved} reserved, {committed} committed")
+
+    async def _used(self, verdict: Verdict, sales: list[tuple[Any, ...]]) -> None:
+        """The code was used by confirmed orders only, and not too often."""
+        used = sum(sale[4] for sale in sales if sale[1] == "CONFIRMED")
+        async with grpc.aio.insecure_channel(self.cluster.addresses["promo"]) as channel:
+            stub: Any = PromotionServiceStub(channel)
+            found = (await call(stub.GetPromotion, pb.GetPromotionRequest(promotion_id=self.code))).promotion.used
+            audit = await call(stub.AuditUsage, pb.AuditUsageRequest())
+        if used > USES:
+            verdict.oversold += used - USES
+            verdict.note(f"{self.code} was used {used} times of {USES}")
+        if found != used:
+            verdict.stranded += abs(found - used)
+            verdict.note(f"{self.code}: {used} orders have it, promo says {found}")
+        wrong = audit.gate_mismatches + audit.movement_mismatches + audit.redemption_mismatches
+        if wrong:
+            verdict.stranded += wrong
+            verdict.note(f"the audit of uses finds {list(audit.examples)}")
+
+    def _kept(self, verdict: Verdict, states: dict[str, str]) -> None:
+        """What buyers were told is so."""
+        strange = Counter(reply.status for reply in self.replies if reply.status not in (201, 202, 402, 409))
+        if strange:
+            verdict.lost += strange.total()
+            verdict.note(f"answers that no rule knows: {dict(strange)}, such as {self._first(strange)}")
+        for reply in self.replies:
+            if reply.body.get("state") == "CONFIRMED" and states.get(named_order(reply)) != "CONFIRMED":
+                verdict.lost += 1
+                verdict.note(f"told {named_order(reply)} is confirmed, is {states.get(named_order(reply))}")
+
+    def _first(self, strange: Counter[int]) -> str:
+        reply = next(reply for reply in self.replies if reply.status in strange)
+        return orjson.dumps(reply.body).decode()[:200] or reply.last_trouble
