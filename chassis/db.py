@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from chassis import access, context, errors, pool_meter, sql_spans, telemetry, tracing
+from chassis import access, context, errors, patience, pool_meter, sql_spans, telemetry, tracing
 
 Tx: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 T = TypeVar("T")
@@ -31,6 +31,7 @@ class Database:
         self.url = url
         self._pool: AsyncConnectionPool[Tx] = AsyncConnectionPool(
             url,
+            connection_class=patience.PatientConnection,
             min_size=min(2, size),
             max_size=size,
             open=False,
@@ -95,9 +96,13 @@ class Database:
     def _unreachable(self, broken: psycopg.OperationalError) -> errors.ServiceError:
         if not isinstance(broken, PoolTimeout):
             # One dead connection often means all are: have the pool look at them before somebody else gets one.
-            _keep(asyncio.create_task(self._pool.check()))
+            _keep(asyncio.create_task(self._check()))
         access.outages.note("db.unreachable", error=str(broken).strip())
         return errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
+
+    async def _check(self) -> None:
+        with patience.of(patience.PROBE_S):
+            await self._pool.check()
 
 
 _background: set[asyncio.Task[Any]] = set()

@@ -7,6 +7,7 @@ from typing import Any, Literal, LiteralString, NamedTuple, TypeAlias
 
 import orjson
 
+from chassis import patience
 from chassis.db import Database, Tx
 from chassis.gate import meters
 from chassis.gate.model import Reservation, Stale, Take
@@ -18,6 +19,8 @@ GRACE_MS = 2_000
 
 WITHIN_S = 1.0
 """A batch waits this long for a connection: its callers' deadlines are theirs, and others queue behind it."""
+ANSWER_S = 5.0
+"""A batch takes milliseconds. Without an answer for so long its outcome is in doubt and it is run again elsewhere."""
 
 RESERVE: LiteralString = "SELECT journal_reserve(%s, %s, %s::jsonb)::text"
 SETTLE: LiteralString = "SELECT journal_settle(%s, %s::jsonb, %s)::text"
@@ -79,7 +82,8 @@ class Journal:
         batch = [_row(take) for take in takes]
         with meters.CALL_SECONDS.of("reserve").timed():
             async with self._db.connection(WITHIN_S) as connection:
-                cursor = await connection.execute(RESERVE, (self.partition, epoch, orjson.dumps(batch).decode()))
+                with patience.of(ANSWER_S):
+                    cursor = await connection.execute(RESERVE, (self.partition, epoch, orjson.dumps(batch).decode()))
                 answer = await _json(cursor)
         if answer.get("stale"):
             raise Stale(epoch)
@@ -92,7 +96,8 @@ class Journal:
         batch = [{"id": one.id, "to": one.to, "ttl_ms": one.ttl_ms} for one in transitions]
         with meters.CALL_SECONDS.of("settle").timed():
             async with self._db.connection(WITHIN_S) as connection:
-                cursor = await connection.execute(SETTLE, (self.partition, orjson.dumps(batch).decode(), GRACE_MS))
+                with patience.of(ANSWER_S):
+                    cursor = await connection.execute(SETTLE, (self.partition, orjson.dumps(batch).decode(), GRACE_MS))
                 answer = await _json(cursor)
         rows = {raw["id"]: _reservation(raw) for raw in answer["rows"]}
         changed = {raw["id"] for raw in answer["rows"] if raw["changed"]}

@@ -1,0 +1,44 @@
+"""Postgres connections that do not wait for ever: a peer that vanished without a word looks like one that thinks.
+
+A firewall that forgot a connection, or a host that lost its power, sends nothing, ever; the kernel notices after minutes at
+best. A statement that is not answered within the patience of its task ends its connection, which pools then replace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import psycopg
+
+LONGEST_S = 35.0
+"""Longer than the server's own limit of a statement (db.STATEMENT_TIMEOUT_MS): then nobody is there."""
+PROBE_S = 2.0
+"""For a statement that does nothing: is anybody there?"""
+
+_patience: ContextVar[float] = ContextVar("patience", default=LONGEST_S)
+
+
+@contextmanager
+def of(seconds: float) -> Iterator[None]:
+    """Statements of this task are answered within `seconds` each, or their connection is given up."""
+    before = _patience.set(seconds)
+    try:
+        yield
+    finally:
+        _patience.reset(before)
+
+
+class PatientConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
+    """OperationalError, and the connection is closed, when the server does not answer in time."""
+
+    async def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """All that psycopg waits for on an open connection comes through here."""
+        try:
+            return await super().wait(gen, interval, _patience.get() if timeout is None else timeout)
+        except psycopg.OperationalError:
+            if self.pgconn.transaction_status is psycopg.pq.TransactionStatus.ACTIVE:
+                self.pgconn.finish()  # the answer may still come: nobody may take it for that of another statement
+            raise
