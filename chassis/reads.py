@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
+from chassis import patience
 from chassis.gate import traced
 from chassis.gate.batcher import Batcher
 
@@ -40,5 +41,6 @@ class SharedReads(Generic[V]):
         return await self._batcher.submit(keys)
 
     async def _flush(self, requests: Sequence[Sequence[str]]) -> list[Mapping[str, V]]:
-        found = await self._read(list(dict.fromkeys(key for keys in requests for key in keys)))
+        with patience.of(patience.READ_S):
+            found = await self._read(list(dict.fromkeys(key for keys in requests for key in keys)))
         return [found] * len(requests)

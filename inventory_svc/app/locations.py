@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
-from chassis import errors, requests
+from chassis import errors, patience, requests
 from chassis.db import Database, Tx
 from chassis.requests import Request
 from inventory_svc.domain.errors import LocationNotFound, LocationTaken
@@ -70,5 +70,7 @@ class Locations:
 
     async def _read(self) -> None:
         async with self._db.connection() as connection:
-            self._known = tuple(one.location for one in await locations.all_by_priority(connection))
+            with patience.of(patience.READ_S):
+                known = await locations.all_by_priority(connection)
+        self._known = tuple(one.location for one in known)
         self._read_at = time.monotonic()
