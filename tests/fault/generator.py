@@ -50,7 +50,10 @@ RETRY = {
         }
     ]
 }
-RETRIED = [*(option for option in OPTIONS if option[0] != "grpc.enable_retries"), ("grpc.service_config", json.dumps(RETRY))]
+RETRIED = [
+    *(option for option in OPTIONS if option[0] != "grpc.enable_retries"),
+    ("grpc.service_config", json.dumps(RETRY)),
+]
 """An ordinary client's."""
 
 
@@ -116,9 +119,7 @@ def _serve(pipe: Connection[Any, Any], client: int, acked: Synchronized[int], cl
                 pipe.send(RuntimeError(repr(failed)))
 
 
-async def _load(
-    pipe: Connection[Any, Any], client: int, spec: Spec, acked: Synchronized[int], clients: int
-) -> None:
+async def _load(pipe: Connection[Any, Any], client: int, spec: Spec, acked: Synchronized[int], clients: int) -> None:
     def count() -> None:
         acked.value += 1
 

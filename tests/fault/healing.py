@@ -76,6 +76,15 @@ class Drain:
                 return found
             await asyncio.sleep(DRAIN_POLL_S)
 
+    async def level(self, until: float) -> dict[str, list[str]]:
+        """As `wait`, for the gate's numbers alone: what a rebuild would hide."""
+        while True:
+            found = {run: await asyncio.to_thread(self._drift, skus) for run, skus in self._runs.items()}
+            found = {run: wrong for run, wrong in found.items() if wrong}
+            if not found or time.monotonic() > until:
+                return found
+            await asyncio.sleep(DRAIN_POLL_S)
+
     async def _open(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for run, skus in self._runs.items():
@@ -89,11 +98,16 @@ class Drain:
         return found
 
     def _of(self, run: str, skus: list[str]) -> list[str]:
-        """Read by us, not by the product: the gate's numbers against the journal's, and live reservations."""
+        """Read by us, not by the product."""
         wrong = []
         live = books.live(self._database, run)
         if live:
             wrong.append(f"{live} reservations are live that nobody holds")
+        return wrong + self._drift(skus)
+
+    def _drift(self, skus: list[str]) -> list[str]:
+        """The gate's numbers against the journal's, read by us."""
+        wrong = []
         journal = dict(databases.read(self._database, AVAILABLE, skus))
         with redis.Redis.from_url(self._cluster.valkey.url, decode_responses=True) as server:
             raw: Any = server.get(KEYS.pointer)

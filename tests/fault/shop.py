@@ -58,9 +58,7 @@ async def filled(channel: grpc.aio.Channel, run: str, stock: dict[str, int]) -> 
     )
     await call(catalog.BatchUpsertSkus, upsert)
     received = [
-        stock_service_pb2.ReceiveStockRequest(
-            request_id=f"{run}-in-{sku}", sku=sku, location=LOCATION, quantity=units
-        )
+        stock_service_pb2.ReceiveStockRequest(request_id=f"{run}-in-{sku}", sku=sku, location=LOCATION, quantity=units)
         for sku, units in stock.items()
     ]
     await asyncio.gather(*(call(stub.ReceiveStock, request) for request in received))

@@ -72,6 +72,8 @@ async def wave(settings: Settings, faults: Sequence[Fault], say: Say) -> list[Ro
             while left:
                 fault, number = left.pop(0)
                 row = rows[fault.name]
+                if fault.hides:
+                    await _levelled(running, trials)
                 try:
                     trials.append(await _try(settings, running, generators, fault, number, row))
                 except Exception as ended:
@@ -145,6 +147,16 @@ async def _in_the_middle(scene: Scene, rate: float) -> None:
         await scene.trickle.placed(ORDERS)
 
 
+async def _levelled(running: Cluster, trials: Sequence[Trial]) -> None:
+    """Gate and journal agree on the goods of all tries so far; where they do not in time, that is stranded."""
+    runs = {trial.scene.run: list(trial.scene.goods.stock) for trial in trials}
+    left = await Drain(running, runs).level(time.monotonic() + STRANDED_AFTER_S)
+    for trial in trials:
+        for each in left.get(trial.scene.run, []):
+            trial.row.verdict.stranded += 1
+            trial.row.verdict.note(each)
+
+
 async def _judge(running: Cluster, trials: Sequence[Trial], say: Say) -> None:
     runs = {trial.scene.run: list(trial.scene.goods.stock) for trial in trials}
     began = time.monotonic()
@@ -162,4 +174,3 @@ async def _judge(running: Cluster, trials: Sequence[Trial], say: Say) -> None:
         if trial.scene.trickle is not None:
             row.verdict.join(await trial.scene.trickle.judged(trial.scene.healed_at))
             row.told.append(f"{len(trial.scene.trickle.replies)} answers to orders")
-

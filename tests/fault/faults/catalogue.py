@@ -11,7 +11,20 @@ from tests.fault.faults.fault import FAULTS, Fault
 
 MODULES = (kills, valkey, postgres, network, clocks, crowds)
 """Importing them fills the list."""
-WAVES = ("kills", "orders", "rebuild", "valkey", "postgres", "time", "clock-ahead", "clock-behind", "stopped", "cut", "forgotten", "crowds")
+WAVES = (
+    "kills",
+    "orders",
+    "rebuild",
+    "valkey",
+    "postgres",
+    "time",
+    "clock-ahead",
+    "clock-behind",
+    "stopped",
+    "cut",
+    "forgotten",
+    "crowds",
+)
 
 
 def chosen(names: Sequence[str]) -> list[Fault]:
@@ -27,3 +40,8 @@ def chosen(names: Sequence[str]) -> list[Fault]:
 def waves(faults: Sequence[Fault]) -> list[tuple[str, list[Fault]]]:
     """Neighbours of one wave together."""
     return [(name, list(group)) for name, group in itertools.groupby(faults, lambda fault: fault.wave)]
+
+
+def short() -> list[Fault]:
+    """The short form. What rebuilds the gate comes first: a rebuild would hide what others leave behind."""
+    return sorted((fault for fault in chosen(()) if fault.short), key=lambda fault: not fault.hides)

@@ -47,7 +47,12 @@ async def _with_clock_off(scene: Scene, seconds: int) -> None:
     await scene.kill_at("inventory", "gate-before-journal")
 
 
-@fault("clock-ahead", wave="clock-ahead", healed="at the death of the process with the wrong time", load=_impatient, short=True)
+@fault(
+    "clock-ahead",
+    wave="clock-ahead",
+    healed="at the death of the process with the wrong time",
+    load=_impatient,
+)
 async def ahead(scene: Scene) -> None:
     """The service's wall clock is ten minutes ahead until it dies between gate and journal."""
     await _with_clock_off(scene, OFF_S)

@@ -63,7 +63,7 @@ def _unharmed(scene: Scene, ledger: Ledger, plenty: tuple[str, ...], ids: list[s
     ledger.requests += len(ids)
 
 
-@fault("rolling-restart", wave="crowds", healed="when the old process has ended", load=_patient, short=True)
+@fault("rolling-restart", wave="crowds", healed="when the old process has ended", load=_patient)
 async def rolling(scene: Scene) -> None:
     """Twice: a second process at the same address, SIGTERM to the first one. Nobody sees a failure."""
     address = scene.cluster.addresses["inventory"]
@@ -90,4 +90,6 @@ def _nobody_failed(scene: Scene, ledger: Ledger) -> None:
     left += [entry for entry in ledger.entries if entry.settle_asked and not entry.settled and not entry.settle_refused]
     scene.expect(not left, f"{len(left)} clients got no answer, such as {left[:2]}")
     retried = sum(count for outcome, count in ledger.outcomes.items() if outcome.endswith("UNAVAILABLE"))
-    scene.told.append(f"{retried} of {ledger.requests} requests were told UNAVAILABLE after gRPC's own retries: {dict(ledger.words)}")
+    scene.told.append(
+        f"{retried} of {ledger.requests} requests were told UNAVAILABLE after gRPC's own retries: {dict(ledger.words)}"
+    )

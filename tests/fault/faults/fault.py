@@ -34,6 +34,8 @@ class Fault:
     """Whole orders are placed as well, and judged."""
     short: bool = False
     """Part of the short form, which the tests run."""
+    hides: bool = False
+    """Its rebuild would hide what earlier faults left in the gate: they are waited for first."""
     pause_s: float = 0.0
     """How long it takes beyond the usual, in the long form."""
 
@@ -49,12 +51,13 @@ def fault(
     load: Callable[[Spec], Spec] = unchanged,
     shop: bool = False,
     short: bool = False,
+    hides: bool = False,
     pause_s: float = 0.0,
 ) -> Callable[[Act], Act]:
     """Enters a function in the list; its docstring is what it does."""
 
     def enter(act: Act) -> Act:
-        FAULTS.append(Fault(name, inspect.getdoc(act) or "", healed, wave, act, load, shop, short, pause_s))
+        FAULTS.append(Fault(name, inspect.getdoc(act) or "", healed, wave, act, load, shop, short, hides, pause_s))
         return act
 
     return enter

@@ -31,7 +31,7 @@ OF_ORDERS = {
     ("promo", "journal-before-answer"): "A use of a code is in the journal, the order does not know.",
     ("edge", "placed-before-answer"): "The order is placed, its buyer does not know.",
 }
-SHORT = ("paid-before-stored", "gate-before-journal", "settled-before-give", "rebuild-before-publish")
+SHORT = ("gate-before-journal", "rebuild-before-publish")
 
 
 def few(spec: Spec) -> Spec:
@@ -46,7 +46,11 @@ async def at(scene: Scene, point: str, service: str = "inventory") -> None:
 
 async def in_a_rebuild(scene: Scene, point: str) -> None:
     """A flush brings it to the point."""
-    await scene.kill_at("inventory", point, lambda: scene.valkey("FLUSHALL"))
+    await scene.kill_at("inventory", point, lambda: _flush(scene))
+
+
+def _flush(scene: Scene) -> None:
+    scene.valkey("FLUSHALL")
 
 
 for _point, _what in AT.items():
@@ -54,8 +58,8 @@ for _point, _what in AT.items():
     FAULTS.append(Fault(f"kill-{_point}", _what, RESTARTED, "kills", _act, short=_point in SHORT))
 for _point, _what in IN_A_REBUILD.items():
     _act = functools.partial(in_a_rebuild, point=_point)
-    FAULTS.append(Fault(f"kill-{_point}", _what, RESTARTED, "rebuild", _act, short=_point in SHORT))
+    FAULTS.append(Fault(f"kill-{_point}", _what, RESTARTED, "rebuild", _act, short=_point in SHORT, hides=True))
 for (_service, _point), _what in OF_ORDERS.items():
     _act = functools.partial(at, point=_point, service=_service)
     _name = f"kill-{_service}-{_point}"
-    FAULTS.append(Fault(_name, _what, RESTARTED, "orders", _act, few, shop=True, short=_point in SHORT))
+    FAULTS.append(Fault(_name, _what, RESTARTED, "orders", _act, few, shop=True))

@@ -26,7 +26,7 @@ POISON = "ALTER TABLE reservations ADD CONSTRAINT poison_is_not_accepted CHECK (
 ANTIDOTE = "ALTER TABLE reservations DROP CONSTRAINT poison_is_not_accepted"
 
 
-@fault("postgres-killed", wave="postgres", healed="when the server answers again", short=True)
+@fault("postgres-killed", wave="postgres", healed="when the server answers again")
 async def killed(scene: Scene) -> None:
     """kill -9 of the postmaster, and a start that recovers."""
     await asyncio.to_thread(scene.cluster.postgres.kill)

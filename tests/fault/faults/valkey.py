@@ -16,14 +16,19 @@ FULL_S = 3.0
 ONE_BYTE = 1
 
 
-@fault("valkey-killed", wave="valkey", healed="when the server answers again", short=True)
+@fault("valkey-killed", wave="valkey", healed="when the server answers again", hides=True)
 async def killed(scene: Scene) -> None:
     """kill -9; it kept nothing on disk."""
     await asyncio.to_thread(scene.cluster.valkey.kill)
     await asyncio.to_thread(scene.cluster.valkey.start)
 
 
-@fault("valkey-killed-with-aof", wave="valkey", healed="when the server answers again, with what it had on disk")
+@fault(
+    "valkey-killed-with-aof",
+    wave="valkey",
+    healed="when the server answers again, with what it had on disk",
+    hides=True,
+)
 async def killed_with_persistence(scene: Scene) -> None:
     """kill -9 with appendonly and fsync every second: it comes back with data that is a second old."""
     scene.valkey("CONFIG", "SET", "appendonly", "yes")
@@ -38,7 +43,9 @@ async def killed_with_persistence(scene: Scene) -> None:
     scene.valkey("CONFIG", "REWRITE")
 
 
-@fault("valkey-replica-promoted", wave="valkey", healed="when clients reach the promoted replica", short=True)
+@fault(
+    "valkey-replica-promoted", wave="valkey", short=True, healed="when clients reach the promoted replica", hides=True
+)
 async def promoted(scene: Scene) -> None:
     """kill -9 of the primary; its replica, which may be behind, takes over, and the proxy points at it."""
     cluster = scene.cluster
@@ -46,7 +53,9 @@ async def promoted(scene: Scene) -> None:
     replica = await cluster.new_valkey(f"valkey-{len(cluster.proxies)}-{scene.run}")
     with redis.Redis.from_url(replica.url) as server:
         server.execute_command("REPLICAOF", host, port)
-        await scene.comes_true(lambda: server.info("replication")["master_link_status"] == "up", "the replica is linked")
+        await scene.comes_true(
+            lambda: server.info("replication")["master_link_status"] == "up", "the replica is linked"
+        )
         await scene.more_answers(scene.settings.rate / 2)
         await asyncio.to_thread(cluster.valkey.kill)
         server.execute_command("REPLICAOF", "NO", "ONE")
@@ -54,13 +63,13 @@ async def promoted(scene: Scene) -> None:
     cluster.proxies["valkey"].swing(upstream(replica.url))
 
 
-@fault("valkey-flushed", wave="valkey", healed="at once: the server runs on", short=True)
+@fault("valkey-flushed", wave="valkey", healed="at once: the server runs on", hides=True)
 async def flushed(scene: Scene) -> None:
     """FLUSHALL: scripts stay, data is gone."""
     scene.valkey("FLUSHALL")
 
 
-@fault("valkey-restarted-behind-proxy", wave="valkey", healed="when the server answers again")
+@fault("valkey-restarted-behind-proxy", wave="valkey", healed="when the server answers again", hides=True)
 async def restarted_behind_a_proxy(scene: Scene) -> None:
     """A restart that no client sees: their connections to the proxy stay, what was under way is lost."""
     proxy = scene.cluster.proxies["valkey"]
