@@ -20,6 +20,15 @@ POOL_SIZE = 10
 """Two cores saturate with fewer; more would only queue inside Postgres."""
 STATEMENT_TIMEOUT_MS = 30_000
 """No statement of ours runs longer; a forgotten one may not hold locks for ever."""
+IDLE_IN_TRANSACTION_MS = 20_000
+"""A client that vanished in the middle of a transaction keeps its locks no longer: a relay's, or one that bars a rebuild.
+Ours wait for Redis at most, for two seconds at a time."""
+KEEPALIVES = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+"""How the server notices that a client between transactions has vanished, such as one that holds a session's lock."""
+SETTINGS = (
+    f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
+    f" {KEEPALIVES} -c timezone=UTC"
+)
 TRIES = 4
 """A deadlock or a serialization failure is run again this often; each try starts from the beginning."""
 
@@ -39,7 +48,7 @@ class Database:
             kwargs={
                 "autocommit": True,
                 "application_name": application,
-                "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+                "options": SETTINGS,
                 "connect_timeout": 5,
                 **sql_spans.arguments(),
             },

@@ -58,3 +58,9 @@ async def test_connections_that_fell_silent_are_replaced(database: Database, pro
                 continue
             break
     assert answer == (1,)
+
+
+async def test_the_server_ends_a_transaction_whose_client_has_vanished(database: Database) -> None:
+    async with database.connection() as connection:
+        row = await (await connection.execute("SHOW idle_in_transaction_session_timeout")).fetchone()
+    assert row == ("20s",)
