@@ -66,7 +66,7 @@ def launched() -> Launched:
 
 def environment() -> Mapping[str, str]:
     """What a started process inherits: nothing of the product's own settings."""
-    ours = {*VARIABLES.values(), "WORKERS"}
+    ours = {*VARIABLES.values(), "WORKERS", *(f"{name.upper()}_WORKERS" for name in VARIABLES)}
     return {name: value for name, value in tests_config.load().environment.items() if name not in ours}
 
 

@@ -48,6 +48,8 @@ class Trickle:
     cluster: Cluster
     run: str
     replies: list[Reply] = field(default_factory=list)
+    troubles: Counter[str] = field(default_factory=Counter)
+    """Why buyers asked again."""
     _stopped: bool = False
     _clients: list[asyncio.Task[None]] = field(default_factory=list)
     _pool: Pool | None = None
@@ -69,6 +71,7 @@ class Trickle:
         await self._offer()
         self._pool = Pool(f"http://{self.cluster.addresses['edge']}", CLIENTS)
         buyers = Shop(self._pool, self.cluster.token)
+        self.troubles = buyers.troubles
         self._clients = [asyncio.create_task(self._buy(buyers, client)) for client in range(CLIENTS)]
 
     async def placed(self, number: int) -> None:

@@ -26,7 +26,7 @@ class Supervised:
         self.ended = asyncio.Event()
         """Set at each end that nobody asked for; whoever waits for one clears it first."""
         self._environment = dict(environment)
-        self._log = log
+        self.log = log
         self._watchdog = watchdog
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
@@ -63,7 +63,7 @@ class Supervised:
             os.kill(self.pid, number)
 
     async def _launch(self) -> None:
-        with self._log.open("ab") as output:
+        with self.log.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",

@@ -173,4 +173,5 @@ async def _judge(running: Cluster, trials: Sequence[Trial], say: Say) -> None:
         row.verdict.join(verdict)
         if trial.scene.trickle is not None:
             row.verdict.join(await trial.scene.trickle.judged(trial.scene.healed_at))
-            row.told.append(f"{len(trial.scene.trickle.replies)} answers to orders")
+            trickle = trial.scene.trickle
+            row.told.append(f"{len(trickle.replies)} answers to orders, asked again after {dict(trickle.troubles)}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
+from tests.fault.faults import kills
 from tests.fault.faults.fault import fault
 from tests.fault.healing import acknowledged
 from tests.fault.journeys import Spec
@@ -76,6 +78,45 @@ async def rolling(scene: Scene) -> None:
     await second.stop()
     scene.healed()
     scene.afterwards.append(lambda ledger: _nobody_failed(scene, ledger))
+
+
+@fault(
+    "rolling-restart-of-orders",
+    wave="crowds",
+    healed="when the old processes have ended",
+    load=kills.few,
+    shop=True,
+)
+async def rolling_of_orders(scene: Scene) -> None:
+    """The same for order_svc and then the edge, while buyers place whole orders."""
+    cluster = scene.cluster
+    for service in ("order", "edge"):
+        second = await cluster.another(service)
+        await _listens(scene, second.log, 1)
+        await cluster.services[service].stop()
+        await _placed(scene)
+        log = cluster.services[service].log
+        lives = _lives(log)
+        await cluster.services[service].start()
+        await _listens(scene, log, lives + 1)
+        await second.stop()
+        await _placed(scene)
+    scene.healed()
+
+
+async def _listens(scene: Scene, log: Path, lives: int) -> None:
+    await scene.comes_true(lambda: _lives(log) >= lives, f"{log.name} says that it listens")
+
+
+def _lives(log: Path) -> int:
+    """How often a process that writes there has begun to serve."""
+    text = log.read_text()
+    return text.count('"server.ready"') + text.count('"edge.listening"')
+
+
+async def _placed(scene: Scene) -> None:
+    if scene.trickle is not None:
+        await scene.trickle.placed(8)
 
 
 async def _met_both(scene: Scene, address: str, word: str) -> None:
