@@ -129,6 +129,7 @@ class Cluster:
             "API_TOKEN": self.token,
             "PYTHONUNBUFFERED": "1",
             "WORKERS": "1",
+            **{f"{name.upper()}_METRICS_ADDRESS": "" for name in VARIABLES},
             config.POINTS_VARIABLE: str(self.points),
         }
 
