@@ -26,7 +26,7 @@ STOCK_LEVEL_EVENT = """
 CREATE OR REPLACE FUNCTION stock_level_event(
   p_sku text, p_location text, p_on_hand bigint, p_reserved bigint, p_committed bigint, p_unavailable bigint,
   p_backorder_limit bigint, p_version bigint, p_cause text) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $function$
+LANGUAGE sql STABLE PARALLEL SAFE AS $function$
   SELECT jsonb_build_object('cause', p_cause, 'level', jsonb_build_object(
     'sku', p_sku, 'location', p_location, 'on_hand', p_on_hand, 'reserved', p_reserved, 'committed', p_committed,
     'unavailable', p_unavailable, 'available', p_on_hand - p_reserved - p_committed - p_unavailable,

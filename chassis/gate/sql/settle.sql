@@ -3,8 +3,10 @@
 --          RELEASED and ABORTED of an unknown id leave a tombstone; ABORTED touches nothing that is there.
 --          EXPIRED moves only what lapsed at least `p_grace_ms` ago. EXTENDED moves expires_at to now + ttl, never back.
 -- Returns: {"epoch", "now": unix ms, "rows": [reservation + "changed"]}; unknown ids are absent from `rows`.
+-- Why it is written so: reservations are locked by id alone, whatever their state: asked for the active ones, the planner
+--          may scan the index of all of them. Plans are generic, as in journal_reserve.
 CREATE OR REPLACE FUNCTION journal_settle(p_partition integer, p_batch jsonb, p_grace_ms bigint) RETURNS jsonb
-LANGUAGE plpgsql AS $function$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $function$
 DECLARE
   v_epoch bigint;
   v_ids text[];
@@ -34,9 +36,7 @@ BEGIN
   )
   SELECT coalesce(array_agg(id), '{}') INTO v_changed FROM dead;
 
-  PERFORM 1 FROM @reservations@ r
-    WHERE r.id = ANY (v_ids) AND r.state = 'ACTIVE'
-    ORDER BY r.id FOR NO KEY UPDATE;
+  PERFORM 1 FROM @reservations@ r WHERE r.id = ANY (v_ids) ORDER BY r.id FOR NO KEY UPDATE;
 
   WITH moved AS (
     UPDATE @reservations@ r
