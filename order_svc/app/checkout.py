@@ -51,17 +51,12 @@ class Checkout:
             await self._noted(progress, "redeem", redeem)
         lines = tuple(replace(line, allocations=allocations[line.sku]) for line in order.lines)
         progress.move(State.RESERVED, reserved_at, lines=lines)
-        self._intend(progress)
+        self.intend(progress)
+        progress.move(State.AUTHORIZING, self.clock())
 
-    def _intend(self, progress: Progress) -> None:
-        # Stored before the provider is called: whoever resumes this knows the key to ask with.
-        now = self.clock()
-        payment = progress.order.payment
-        if payment.key:
-            deadline = now + timedelta(seconds=self.payment_wait_s)
-            payment = replace(payment, status=PaymentStatus.PENDING, deadline=deadline)
-            progress.never_asked = progress.fresh
-        progress.move(State.AUTHORIZING, now, payment=payment)
+    def intend(self, progress: Progress) -> None:
+        """Before the provider may be called the order says so in Postgres: whoever resumes it knows the key to ask with."""
+        progress.intend(self.clock() + timedelta(seconds=self.payment_wait_s))
 
     async def pay(self, progress: Progress) -> None:
         """AUTHORIZING to AUTHORIZED; or the run waits for the customer's bank. Refused when the payment is declined."""

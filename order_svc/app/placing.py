@@ -35,7 +35,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class PlaceOrder:
-    """Three commits for a good order: priced, authorizing, confirmed."""
+    """Two commits for a good order: priced, confirmed."""
 
     orders: Orders
     leases: Leases
@@ -104,6 +104,8 @@ class PlaceOrder:
         unusable = pricing.unusable_code(request, quote)
         if unusable is not None:
             progress.refuse(unusable.refusal, now)
+        else:
+            self.checkout.intend(progress)
         return progress
 
     async def _run(
@@ -157,7 +159,8 @@ def answer(order: Order, replayed: bool) -> Placed:
         raise OrderStateForbids(order.order_id, order.state)
     if order.state in saga.ENDED or order.confirmed_at is not None or saga.waits_for_customer(order):
         return Placed(order, replayed)
-    if saga.money_open(order) and order.lease_owner is None:  # the provider was asked and does not say
+    asked = saga.money_open(order) and order.state is not State.PRICED
+    if asked and order.lease_owner is None:  # the provider was asked and does not say
         return Placed(order, replayed)
     raise Unreachable("order", "the order is under way: ask again with the same request_id")
 

@@ -75,13 +75,12 @@ class Saga:
     async def _run(self, progress: Progress, lease: Lease) -> Order:
         released = False
         while not self._rests(progress):
-            lines_before = progress.order.lines
             await self._step(progress)
-            if progress.order.state is State.AUTHORIZED and progress.stored is State.AUTHORIZING:
-                continue  # stored with what follows: a crash in between asks the provider again
-            released = await self._store(progress, lease, progress.order.lines is not lines_before)
+            if progress.needs_no_store:
+                continue  # stored with what follows: a crash in between claims and asks the provider again
+            released = await self._store(progress, lease)
         if not released:  # nothing was left to do
-            await self._store(progress, lease, lines_changed=False)
+            await self._store(progress, lease)
         return progress.order
 
     async def _step(self, progress: Progress) -> None:
@@ -128,15 +127,15 @@ class Saga:
             return order.payment.status not in saga.HELD
         return progress.waits or order.state in (State.CONFIRMED, State.NEEDS_REVIEW)
 
-    async def _store(self, progress: Progress, lease: Lease, lines_changed: bool) -> bool:
+    async def _store(self, progress: Progress, lease: Lease) -> bool:
         """Stores what changed; answers whether the order rests now and the lease was given back."""
         if not self._rests(progress):
-            await self.orders.update(progress, lease, lines_changed)
+            await self.orders.update(progress, lease)
             return False
         rest_s = None
         if progress.waits and progress.order.payment.deadline is not None:
             rest_s = max(0.0, (progress.order.payment.deadline - self.checkout.clock()).total_seconds())
-        await self.orders.update(progress, Lease(lease.owner, True, rest_s), lines_changed)
+        await self.orders.update(progress, Lease(lease.owner, True, rest_s))
         return True
 
     async def _reload(self, progress: Progress, lease: Lease) -> None:
@@ -159,9 +158,11 @@ class Saga:
             progress.change(cause="RETRIES_ENDED", resume_state=progress.order.state)
             progress.move(State.NEEDS_REVIEW, self.checkout.clock(), "RETRIES_ENDED")
             rest_s = None
+        elif progress.order.state is State.PRICED:
+            progress.take_intent_back()
         progress.change(attempts=attempts, last_error=error[:MOST_CHARACTERS])
         context.set_deadline(LEAVE_S)
         try:
-            await self.orders.update(progress, Lease(lease.owner, True, rest_s), lines_changed=True)
+            await self.orders.update(progress, Lease(lease.owner, True, rest_s))
         except (StaleVersion, ServiceError) as failed:
             log.info("saga.not_left", order_id=progress.order.order_id, error=repr(failed))

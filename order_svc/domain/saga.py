@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from order_svc.domain.order import Order, PaymentStatus, Refusal, State, Step, Transition
+from order_svc.domain.order import Line, Order, PaymentStatus, Refusal, State, Step, Transition
 
 ALLOWED: Mapping[State | None, frozenset[State]] = {
     None: frozenset({State.NEW}),
@@ -49,7 +49,7 @@ def pause_s(attempts: int, jitter: float) -> float:
 
 def money_open(order: Order) -> bool:
     """Whether money of an unconfirmed order is held or may be: then nobody may stop asking and giving it back."""
-    if order.state in (State.AUTHORIZING, State.CANCELLING, State.CANCELLED):
+    if order.state in (State.PRICED, State.AUTHORIZING, State.CANCELLING, State.CANCELLED):
         return order.payment.status in UNSETTLED | HELD
     return False
 
@@ -74,13 +74,16 @@ class Progress:
     stored: State | None
     fresh: bool
     """Nobody ran this saga before this run, so no step can have been taken unnoticed."""
+    stored_payment: PaymentStatus = PaymentStatus.NONE
+    stored_lines: tuple[Line, ...] = ()
+    """As they are stored; a step may be taken before its last one is stored when these say what a crash must know."""
     transitions: list[Transition] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     reserve_calls: int = 0
     claims_are_new: bool = False
     """The claims were made in this run with their full time to live."""
     never_asked: bool = False
-    """The payment's intent was stored in this run and the provider has not been called yet."""
+    """The payment's intent was stored by this run and the provider has not been called yet."""
     waits: bool = False
     """The run ends here: only the customer's bank can bring it on."""
 
@@ -104,8 +107,31 @@ class Progress:
         """Adds to the step log; stored with the next change."""
         self.steps.append(Step(step, outcome, at))
 
+    def intend(self, deadline: datetime) -> None:
+        """The provider may be asked once this is stored: whoever resumes the order looks by the payment's key first."""
+        payment = self.order.payment
+        if not payment.key or payment.status not in (PaymentStatus.NONE, PaymentStatus.PENDING):
+            return
+        if payment.status is PaymentStatus.NONE:
+            self.never_asked = self.fresh
+        self.pay(status=PaymentStatus.PENDING, deadline=deadline)
+
+    def take_intent_back(self) -> None:
+        """When it is certain that the provider was not asked, nobody has to ask what became of the payment."""
+        if self.never_asked:
+            self.pay(status=PaymentStatus.NONE, deadline=None)
+
+    @property
+    def needs_no_store(self) -> bool:
+        """Whether the next step may be taken at once: what is stored leads a resumed run here again, safely."""
+        if self.order.state is State.AUTHORIZING:
+            intended = not self.order.payment.key or self.stored_payment is not PaymentStatus.NONE
+            return self.stored is State.PRICED and intended and not self.waits
+        return self.order.state is State.AUTHORIZED and self.stored in (State.PRICED, State.AUTHORIZING)
+
     def refuse(self, refusal: Refusal, at: datetime) -> None:
         """Decides that the order is undone. Straight to CANCELLED when it is certain that nothing was claimed."""
+        self.take_intent_back()
         only_asked_once = self.fresh and self.reserve_calls <= 1 and not self.claims_are_new
         nothing_claimed = self.order.state is State.PRICED and only_asked_once
         after = State.CANCELLED if nothing_claimed else State.CANCELLING
@@ -114,18 +140,23 @@ class Progress:
     def restart(self, order: Order) -> None:
         """Goes on from what is stored; what this run had not stored is forgotten, but for its log."""
         self.order = order
-        self.stored = order.state
         self.transitions.clear()
+        self._know_stored()
         self.waits = self.never_asked = self.claims_are_new = self.fresh = False
 
     def was_stored(self, version: int) -> None:
         """The store has it all."""
-        self.stored = self.order.state
         self.change(version=version)
         self.transitions.clear()
         self.steps.clear()
+        self._know_stored()
+
+    def _know_stored(self) -> None:
+        self.stored = self.order.state
+        self.stored_payment = self.order.payment.status
+        self.stored_lines = self.order.lines
 
 
 def resumed(order: Order) -> Progress:
     """A run of an order that is stored, whose last steps may or may not have been taken."""
-    return Progress(order, order.state, fresh=False)
+    return Progress(order, order.state, fresh=False, stored_payment=order.payment.status, stored_lines=order.lines)

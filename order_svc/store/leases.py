@@ -42,7 +42,7 @@ changed AS (
         decline_code = %(decline_code)s, {TAKE_IF_FREE}
     FROM event
     WHERE order_id = concerned AND payment_provider = %(provider)s AND payment_status <> %(status)s
-        AND state IN ('AUTHORIZING', 'CANCELLING', 'CANCELLED')
+        AND state IN ('PRICED', 'AUTHORIZING', 'CANCELLING', 'CANCELLED')
     RETURNING orders.*
 )
 SELECT {COLUMNS} FROM event LEFT JOIN changed ON true"""

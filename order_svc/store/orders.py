@@ -122,10 +122,10 @@ class Orders:
         }
         return await self._write(INSERT, progress, lease, first)
 
-    async def update(self, progress: Progress, lease: Lease, lines_changed: bool) -> None:
+    async def update(self, progress: Progress, lease: Lease) -> None:
         """Stores what a run changed. StaleVersion when the row is not as this run knew it."""
         fields = {
-            "lines": as_json(progress.order.lines) if lines_changed else None,
+            "lines": None if progress.order.lines is progress.stored_lines else as_json(progress.order.lines),
             "version": progress.order.version,
             "owner": lease.owner,
             "cancel_cause": progress.order.cancel_cause,

@@ -13,7 +13,7 @@ from chassis.errors import ServiceError
 from gen.order.v1 import order_pb2
 from order_svc.domain.errors import DomainError
 from tests.order_svc.crashes import Crash, crashing
-from tests.order_svc.far_side import Wire, lost
+from tests.order_svc.far_side import COMMITTED, Wire, lost
 from tests.order_svc.shop import Shop, new_id
 from tests.order_svc.test_payments import request_that
 
@@ -203,12 +203,39 @@ async def test_random_crashes_and_failures_end_in_a_state_that_adds_up(shop: Sho
 async def test_a_crash_after_the_payment_still_gives_the_caller_its_order(shop: Shop) -> None:
     request_id = new_id()
     shop.direct = True
-    with crashing(6, after=True), contextlib.suppress(ServiceError, Crash):
+    with crashing(5, after=True), contextlib.suppress(ServiceError, Crash):
         await shop.place(request_id=request_id)
     assert await shop.rows("SELECT status FROM sandbox_payments") == [("AUTHORIZED",)]
-    assert await shop.rows("SELECT state FROM orders") == [("AUTHORIZING",)]
+    assert await shop.rows("SELECT state FROM orders") == [("PRICED",)]
     await shop.start()
     await shop.resume()
     answer = await shop.place(request_id=request_id)
     assert (answer.order.state, answer.replayed) == (order_pb2.Order.STATE_CONFIRMED, True)
+    await shop.audit()
+
+
+async def test_an_order_whose_sale_a_crash_left_unstored_is_given_back_when_it_is_cancelled(shop: Shop) -> None:
+    request_id = new_id()
+    shop.direct = True
+    with crashing(8, after=True), contextlib.suppress(ServiceError, Crash):
+        await shop.place(request_id=request_id, codes=["TEN"])
+    ((order_id, state, status),) = await shop.rows("SELECT order_id, state, payment_status FROM orders")
+    assert (state, status) == ("PRICED", "PENDING")
+    assert shop.inventory.reservations[order_id].state == COMMITTED
+    await shop.start()
+    await shop.execute("UPDATE orders SET due_at = now()")
+    order = await shop.cancel(order_id)
+    assert (order.state, order.payment.status) == (order_pb2.Order.STATE_CANCELLED, order_pb2.Payment.STATUS_VOIDED)
+    assert shop.inventory.held("SERUM") == 0
+    await shop.audit()
+
+
+async def test_the_intent_to_pay_is_taken_back_when_the_provider_was_certainly_not_asked(shop: Shop) -> None:
+    down(shop.inventory.wire, "ReserveStock")
+    with pytest.raises(ServiceError):
+        await shop.place(within_s=0.5)
+    assert await shop.rows("SELECT state, payment_status FROM orders") == [("PRICED", "NONE")]
+    shop.inventory.wire.before.clear()
+    await shop.resume()
+    assert await shop.rows("SELECT state, payment_status FROM orders") == [("CONFIRMED", "AUTHORIZED")]
     await shop.audit()
