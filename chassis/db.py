@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, TypeVar
 
@@ -14,6 +14,8 @@ from chassis import access, context, errors, patience, pool_meter, sql_spans, te
 
 Tx: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 T = TypeVar("T")
+Row: TypeAlias = tuple[Any, ...]
+Values: TypeAlias = Sequence[Any] | Mapping[str, Any]
 log = telemetry.logger()
 
 POOL_SIZE = 10
@@ -72,6 +74,17 @@ class Database:
                 yield connection
         except psycopg.OperationalError as broken:
             raise self._unreachable(broken) from broken
+
+    async def first_row(self, statement: str, values: Values) -> Row | None:
+        """One statement's first row, in a transaction of its own."""
+        async with self.connection() as connection:
+            return await (await connection.execute(statement, values)).fetchone()
+
+    async def first_rows(self, statements: Sequence[tuple[str, Values]]) -> list[Row | None]:
+        """Several statements' first rows, in one round trip and one transaction: all are done or none."""
+        async with self.connection() as connection, connection.pipeline():
+            cursors = [await connection.execute(*statement) for statement in statements]
+            return [await cursor.fetchone() for cursor in cursors]
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any, TypeAlias
 
 import grpc
@@ -14,7 +15,7 @@ from gen.inventory.v1 import reservation_service_pb2_grpc as pb_grpc
 from inventory_svc.api import convert
 from inventory_svc.api.errors import TABLE
 from inventory_svc.app.fulfillment import Fulfillment
-from inventory_svc.app.reservations import Reservations, Wish
+from inventory_svc.app.reservations import Held, Reservations
 
 Rpc: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -41,7 +42,7 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
             what = f"must have at most {convert.MOST_BATCH_LINES} lines together, not {lines}"
             raise errors.invalid("requests", "FIELD_INVALID", what)
         wishes = [convert.wish_from(one, f"requests[{index}].") for index, one in enumerate(request.requests)]
-        results = await asyncio.gather(*(self._result(wish) for wish in wishes))
+        results = await asyncio.gather(*(self._result(self._reservations.reserve(wish)) for wish in wishes))
         return pb.BatchReserveStockResponse(results=results)
 
     async def CommitReservation(
@@ -49,8 +50,17 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         request: pb.CommitReservationRequest,
         context: Rpc,
     ) -> pb.CommitReservationResponse:
-        held = await self._reservations.settle(_id(request), "COMMITTED")
+        held = await self._commit(request)
         return pb.CommitReservationResponse(reservation=convert.held_to(held), replayed=held.replayed)
+
+    async def BatchCommitReservations(
+        self,
+        request: pb.BatchCommitReservationsRequest,
+        context: Rpc,
+    ) -> pb.BatchCommitReservationsResponse:
+        validation.count("requests", len(request.requests), 1, convert.MOST_BATCH)
+        results = await asyncio.gather(*(self._result(self._commit(one)) for one in request.requests))
+        return pb.BatchCommitReservationsResponse(results=results)
 
     async def ReleaseReservation(
         self,
@@ -111,10 +121,13 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         response.replayed = replayed
         return response
 
-    async def _result(self, wish: Wish) -> pb.ReserveResult:
+    async def _commit(self, request: pb.CommitReservationRequest) -> Held:
+        return await self._reservations.settle(_id(request), "COMMITTED")
+
+    async def _result(self, work: Awaitable[Held]) -> pb.ReserveResult:
         """One request of a batch: its own answer or its own refusal."""
         try:
-            held = await self._reservations.reserve(wish)
+            held = await work
         except Exception as raised:
             error = to_service_error(raised, TABLE)
             return pb.ReserveResult(

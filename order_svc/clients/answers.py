@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import grpc
 
 from chassis import client
 from chassis.errors import ServiceError
+from chassis.together import Together
 from order_svc.domain.errors import Refused, Unreachable
 from order_svc.domain.order import Refusal
 
@@ -26,6 +29,7 @@ UNSETTLED = frozenset(
     }
 )
 """Codes after which the same call with the same id may still succeed, or may have been done."""
+CODES = {code.value[0]: code for code in grpc.StatusCode}
 FINAL_REASONS = frozenset({"RESERVATION_ABORTED", "REDEMPTION_ABORTED"})
 """Reasons that settle it whatever their code: a tombstone stays."""
 
@@ -35,6 +39,35 @@ async def ask(dependency: str, method: Any, request: Any) -> Any:
     try:
         return await client.call(method, request, timeout_s=CALL_TIMEOUT_S)
     except ServiceError as error:
-        if error.code in UNSETTLED and error.reason not in FINAL_REASONS:
-            raise Unreachable(dependency, f"{error.reason}: {error.message}") from error
-        raise Refused(Refusal(error.code.name, error.reason, error.message, dict(error.metadata))) from error
+        raise judged(dependency, error.code, error.reason, error.message, error.metadata) from error
+
+
+def judged(
+    dependency: str, code: grpc.StatusCode, reason: str, message: str, metadata: Mapping[str, str]
+) -> Refused | Unreachable:
+    """What an error means for the saga."""
+    if code in UNSETTLED and reason not in FINAL_REASONS:
+        return Unreachable(dependency, f"{reason}: {message}")
+    return Refused(Refusal(code.name, reason, message, dict(metadata)))
+
+
+def batched(dependency: str, single: Any, batch: Any, request_type: Any, field: str) -> Together[Any, Any]:
+    """A method that travels as its batch when several are wanted at once; answers with `field` of the response."""
+
+    async def one(request: Any) -> Any:
+        return getattr(await ask(dependency, single, request), field)
+
+    async def many(requests: Sequence[Any]) -> Sequence[Any]:
+        try:
+            answer = await ask(dependency, batch, request_type(requests=requests))
+        except Refused:  # the batch as such, for example for its size: each stands alone
+            return await asyncio.gather(*map(one, requests), return_exceptions=True)
+        return [_refusal(dependency, result) or getattr(result, field) for result in answer.results]
+
+    return Together(one, many)
+
+
+def _refusal(dependency: str, result: Any) -> Refused | Unreachable | None:
+    if not result.code:
+        return None
+    return judged(dependency, CODES[result.code], result.reason, result.message, result.metadata)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import grpc
 
+from chassis.together import Together
 from gen.inventory.v1 import catalog_service_pb2, reservation_pb2, reservation_service_pb2
 from gen.inventory.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from gen.inventory.v1.reservation_service_pb2_grpc import ReservationServiceStub
-from order_svc.clients.answers import ask
+from order_svc.clients.answers import ask, batched
 from order_svc.domain.errors import Refused, refused
 from order_svc.domain.order import Allocation, Line
 from order_svc.domain.pricing import SkuPrice
 
 NAME = "inventory"
+MOST_SKUS = 500
+"""Of one BatchGetSkus."""
 LIVE = (reservation_pb2.Reservation.STATE_ACTIVE, reservation_pb2.Reservation.STATE_COMMITTED)
 
 
@@ -25,15 +28,33 @@ class Inventory:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._catalog = CatalogServiceStub(channel)
         self._reservations = ReservationServiceStub(channel)
+        self._prices = Together(self._prices_of, self._prices_of_all)
+        pb, stub = reservation_service_pb2, self._reservations
+        self._reserve = batched(
+            NAME, stub.ReserveStock, stub.BatchReserveStock, pb.BatchReserveStockRequest, "reservation"
+        )
+        self._commit = batched(
+            NAME, stub.CommitReservation, stub.BatchCommitReservations, pb.BatchCommitReservationsRequest, "reservation"
+        )
 
-    async def prices(self, skus: Iterable[str]) -> Mapping[str, SkuPrice]:
-        """The skus that exist."""
+    async def prices(self, skus: Sequence[str]) -> Mapping[str, SkuPrice]:
+        """The skus that exist; of many orders at once."""
+        return await self._prices.call(skus)
+
+    async def _prices_of(self, skus: Sequence[str]) -> Mapping[str, SkuPrice]:
         request = catalog_service_pb2.BatchGetSkusRequest(skus=skus)
         answer = await ask(NAME, self._catalog.BatchGetSkus, request)
         return {
             found.sku: SkuPrice(found.sku, found.name, found.category, found.price.currency, found.price.amount_minor)
             for found in answer.skus
         }
+
+    async def _prices_of_all(self, carts: Sequence[Sequence[str]]) -> Sequence[Mapping[str, SkuPrice]]:
+        wanted = list(dict.fromkeys(sku for skus in carts for sku in skus))
+        found: dict[str, SkuPrice] = {}
+        for start in range(0, len(wanted), MOST_SKUS):
+            found.update(await self._prices_of(wanted[start : start + MOST_SKUS]))
+        return [found] * len(carts)
 
     async def reserve(self, order_id: str, lines: tuple[Line, ...], ttl_s: int) -> Mapping[str, tuple[Allocation, ...]]:
         """Claims all lines or none. Answers where each sku's units come from."""
@@ -46,13 +67,13 @@ class Inventory:
                 allow_split=not line.location,
             )
         try:
-            answer = await ask(NAME, self._reservations.ReserveStock, request)
+            reservation = await self._reserve.call(request)
         except Refused as no:
             raise Refused(replace(no.refusal, metadata=_as_given(no.refusal.metadata))) from no
-        if answer.reservation.state not in LIVE:
-            raise _ended(order_id, answer.reservation.state)
+        if reservation.state not in LIVE:
+            raise _ended(order_id, reservation.state)
         allocations: dict[str, tuple[Allocation, ...]] = {}
-        for part in answer.reservation.lines:
+        for part in reservation.lines:
             before = allocations.get(part.sku, ())
             allocations[part.sku] = (*before, Allocation(part.location, part.quantity))
         return allocations
@@ -66,8 +87,9 @@ class Inventory:
 
     async def commit(self, order_id: str) -> None:
         """The claim becomes a sale: the saga's point of no return."""
-        request = reservation_service_pb2.CommitReservationRequest(reservation_id=order_id, request_id=order_id)
-        await ask(NAME, self._reservations.CommitReservation, request)
+        await self._commit.call(
+            reservation_service_pb2.CommitReservationRequest(reservation_id=order_id, request_id=order_id)
+        )
 
     async def release(self, order_id: str) -> None:
         """Gives the claim back, or forbids one that has not arrived. Refused with RESERVATION_COMMITTED for a sale."""

@@ -8,7 +8,7 @@ import grpc
 
 from gen.promo.v1 import promotion_service_pb2, quote_pb2
 from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
-from order_svc.clients.answers import ask
+from order_svc.clients.answers import ask, batched
 from order_svc.domain.errors import refused
 from order_svc.domain.order import Discount, LineDiscount, OrderRequest
 from order_svc.domain.pricing import Quote, Skipped, SkuPrice
@@ -21,7 +21,17 @@ class Promotions:
     """The redemption's id is the order's id, so every call here is safe to repeat."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._stub = PromotionServiceStub(channel)
+        stub = self._stub = PromotionServiceStub(channel)
+        pb = promotion_service_pb2
+        self._quote = batched(
+            NAME, stub.QuotePromotions, stub.BatchQuotePromotions, pb.BatchQuotePromotionsRequest, "quote"
+        )
+        self._redeem = batched(
+            NAME, stub.RedeemPromotions, stub.BatchRedeemPromotions, pb.BatchRedeemPromotionsRequest, "redemption"
+        )
+        self._commit = batched(
+            NAME, stub.CommitRedemption, stub.BatchCommitRedemptions, pb.BatchCommitRedemptionsRequest, "redemption"
+        )
 
     async def quote(self, request: OrderRequest, prices: Mapping[str, SkuPrice]) -> Quote:
         """What promotions take off, without any effect."""
@@ -39,8 +49,7 @@ class Promotions:
                 unit_price_minor=price.amount_minor,
                 category=price.category,
             )
-        answer = await ask(NAME, self._stub.QuotePromotions, promotion_service_pb2.QuotePromotionsRequest(cart=cart))
-        return _quote(answer.quote)
+        return _quote(await self._quote.call(promotion_service_pb2.QuotePromotionsRequest(cart=cart)))
 
     async def redeem(self, order_id: str, customer_id: str, discounts: tuple[Discount, ...], ttl_s: int) -> None:
         """Claims one use of each promotion, all or none. Refused with USAGE_LIMIT, CUSTOMER_LIMIT and the like."""
@@ -50,16 +59,17 @@ class Promotions:
             promotion_ids=[discount.promotion_id for discount in discounts],
             ttl_seconds=ttl_s,
         )
-        answer = await ask(NAME, self._stub.RedeemPromotions, request)
-        if answer.redemption.state not in LIVE:
-            word = quote_pb2.Redemption.State.Name(answer.redemption.state).removeprefix("STATE_")
+        redemption = await self._redeem.call(request)
+        if redemption.state not in LIVE:
+            word = quote_pb2.Redemption.State.Name(redemption.state).removeprefix("STATE_")
             message = f"redemption {order_id} is {word}"
             raise refused("FAILED_PRECONDITION", f"REDEMPTION_{word}", message, redemption_id=order_id)
 
     async def commit(self, order_id: str) -> None:
         """The uses are used."""
-        request = promotion_service_pb2.CommitRedemptionRequest(redemption_id=order_id, request_id=order_id)
-        await ask(NAME, self._stub.CommitRedemption, request)
+        await self._commit.call(
+            promotion_service_pb2.CommitRedemptionRequest(redemption_id=order_id, request_id=order_id)
+        )
 
     async def release(self, order_id: str) -> None:
         """Gives the uses back, committed ones too, or forbids a redemption that has not arrived."""

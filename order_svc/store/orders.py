@@ -12,6 +12,7 @@ from order_svc.domain.order import Order
 from order_svc.domain.saga import Progress
 from order_svc.store import events, meters
 from order_svc.store.rows import COLUMNS, as_json, order_of
+from order_svc.store.writes import Writes
 
 LEASE_S = 30.0
 """Longer than any run (app/saga.py ends them after 20 s), short enough that a crash is resumed within a minute."""
@@ -97,6 +98,7 @@ class Orders:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._writes = Writes(db)
 
     async def insert(self, progress: Progress, lease: Lease) -> bool:
         """Stores a new order; False when its request_id has one already."""
@@ -138,9 +140,7 @@ class Orders:
             raise StaleVersion(progress.order.order_id)
 
     async def _write(self, statement: str, progress: Progress, lease: Lease, more: dict[str, Any]) -> bool:
-        async with self._db.connection() as connection:
-            cursor = await connection.execute(statement, {**_shared(progress, lease), **more})
-            row = await cursor.fetchone()
+        row = await self._writes.put(progress.order.order_id, statement, {**_shared(progress, lease), **more})
         if row is None:
             return False
         meters.stored(progress)

@@ -6,6 +6,7 @@ from typing import Any
 
 from chassis.db import Database
 from order_svc.domain.order import PaymentStatus, ProviderPayment
+from order_svc.store.writes import Writes
 
 COLUMNS = "key, order_id, reference, status, decline_code"
 OPEN = """
@@ -22,19 +23,12 @@ class SandboxPayments:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._writes = Writes(db)
 
     async def open(self, payment: ProviderPayment, amount_minor: int, currency: str) -> ProviderPayment | None:
         """Books a payment unless its key is known; then answers the one that is there."""
-        booked = await self._one(
-            OPEN,
-            payment.key,
-            payment.order_id,
-            payment.reference,
-            payment.status,
-            payment.decline_code,
-            amount_minor,
-            currency,
-        )
+        values = (payment.key, payment.order_id, payment.reference, payment.status, payment.decline_code)
+        booked = await self._writes.put(payment.key, OPEN, (*values, amount_minor, currency))
         return None if booked else await self.find(payment.key)
 
     async def find(self, key: str) -> ProviderPayment | None:

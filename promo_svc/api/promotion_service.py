@@ -7,7 +7,7 @@ from typing import Any
 from chassis import requests, validation
 from gen.promo.v1 import promotion_pb2
 from gen.promo.v1 import promotion_service_pb2 as pb
-from promo_svc.api import convert, quote_convert, redemption_convert
+from promo_svc.api import batches, convert, quote_convert, redemption_convert
 from promo_svc.app.promotions import Promotions
 from promo_svc.app.quotes import Quotes
 from promo_svc.app.redemptions import Redemptions
@@ -73,6 +73,30 @@ class PromotionServicer:
         return pb.CommitRedemptionResponse(
             redemption=redemption_convert.redemption_message(redemption), replayed=replayed
         )
+
+    async def BatchQuotePromotions(
+        self, message: pb.BatchQuotePromotionsRequest, _rpc: Any
+    ) -> pb.BatchQuotePromotionsResponse:
+        batches.check(message)
+        carts = [batches.attempt(quote_convert.cart, one.cart) for one in message.requests]
+        quotes = iter(await self._quotes.quote_many([cart for cart in carts if not isinstance(cart, Exception)]))
+        results = [
+            batches.quote_result(cart if isinstance(cart, Exception) else quote_convert.quote_message(next(quotes)))
+            for cart in carts
+        ]
+        return pb.BatchQuotePromotionsResponse(results=results)
+
+    async def BatchRedeemPromotions(
+        self, message: pb.BatchRedeemPromotionsRequest, _rpc: Any
+    ) -> pb.BatchRedeemPromotionsResponse:
+        results = await batches.redemption_results(message, self.RedeemPromotions)
+        return pb.BatchRedeemPromotionsResponse(results=results)
+
+    async def BatchCommitRedemptions(
+        self, message: pb.BatchCommitRedemptionsRequest, _rpc: Any
+    ) -> pb.BatchCommitRedemptionsResponse:
+        results = await batches.redemption_results(message, self.CommitRedemption)
+        return pb.BatchCommitRedemptionsResponse(results=results)
 
     async def ReleaseRedemption(self, message: pb.ReleaseRedemptionRequest, _rpc: Any) -> pb.ReleaseRedemptionResponse:
         known = redemption_convert.redemption_id(message.redemption_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from chassis import metrics
@@ -28,11 +28,18 @@ class Quotes:
 
     async def quote(self, cart: Cart) -> Quote:
         """Prices the cart, without effect."""
+        return (await self.quote_many([cart]))[0]
+
+    async def quote_many(self, carts: Sequence[Cart]) -> list[Quote]:
+        """Prices each cart by itself; what was used is read for all of them at once."""
         now = self._now()
-        candidates = await self._candidates(cart, now)
-        quote = quoting.quote(candidates, cart, await self._uses(candidates, cart), now)
-        QUOTES.of("discounted" if quote.applied else "plain").value += 1
-        return quote
+        candidates = [await self._candidates(cart, now) for cart in carts]
+        limited = [_limited(each) for each in candidates]
+        uses = await self._uses(limited, carts)
+        quotes = [quoting.quote(*each, now) for each in zip(candidates, carts, uses, strict=True)]
+        for quote in quotes:
+            QUOTES.of("discounted" if quote.applied else "plain").value += 1
+        return quotes
 
     async def _candidates(self, cart: Cart, now: datetime) -> list[Promotion]:
         """Looks again before a code is refused: another process may have activated it a moment ago."""
@@ -43,9 +50,13 @@ class Quotes:
         self._catalogue.forget()
         return list((await self._catalogue.current()).candidates(cart.codes, now))
 
-    async def _uses(self, candidates: list[Promotion], cart: Cart) -> Uses:
-        limited = [promotion.promotion_id for promotion in candidates if promotion.is_limited]
-        if not limited:
-            return NONE_USED
+    async def _uses(self, limited: Sequence[list[str]], carts: Sequence[Cart]) -> list[Uses]:
+        if not any(limited):
+            return [NONE_USED] * len(carts)
+        asked = [(ids, cart.customer_id) for ids, cart in zip(limited, carts, strict=True)]
         async with self._database.connection() as connection:
-            return await usage.uses(connection, limited, cart.customer_id)
+            return await usage.uses(connection, asked)
+
+
+def _limited(candidates: Sequence[Promotion]) -> list[str]:
+    return [promotion.promotion_id for promotion in candidates if promotion.is_limited]

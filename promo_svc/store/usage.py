@@ -74,16 +74,23 @@ async def set_customers(tx: Tx, wanted: Iterable[tuple[str, str]]) -> tuple[dict
     return added | changed, limits
 
 
-async def uses(tx: Tx, promotion_ids: Iterable[str], customer_id: str) -> Uses:
-    """Uses given out, in all and by the customer. One statement."""
-    asked = [keys.of_all(promotion_id) for promotion_id in promotion_ids]
-    if customer_id:
-        asked += [keys.of_customer(promotion_id, customer_id) for promotion_id in asked]
-    rows = await (await tx.execute(USED, (asked,))).fetchall()
-    return Uses(
-        total={key: used for key, used in rows if not keys.is_of_customer(key)},
-        by_customer={keys.promotion_of(key): used for key, used in rows if keys.is_of_customer(key)},
-    )
+async def uses(tx: Tx, asked: Sequence[tuple[Sequence[str], str]]) -> list[Uses]:
+    """Uses given out, for each list of promotion ids in all and by the customer. One statement."""
+    wanted = {keys.of_all(promotion_id) for promotion_ids, _ in asked for promotion_id in promotion_ids}
+    wanted |= {
+        keys.of_customer(promotion_id, customer_id)
+        for promotion_ids, customer_id in asked
+        if customer_id
+        for promotion_id in promotion_ids
+    }
+    used = {str(key): int(units) for key, units in await (await tx.execute(USED, (list(wanted),))).fetchall()}
+    return [_uses(used, promotion_ids, customer_id) for promotion_ids, customer_id in asked]
+
+
+def _uses(used: Mapping[str, int], promotion_ids: Sequence[str], customer_id: str) -> Uses:
+    total = {each: used[keys.of_all(each)] for each in promotion_ids if keys.of_all(each) in used}
+    mine = {each: keys.of_customer(each, customer_id) for each in promotion_ids if customer_id}
+    return Uses(total=total, by_customer={each: used[key] for each, key in mine.items() if key in used})
 
 
 async def left(tx: Tx, level_keys: Sequence[str]) -> dict[str, int]:

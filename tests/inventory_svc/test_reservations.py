@@ -170,6 +170,21 @@ async def test_a_batch_answers_each_request_by_itself(inventory: Stubs) -> None:
     assert (await stock_of(inventory, sku)).available == 0
 
 
+async def test_a_batch_of_commits_answers_each_by_itself(inventory: Stubs) -> None:
+    sku = await stocked(inventory, 2)
+    held = [(await reserved(inventory, line(sku))).reservation_id for _ in range(2)]
+    await call(inventory.reservations.ReleaseReservation, pb.ReleaseReservationRequest(reservation_id=held[1]))
+    requests = [pb.CommitReservationRequest(reservation_id=each) for each in (*held, "nobody", "")]
+    batch = pb.BatchCommitReservationsRequest(requests=requests)
+    results = (await call(inventory.reservations.BatchCommitReservations, batch)).results
+    reasons = [result.reason for result in results]
+    assert reasons == ["", "RESERVATION_RELEASED", "RESERVATION_NOT_FOUND", "FIELD_REQUIRED"]
+    assert results[0].reservation.state == Reservation.STATE_COMMITTED
+    again = (await call(inventory.reservations.BatchCommitReservations, batch)).results
+    assert again[0].replayed
+    await assert_audit_holds(inventory)
+
+
 @pytest.mark.parametrize("copies", [1, 2])
 async def test_five_hundred_buyers_over_grpc_get_exactly_fifty_units(inventory: Stubs, copies: int) -> None:
     sku = await stocked(inventory, 50)

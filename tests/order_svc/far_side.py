@@ -268,6 +268,41 @@ class FakePromotions:
         return promotion_service_pb2.ReleaseRedemptionResponse(redemption=found)
 
 
+BATCHES: dict[str, tuple[str, Any, Any, str]] = {
+    "BatchReserveStock": (
+        "ReserveStock",
+        reservation_service_pb2.BatchReserveStockResponse,
+        reservation_service_pb2.ReserveResult,
+        "reservation",
+    ),
+    "BatchCommitReservations": (
+        "CommitReservation",
+        reservation_service_pb2.BatchCommitReservationsResponse,
+        reservation_service_pb2.ReserveResult,
+        "reservation",
+    ),
+    "BatchQuotePromotions": (
+        "QuotePromotions",
+        promotion_service_pb2.BatchQuotePromotionsResponse,
+        promotion_service_pb2.QuoteResult,
+        "quote",
+    ),
+    "BatchRedeemPromotions": (
+        "RedeemPromotions",
+        promotion_service_pb2.BatchRedeemPromotionsResponse,
+        promotion_service_pb2.RedemptionResult,
+        "redemption",
+    ),
+    "BatchCommitRedemptions": (
+        "CommitRedemption",
+        promotion_service_pb2.BatchCommitRedemptionsResponse,
+        promotion_service_pb2.RedemptionResult,
+        "redemption",
+    ),
+}
+"""What each batch is a batch of."""
+
+
 class _Served:
     """A fake's methods as a servicer; those that order_svc never calls refuse."""
 
@@ -280,7 +315,20 @@ class _Served:
         async def serve(request: Any, _context: Any) -> Any:
             return await self._fake.wire.carry(name, lambda: work(request))
 
-        return serve
+        async def serve_batch(request: Any, context: Any) -> Any:
+            single, answer_type, result_type, field = BATCHES[name]
+            results = []
+            for each in request.requests:
+                try:
+                    answer = await getattr(self, single)(each, context)
+                except ServiceError as no:
+                    code = no.code.value[0]
+                    results.append(result_type(code=code, reason=no.reason, message=no.message, metadata=no.metadata))
+                else:
+                    results.append(result_type(**{field: getattr(answer, field)}))
+            return answer_type(results=results)
+
+        return serve_batch if name in BATCHES else serve
 
 
 def _refuse(_request: Any) -> Any:

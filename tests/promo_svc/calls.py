@@ -64,13 +64,16 @@ async def updated(promo: PromotionServiceStub, promotion_id: str, *mask: str, **
 
 
 async def quoted(promo: PromotionServiceStub, *codes: str, **fields: Any) -> quote_pb2.Quote:
-    """A cart of two serums at 10.00, unless the fields say otherwise."""
-    lines = [quote_pb2.CartLine(sku="SERUM-30", quantity=2, unit_price_minor=1_000, category="skincare/serum")]
-    cart = quote_pb2.Cart(**{"lines": lines, "currency": "EUR", "codes": codes, **fields})
-    answer: pb.QuotePromotionsResponse = await client.call(
-        promo.QuotePromotions, pb.QuotePromotionsRequest(cart=cart), TIMEOUT_S
-    )
+    """The quote of an ordinary cart."""
+    request = pb.QuotePromotionsRequest(cart=cart(*codes, **fields))
+    answer: pb.QuotePromotionsResponse = await client.call(promo.QuotePromotions, request, TIMEOUT_S)
     return answer.quote
+
+
+def cart(*codes: str, **fields: Any) -> quote_pb2.Cart:
+    """Two serums at 10.00, unless the fields say otherwise."""
+    lines = [quote_pb2.CartLine(sku="SERUM-30", quantity=2, unit_price_minor=1_000, category="skincare/serum")]
+    return quote_pb2.Cart(**{"lines": lines, "currency": "EUR", "codes": codes, **fields})
 
 
 async def redeemed(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from chassis import client
+from gen.promo.v1 import promotion_service_pb2 as pb
 from gen.promo.v1 import quote_pb2
 from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
 from tests.promo_svc import calls
@@ -69,3 +71,15 @@ async def test_an_automatic_promotion_needs_no_code_until_it_is_paused(promo: Pr
     ]
     await calls.paused(promo, promotion_id)
     assert (await calls.quoted(promo, channel="kiosk")).total.amount_minor == 2_000
+
+
+async def test_a_batch_of_carts_is_quoted_each_by_itself(promo: PromotionServiceStub) -> None:
+    promotion_id = await calls.active(promo, code="BATCHED", customer_limit=1)
+    await calls.redeemed(promo, calls.new_id("order"), promotion_id, customer_id="c1")
+    carts = [calls.cart("BATCHED", customer_id="c1"), quote_pb2.Cart(), calls.cart("BATCHED", customer_id="c2")]
+    requests = [pb.QuotePromotionsRequest(cart=cart) for cart in carts]
+    answer = await client.call(promo.BatchQuotePromotions, pb.BatchQuotePromotionsRequest(requests=requests))
+    first, malformed, last = answer.results
+    assert first.quote.skipped[0].reason == Reason.REASON_CUSTOMER_LIMIT
+    assert malformed.reason == "FIELD_REQUIRED"
+    assert last.quote.applied[0].promotion_id == promotion_id

@@ -51,6 +51,21 @@ async def test_all_or_nothing_when_one_promotion_is_used_up(promo: PromotionServ
     assert await calls.used(promo, free) == 0
 
 
+async def test_a_batch_of_redemptions_and_of_commits_answers_each_by_itself(promo: PromotionServiceStub) -> None:
+    single = await calls.active(promo, usage_limit=1)
+    orders = [calls.new_id("order") for _ in range(2)]
+    wanted = [pb.RedeemPromotionsRequest(request_id=each, promotion_ids=[single]) for each in (orders[0], "not ok")]
+    first = await client.call(promo.BatchRedeemPromotions, pb.BatchRedeemPromotionsRequest(requests=wanted))
+    assert [result.reason for result in first.results] == ["", "FIELD_INVALID"]
+    late = [pb.RedeemPromotionsRequest(request_id=each, promotion_ids=[single]) for each in orders]
+    second = await client.call(promo.BatchRedeemPromotions, pb.BatchRedeemPromotionsRequest(requests=late))
+    assert [(result.replayed, result.reason) for result in second.results] == [(True, ""), (False, "USAGE_LIMIT")]
+    commits = [pb.CommitRedemptionRequest(redemption_id=each) for each in orders]
+    done = await client.call(promo.BatchCommitRedemptions, pb.BatchCommitRedemptionsRequest(requests=commits))
+    assert [result.reason for result in done.results] == ["", "REDEMPTION_NOT_FOUND"]
+    assert done.results[0].redemption.state == State.STATE_COMMITTED
+
+
 async def test_a_customer_has_a_limit_of_their_own(promo: PromotionServiceStub) -> None:
     promotion_id = await calls.active(promo, customer_limit=1)
     await calls.redeemed(promo, calls.new_id("order"), promotion_id, customer_id="c1")

@@ -289,6 +289,54 @@ class CommitReservationResponse(_message.Message):
 Global___CommitReservationResponse: _TypeAlias = CommitReservationResponse  # noqa: Y015
 
 @_typing.final
+class BatchCommitReservationsRequest(_message.Message):
+    """Request of BatchCommitReservations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___CommitReservationRequest]:
+        """1 to 500 reservations."""
+
+    def __init__(
+        self,
+        *,
+        requests: _abc.Iterable[Global___CommitReservationRequest] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["requests", b"requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchCommitReservationsRequest: _TypeAlias = BatchCommitReservationsRequest  # noqa: Y015
+
+@_typing.final
+class BatchCommitReservationsResponse(_message.Message):
+    """Response of BatchCommitReservations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReserveResult]:
+        """One per request, in their order."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___ReserveResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchCommitReservationsResponse: _TypeAlias = BatchCommitReservationsResponse  # noqa: Y015
+
+@_typing.final
 class ReleaseReservationRequest(_message.Message):
     """Request of ReleaseReservation."""
 

@@ -50,6 +50,11 @@ class ReservationServiceStub:
                 request_serializer=inventory_dot_v1_dot_reservation__service__pb2.CommitReservationRequest.SerializeToString,
                 response_deserializer=inventory_dot_v1_dot_reservation__service__pb2.CommitReservationResponse.FromString,
                 _registered_method=True)
+        self.BatchCommitReservations = channel.unary_unary(
+                '/inventory.v1.ReservationService/BatchCommitReservations',
+                request_serializer=inventory_dot_v1_dot_reservation__service__pb2.BatchCommitReservationsRequest.SerializeToString,
+                response_deserializer=inventory_dot_v1_dot_reservation__service__pb2.BatchCommitReservationsResponse.FromString,
+                _registered_method=True)
         self.ReleaseReservation = channel.unary_unary(
                 '/inventory.v1.ReservationService/ReleaseReservation',
                 request_serializer=inventory_dot_v1_dot_reservation__service__pb2.ReleaseReservationRequest.SerializeToString,
@@ -101,6 +106,13 @@ class ReservationServiceServicer:
     def CommitReservation(self, request, context):
         """Turns a claim into an accepted sale: reserved becomes committed. Idempotent by reservation. RESERVATION_NOT_FOUND,
         RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchCommitReservations(self, request, context):
+        """Commits up to 500 reservations at once; each stands alone, as if sent by itself, and has its own result.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -161,6 +173,11 @@ def add_ReservationServiceServicer_to_server(servicer, server):
                     servicer.CommitReservation,
                     request_deserializer=inventory_dot_v1_dot_reservation__service__pb2.CommitReservationRequest.FromString,
                     response_serializer=inventory_dot_v1_dot_reservation__service__pb2.CommitReservationResponse.SerializeToString,
+            ),
+            'BatchCommitReservations': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchCommitReservations,
+                    request_deserializer=inventory_dot_v1_dot_reservation__service__pb2.BatchCommitReservationsRequest.FromString,
+                    response_serializer=inventory_dot_v1_dot_reservation__service__pb2.BatchCommitReservationsResponse.SerializeToString,
             ),
             'ReleaseReservation': grpc.unary_unary_rpc_method_handler(
                     servicer.ReleaseReservation,
@@ -270,6 +287,33 @@ class ReservationService:
             '/inventory.v1.ReservationService/CommitReservation',
             inventory_dot_v1_dot_reservation__service__pb2.CommitReservationRequest.SerializeToString,
             inventory_dot_v1_dot_reservation__service__pb2.CommitReservationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchCommitReservations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/inventory.v1.ReservationService/BatchCommitReservations',
+            inventory_dot_v1_dot_reservation__service__pb2.BatchCommitReservationsRequest.SerializeToString,
+            inventory_dot_v1_dot_reservation__service__pb2.BatchCommitReservationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,8 @@ class ReservationServiceStub:
     """Turns a claim into an accepted sale: reserved becomes committed. Idempotent by reservation. RESERVATION_NOT_FOUND,
     RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
     """
+    BatchCommitReservations: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.BatchCommitReservationsRequest, _reservation_service_pb2.BatchCommitReservationsResponse]
+    """Commits up to 500 reservations at once; each stands alone, as if sent by itself, and has its own result."""
     ReleaseReservation: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ReleaseReservationRequest, _reservation_service_pb2.ReleaseReservationResponse]
     """Gives an active claim back, or forbids one that has not arrived yet (a tombstone). Idempotent by reservation. RESERVATION_COMMITTED."""
     ExtendReservation: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ExtendReservationRequest, _reservation_service_pb2.ExtendReservationResponse]
@@ -79,6 +81,8 @@ class ReservationServiceAsyncStub(ReservationServiceStub):
     """Turns a claim into an accepted sale: reserved becomes committed. Idempotent by reservation. RESERVATION_NOT_FOUND,
     RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
     """
+    BatchCommitReservations: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.BatchCommitReservationsRequest, _reservation_service_pb2.BatchCommitReservationsResponse]  # type: ignore[assignment]
+    """Commits up to 500 reservations at once; each stands alone, as if sent by itself, and has its own result."""
     ReleaseReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ReleaseReservationRequest, _reservation_service_pb2.ReleaseReservationResponse]  # type: ignore[assignment]
     """Gives an active claim back, or forbids one that has not arrived yet (a tombstone). Idempotent by reservation. RESERVATION_COMMITTED."""
     ExtendReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ExtendReservationRequest, _reservation_service_pb2.ExtendReservationResponse]  # type: ignore[assignment]
@@ -128,6 +132,14 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Turns a claim into an accepted sale: reserved becomes committed. Idempotent by reservation. RESERVATION_NOT_FOUND,
         RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
         """
+
+    @_abc_1.abstractmethod
+    def BatchCommitReservations(
+        self,
+        request: _reservation_service_pb2.BatchCommitReservationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reservation_service_pb2.BatchCommitReservationsResponse, _abc.Awaitable[_reservation_service_pb2.BatchCommitReservationsResponse]]:
+        """Commits up to 500 reservations at once; each stands alone, as if sent by itself, and has its own result."""
 
     @_abc_1.abstractmethod
     def ReleaseReservation(

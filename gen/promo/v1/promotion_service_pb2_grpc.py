@@ -80,6 +80,21 @@ class PromotionServiceStub:
                 request_serializer=promo_dot_v1_dot_promotion__service__pb2.CommitRedemptionRequest.SerializeToString,
                 response_deserializer=promo_dot_v1_dot_promotion__service__pb2.CommitRedemptionResponse.FromString,
                 _registered_method=True)
+        self.BatchQuotePromotions = channel.unary_unary(
+                '/promo.v1.PromotionService/BatchQuotePromotions',
+                request_serializer=promo_dot_v1_dot_promotion__service__pb2.BatchQuotePromotionsRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_promotion__service__pb2.BatchQuotePromotionsResponse.FromString,
+                _registered_method=True)
+        self.BatchRedeemPromotions = channel.unary_unary(
+                '/promo.v1.PromotionService/BatchRedeemPromotions',
+                request_serializer=promo_dot_v1_dot_promotion__service__pb2.BatchRedeemPromotionsRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_promotion__service__pb2.BatchRedeemPromotionsResponse.FromString,
+                _registered_method=True)
+        self.BatchCommitRedemptions = channel.unary_unary(
+                '/promo.v1.PromotionService/BatchCommitRedemptions',
+                request_serializer=promo_dot_v1_dot_promotion__service__pb2.BatchCommitRedemptionsRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_promotion__service__pb2.BatchCommitRedemptionsResponse.FromString,
+                _registered_method=True)
         self.ReleaseRedemption = channel.unary_unary(
                 '/promo.v1.PromotionService/ReleaseRedemption',
                 request_serializer=promo_dot_v1_dot_promotion__service__pb2.ReleaseRedemptionRequest.SerializeToString,
@@ -171,6 +186,27 @@ class PromotionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchQuotePromotions(self, request, context):
+        """Prices up to 500 carts at once; each stands alone, as if sent by itself, and has its own result.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchRedeemPromotions(self, request, context):
+        """Makes up to 500 redemptions at once; each stands alone, as if sent by itself, and has its own result.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchCommitRedemptions(self, request, context):
+        """Commits up to 500 redemptions at once; each stands alone, as if sent by itself, and has its own result.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReleaseRedemption(self, request, context):
         """Gives the uses back, also those of a committed redemption (its order was cancelled), or forbids a redemption that has not
         arrived yet. Idempotent by redemption.
@@ -247,6 +283,21 @@ def add_PromotionServiceServicer_to_server(servicer, server):
                     servicer.CommitRedemption,
                     request_deserializer=promo_dot_v1_dot_promotion__service__pb2.CommitRedemptionRequest.FromString,
                     response_serializer=promo_dot_v1_dot_promotion__service__pb2.CommitRedemptionResponse.SerializeToString,
+            ),
+            'BatchQuotePromotions': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchQuotePromotions,
+                    request_deserializer=promo_dot_v1_dot_promotion__service__pb2.BatchQuotePromotionsRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_promotion__service__pb2.BatchQuotePromotionsResponse.SerializeToString,
+            ),
+            'BatchRedeemPromotions': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchRedeemPromotions,
+                    request_deserializer=promo_dot_v1_dot_promotion__service__pb2.BatchRedeemPromotionsRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_promotion__service__pb2.BatchRedeemPromotionsResponse.SerializeToString,
+            ),
+            'BatchCommitRedemptions': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchCommitRedemptions,
+                    request_deserializer=promo_dot_v1_dot_promotion__service__pb2.BatchCommitRedemptionsRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_promotion__service__pb2.BatchCommitRedemptionsResponse.SerializeToString,
             ),
             'ReleaseRedemption': grpc.unary_unary_rpc_method_handler(
                     servicer.ReleaseRedemption,
@@ -513,6 +564,87 @@ class PromotionService:
             '/promo.v1.PromotionService/CommitRedemption',
             promo_dot_v1_dot_promotion__service__pb2.CommitRedemptionRequest.SerializeToString,
             promo_dot_v1_dot_promotion__service__pb2.CommitRedemptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchQuotePromotions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.PromotionService/BatchQuotePromotions',
+            promo_dot_v1_dot_promotion__service__pb2.BatchQuotePromotionsRequest.SerializeToString,
+            promo_dot_v1_dot_promotion__service__pb2.BatchQuotePromotionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchRedeemPromotions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.PromotionService/BatchRedeemPromotions',
+            promo_dot_v1_dot_promotion__service__pb2.BatchRedeemPromotionsRequest.SerializeToString,
+            promo_dot_v1_dot_promotion__service__pb2.BatchRedeemPromotionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchCommitRedemptions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.PromotionService/BatchCommitRedemptions',
+            promo_dot_v1_dot_promotion__service__pb2.BatchCommitRedemptionsRequest.SerializeToString,
+            promo_dot_v1_dot_promotion__service__pb2.BatchCommitRedemptionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

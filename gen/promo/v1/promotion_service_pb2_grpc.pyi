@@ -54,6 +54,12 @@ class PromotionServiceStub:
     """
     CommitRedemption: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.CommitRedemptionRequest, _promotion_service_pb2.CommitRedemptionResponse]
     """The order stands: the uses are used. Idempotent by redemption. REDEMPTION_NOT_FOUND, REDEMPTION_EXPIRED, REDEMPTION_RELEASED."""
+    BatchQuotePromotions: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.BatchQuotePromotionsRequest, _promotion_service_pb2.BatchQuotePromotionsResponse]
+    """Prices up to 500 carts at once; each stands alone, as if sent by itself, and has its own result."""
+    BatchRedeemPromotions: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.BatchRedeemPromotionsRequest, _promotion_service_pb2.BatchRedeemPromotionsResponse]
+    """Makes up to 500 redemptions at once; each stands alone, as if sent by itself, and has its own result."""
+    BatchCommitRedemptions: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.BatchCommitRedemptionsRequest, _promotion_service_pb2.BatchCommitRedemptionsResponse]
+    """Commits up to 500 redemptions at once; each stands alone, as if sent by itself, and has its own result."""
     ReleaseRedemption: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.ReleaseRedemptionRequest, _promotion_service_pb2.ReleaseRedemptionResponse]
     """Gives the uses back, also those of a committed redemption (its order was cancelled), or forbids a redemption that has not
     arrived yet. Idempotent by redemption.
@@ -91,6 +97,12 @@ class PromotionServiceAsyncStub(PromotionServiceStub):
     """
     CommitRedemption: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.CommitRedemptionRequest, _promotion_service_pb2.CommitRedemptionResponse]  # type: ignore[assignment]
     """The order stands: the uses are used. Idempotent by redemption. REDEMPTION_NOT_FOUND, REDEMPTION_EXPIRED, REDEMPTION_RELEASED."""
+    BatchQuotePromotions: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.BatchQuotePromotionsRequest, _promotion_service_pb2.BatchQuotePromotionsResponse]  # type: ignore[assignment]
+    """Prices up to 500 carts at once; each stands alone, as if sent by itself, and has its own result."""
+    BatchRedeemPromotions: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.BatchRedeemPromotionsRequest, _promotion_service_pb2.BatchRedeemPromotionsResponse]  # type: ignore[assignment]
+    """Makes up to 500 redemptions at once; each stands alone, as if sent by itself, and has its own result."""
+    BatchCommitRedemptions: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.BatchCommitRedemptionsRequest, _promotion_service_pb2.BatchCommitRedemptionsResponse]  # type: ignore[assignment]
+    """Commits up to 500 redemptions at once; each stands alone, as if sent by itself, and has its own result."""
     ReleaseRedemption: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.ReleaseRedemptionRequest, _promotion_service_pb2.ReleaseRedemptionResponse]  # type: ignore[assignment]
     """Gives the uses back, also those of a committed redemption (its order was cancelled), or forbids a redemption that has not
     arrived yet. Idempotent by redemption.
@@ -179,6 +191,30 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.CommitRedemptionResponse, _abc.Awaitable[_promotion_service_pb2.CommitRedemptionResponse]]:
         """The order stands: the uses are used. Idempotent by redemption. REDEMPTION_NOT_FOUND, REDEMPTION_EXPIRED, REDEMPTION_RELEASED."""
+
+    @_abc_1.abstractmethod
+    def BatchQuotePromotions(
+        self,
+        request: _promotion_service_pb2.BatchQuotePromotionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_promotion_service_pb2.BatchQuotePromotionsResponse, _abc.Awaitable[_promotion_service_pb2.BatchQuotePromotionsResponse]]:
+        """Prices up to 500 carts at once; each stands alone, as if sent by itself, and has its own result."""
+
+    @_abc_1.abstractmethod
+    def BatchRedeemPromotions(
+        self,
+        request: _promotion_service_pb2.BatchRedeemPromotionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_promotion_service_pb2.BatchRedeemPromotionsResponse, _abc.Awaitable[_promotion_service_pb2.BatchRedeemPromotionsResponse]]:
+        """Makes up to 500 redemptions at once; each stands alone, as if sent by itself, and has its own result."""
+
+    @_abc_1.abstractmethod
+    def BatchCommitRedemptions(
+        self,
+        request: _promotion_service_pb2.BatchCommitRedemptionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_promotion_service_pb2.BatchCommitRedemptionsResponse, _abc.Awaitable[_promotion_service_pb2.BatchCommitRedemptionsResponse]]:
+        """Commits up to 500 redemptions at once; each stands alone, as if sent by itself, and has its own result."""
 
     @_abc_1.abstractmethod
     def ReleaseRedemption(
