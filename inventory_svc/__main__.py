@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from chassis import process, redis
+from chassis import process, redis, relay
 from chassis.backlog import Backlog
 from chassis.db import Database
 from chassis.gate.partition import Partition, Tables
@@ -93,7 +93,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
     catalog.start()
     levels.start()
     jobs.start("expire-lots", expire_lots.run_once, 60.0, leader.leading)
-    jobs.start("relay", Relay(db, stream_client, "inventory").run_once, 0.1, leader.leading)
+    jobs.start("relay", Relay(db, stream_client, "inventory").run_round, relay.PAUSE_S, leader.leading)
     jobs.start("backlog", Backlog(db).run_once, 5.0)
     jobs.start("forget", Retention(db).run_once, 60.0, leader.leading)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import grpc
 
-from chassis import client, process, redis
+from chassis import client, process, redis, relay
 from chassis.backlog import Backlog
 from chassis.db import Database
 from chassis.jobs import Jobs
@@ -96,7 +96,7 @@ async def serve(settings: config.Settings) -> None:
     jobs, leader = Jobs(), Leader(settings.database_url, "order")
     leader.start()
     jobs.start("resume", service.resume.run_once, PAUSE_S)
-    jobs.start("relay", Relay(db, stream_client, "order").run_once, 0.1, leader.leading)
+    jobs.start("relay", Relay(db, stream_client, "order").run_round, relay.PAUSE_S, leader.leading)
     jobs.start("backlog", Backlog(db).run_once, 5.0)
     jobs.start("count-stuck", CountStuck(db).run_once, 10.0)
     jobs.start("forget", Retention(db, keeps_requests=False).run_once, 60.0, leader.leading)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chassis import process, redis
+from chassis import process, redis, relay
 from chassis.backlog import Backlog
 from chassis.db import Database
 from chassis.gate.partition import Partition, Tables
@@ -69,7 +69,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
     leader.start()
     partition.start(jobs, leader.leading)
     limits.start()
-    jobs.start("relay", Relay(db, stream_client, "promo").run_once, 0.1, leader.leading)
+    jobs.start("relay", Relay(db, stream_client, "promo").run_round, relay.PAUSE_S, leader.leading)
     jobs.start("backlog", Backlog(db).run_once, 5.0)
     jobs.start("forget", Retention(db).run_once, 60.0, leader.leading)
 

@@ -97,3 +97,13 @@ async def test_two_relays_do_not_mix_their_work(db: Database, streams: Client) -
 def test_a_key_always_has_the_same_stream() -> None:
     assert partition_of("SERUM-30") == partition_of("SERUM-30")
     assert {partition_of(str(number)) for number in range(200)} == set(range(PARTITIONS))
+
+
+async def test_a_round_is_followed_at_once_only_when_it_was_full(db: Database, streams: Client) -> None:
+    async with db.transaction() as tx:
+        for number in range(BATCH + 1):
+            await outbox.put(tx, type="order.order.placed", key="k", payload={"number": number})
+    relay = Relay(db, streams, "order")
+    assert await relay.run_round() == BATCH
+    assert await relay.run_round() == 0
+    assert len(await _events(streams, "k")) == BATCH + 1

@@ -84,7 +84,7 @@ async def test_who_gave_up_waiting_does_not_travel() -> None:
     first, second, third = await _started(together, 1, 2, 3)
     second.cancel()
     road.open.set()
-    assert await asyncio.gather(first, third) == [2, 6]
+    assert [await first, await third] == [2, 6]
     assert road.trips == [[1], [3]]
     with pytest.raises(asyncio.CancelledError):
         await second
