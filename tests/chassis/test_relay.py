@@ -12,7 +12,7 @@ import pytest
 from chassis import outbox, redis
 from chassis.db import Database
 from chassis.redis import Client
-from chassis.relay import BATCH, Relay, partition_of
+from chassis.relay import BATCH, PARTITIONS, Relay, partition_of
 
 
 @pytest.fixture
