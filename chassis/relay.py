@@ -13,6 +13,7 @@ import orjson
 from chassis import metrics, telemetry
 from chassis.db import Database
 from chassis.redis import Client
+from chassis.wire import Wire, Word
 
 log = telemetry.logger()
 
@@ -39,7 +40,7 @@ class Relay:
 
     def __init__(self, db: Database, streams: Client, source: str) -> None:
         self._db = db
-        self._streams = streams
+        self._wire = Wire(streams)
         self._source = source
 
     async def run_round(self) -> int:
@@ -59,30 +60,32 @@ class Relay:
             rows = await (await tx.execute(READ, (BATCH,))).fetchall()
             if not rows:
                 return 0
-            async with self._streams.pipeline(transaction=False) as pipe:
-                for event in rows:
-                    stream = f"events:{self._source}:{partition_of(event[2])}"
-                    pipe.xadd(stream, self._fields(event), maxlen=STREAM_LENGTH, approximate=True)
-                await pipe.execute()
+            await self._wire.call_all([self._append(event) for event in rows])
             await tx.execute(DONE, ([event[0] for event in rows],))
         PUBLISHED.value += len(rows)
         return len(rows)
 
-    def _fields(self, event: tuple[Any, ...]) -> dict[Any, Any]:
-        """CloudEvents 1.0 attributes and the payload as JSON; `id` is what consumers deduplicate by."""
+    def close(self) -> None:
+        """Ends the connection to the streams; stop the job first."""
+        self._wire.close()
+
+    def _append(self, event: tuple[Any, ...]) -> tuple[Word, ...]:
+        """XADD of CloudEvents 1.0 attributes and the payload as JSON; `id` is what consumers deduplicate by."""
         number, kind, key, payload, created = event
-        return {
-            "specversion": "1.0",
-            "id": f"{self._source}-{number}",
-            "source": f"/{self._source}",
-            "type": kind,
-            "subject": key,
-            "partitionkey": key,
-            "sequence": str(number),
-            "time": created,
-            "datacontenttype": "application/json",
-            "data": orjson.dumps(orjson.loads(payload)),
-        }
+        stream = f"events:{self._source}:{partition_of(key)}"
+        return (
+            *("XADD", stream, "MAXLEN", "~", STREAM_LENGTH, "*"),
+            *("specversion", "1.0"),
+            *("id", f"{self._source}-{number}"),
+            *("source", f"/{self._source}"),
+            *("type", kind),
+            *("subject", key),
+            *("partitionkey", key),
+            *("sequence", str(number)),
+            *("time", created),
+            *("datacontenttype", "application/json"),
+            *("data", orjson.dumps(orjson.loads(payload))),
+        )
 
 
 def partition_of(key: str) -> int:

@@ -87,13 +87,14 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
     server = Server(settings.address, servicers, TABLE, partition.epochs.is_serving)
 
     expire_lots = ExpireLots(db, partition.adjustments)
+    events_out = Relay(db, stream_client, "inventory")
     jobs, leader = Jobs(), Leader(settings.database_url, "inventory")
     leader.start()
     partition.start(jobs, leader.leading)
     catalog.start()
     levels.start()
     jobs.start("expire-lots", expire_lots.run_once, 60.0, leader.leading)
-    jobs.start("relay", Relay(db, stream_client, "inventory").run_round, relay.PAUSE_S, leader.leading)
+    jobs.start("relay", events_out.run_round, relay.PAUSE_S, leader.leading)
     jobs.start("backlog", Backlog(db).run_once, 5.0)
     jobs.start("forget", Retention(db).run_once, 60.0, leader.leading)
 
@@ -107,6 +108,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
         await catalog.close()
         await partition.close()
         await gate_client.aclose()
+        events_out.close()
         await stream_client.aclose()
         await db.close()
 

@@ -93,10 +93,11 @@ async def serve(settings: config.Settings) -> None:
     service = compose(db, inventory, promo, {sandbox.name: sandbox}, settings.payment_wait_s, now)
     server = Server(settings.address, service.servicers, TABLE, lambda: writable(db))
 
+    events_out = Relay(db, stream_client, "order")
     jobs, leader = Jobs(), Leader(settings.database_url, "order")
     leader.start()
     jobs.start("resume", service.resume.run_once, PAUSE_S)
-    jobs.start("relay", Relay(db, stream_client, "order").run_round, relay.PAUSE_S, leader.leading)
+    jobs.start("relay", events_out.run_round, relay.PAUSE_S, leader.leading)
     jobs.start("backlog", Backlog(db).run_once, 5.0)
     jobs.start("count-stuck", CountStuck(db).run_once, 10.0)
     jobs.start("forget", Retention(db, keeps_requests=False).run_once, 60.0, leader.leading)
@@ -108,6 +109,7 @@ async def serve(settings: config.Settings) -> None:
     await leader.close()
     await inventory.close()
     await promo.close()
+    events_out.close()
     await stream_client.aclose()
     await db.close()
 

@@ -65,11 +65,12 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
     servicers = [Servicer(promotion_service_pb2, promotion_service_pb2_grpc, "PromotionService", servicer)]
     server = Server(settings.address, servicers, TABLE, partition.epochs.is_serving)
 
+    events_out = Relay(db, stream_client, "promo")
     jobs, leader = Jobs(), Leader(settings.database_url, "promo")
     leader.start()
     partition.start(jobs, leader.leading)
     limits.start()
-    jobs.start("relay", Relay(db, stream_client, "promo").run_round, relay.PAUSE_S, leader.leading)
+    jobs.start("relay", events_out.run_round, relay.PAUSE_S, leader.leading)
     jobs.start("backlog", Backlog(db).run_once, 5.0)
     jobs.start("forget", Retention(db).run_once, 60.0, leader.leading)
 
@@ -82,6 +83,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
         await limits.close()
         await partition.close()
         await gate_client.aclose()
+        events_out.close()
         await stream_client.aclose()
         await db.close()
 

@@ -25,6 +25,14 @@ async def db(new_database: Callable[[str], str]) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
+async def relay(db: Database, streams: Client) -> AsyncIterator[Relay]:
+    """The orders' relay."""
+    one = Relay(db, streams, "order")
+    yield one
+    one.close()
+
+
+@pytest.fixture
 async def streams(valkey_url: str) -> AsyncIterator[Client]:
     """An empty Redis database for streams."""
     client = redis.connect(valkey_url.replace("/0", "/9"))
@@ -43,10 +51,11 @@ async def _events(streams: Client, key: str) -> list[dict[str, str]]:
     return [fields for _, fields in entries if fields["subject"] == key]
 
 
-async def test_events_arrive_in_the_order_of_their_key_with_cloudevents_names(db: Database, streams: Client) -> None:
+async def test_events_arrive_in_the_order_of_their_key_with_cloudevents_names(
+    db: Database, streams: Client, relay: Relay
+) -> None:
     for number in range(20):
         await _put(db, f"k{number % 3}", number)
-    relay = Relay(db, streams, "order")
     assert await relay.run_once() == 20
     assert await relay.run_once() == 0
     for key in ("k0", "k1", "k2"):
@@ -63,9 +72,10 @@ async def test_events_arrive_in_the_order_of_their_key_with_cloudevents_names(db
     }
 
 
-async def test_a_relay_that_dies_before_its_mark_sends_again_under_the_same_id(db: Database, streams: Client) -> None:
+async def test_a_relay_that_dies_before_its_mark_sends_again_under_the_same_id(
+    db: Database, streams: Client, relay: Relay
+) -> None:
     await _put(db, "k", 1)
-    relay = Relay(db, streams, "order")
     await relay.run_once()
     async with db.connection() as connection:
         await connection.execute("UPDATE outbox SET published_at = NULL")
@@ -75,8 +85,7 @@ async def test_a_relay_that_dies_before_its_mark_sends_again_under_the_same_id(d
     assert events[0]["id"] == events[1]["id"]
 
 
-async def test_an_event_that_commits_late_is_not_skipped(db: Database, streams: Client) -> None:
-    relay = Relay(db, streams, "order")
+async def test_an_event_that_commits_late_is_not_skipped(db: Database, streams: Client, relay: Relay) -> None:
     async with db.transaction() as slow:
         await outbox.put(slow, type="order.order.placed", key="slow", payload={})
         await _put(db, "fast", 1)
@@ -88,7 +97,10 @@ async def test_an_event_that_commits_late_is_not_skipped(db: Database, streams: 
 async def test_two_relays_do_not_mix_their_work(db: Database, streams: Client) -> None:
     for number in range(50):
         await _put(db, "k", number)
-    counts = await asyncio.gather(*(Relay(db, streams, "order").run_once() for _ in range(4)))
+    relays = [Relay(db, streams, "order") for _ in range(4)]
+    counts = await asyncio.gather(*(one.run_once() for one in relays))
+    for one in relays:
+        one.close()
     assert sum(counts) == 50
     numbers = [orjson.loads(event["data"])["number"] for event in await _events(streams, "k")]
     assert numbers == list(range(50))
@@ -99,11 +111,10 @@ def test_a_key_always_has_the_same_stream() -> None:
     assert {partition_of(str(number)) for number in range(200)} == set(range(PARTITIONS))
 
 
-async def test_a_round_is_followed_at_once_only_when_it_was_full(db: Database, streams: Client) -> None:
+async def test_a_round_is_followed_at_once_only_when_it_was_full(db: Database, streams: Client, relay: Relay) -> None:
     async with db.transaction() as tx:
         for number in range(BATCH + 1):
             await outbox.put(tx, type="order.order.placed", key="k", payload={"number": number})
-    relay = Relay(db, streams, "order")
     assert await relay.run_round() == BATCH
     assert await relay.run_round() == 0
     assert len(await _events(streams, "k")) == BATCH + 1
