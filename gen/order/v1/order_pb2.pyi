@@ -378,7 +378,7 @@ class Payment(_message.Message):
         STATUS_NONE: Payment._Status.ValueType  # 1
         """Not asked yet."""
         STATUS_PENDING: Payment._Status.ValueType  # 2
-        """Asked, outcome unknown."""
+        """Asked, or about to be asked: the outcome is unknown."""
         STATUS_ACTION_REQUIRED: Payment._Status.ValueType  # 3
         """The customer's bank wants a confirmation (3-D Secure)."""
         STATUS_AUTHORIZED: Payment._Status.ValueType  # 4
@@ -400,7 +400,7 @@ class Payment(_message.Message):
     STATUS_NONE: Payment.Status.ValueType  # 1
     """Not asked yet."""
     STATUS_PENDING: Payment.Status.ValueType  # 2
-    """Asked, outcome unknown."""
+    """Asked, or about to be asked: the outcome is unknown."""
     STATUS_ACTION_REQUIRED: Payment.Status.ValueType  # 3
     """The customer's bank wants a confirmation (3-D Secure)."""
     STATUS_AUTHORIZED: Payment.Status.ValueType  # 4
