@@ -69,14 +69,10 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
     reservations = Reservations(db, partition, locations)
     fulfillment = Fulfillment(db, partition.journal, partition.adjustments)
 
+    stock_servicer = StockServicer(stock, levels, locations, StockAudit(db, partition))
     servicers = [
         Servicer(catalog_service_pb2, catalog_service_pb2_grpc, "CatalogService", CatalogServicer(catalog)),
-        Servicer(
-            stock_service_pb2,
-            stock_service_pb2_grpc,
-            "StockService",
-            StockServicer(stock, levels, locations, StockAudit(db, partition)),
-        ),
+        Servicer(stock_service_pb2, stock_service_pb2_grpc, "StockService", stock_servicer),
         Servicer(
             reservation_service_pb2,
             reservation_service_pb2_grpc,
