@@ -24,6 +24,12 @@ MESSAGE_BYTES = 4 * 1024 * 1024
 """Largest request or answer: a batch of 500 skus with 16 KiB of attributes each would not fit, and should not."""
 CONCURRENT_RPCS = 8192
 """Above it grpc answers RESOURCE_EXHAUSTED by itself: a flash crowd fits, memory stays bounded."""
+STREAMS_PER_CONNECTION = 1_024
+"""Calls of one connection under way at once; more wait at the caller."""
+PENDING, MOST_PENDING = 1_000, 1_250
+"""Calls that wait to be looked at: from the first number on some are refused, from the second all, for less than a tenth of
+what looking would cost. They end CANCELLED or UNAVAILABLE; nobody has seen them. A server that is offered five times what
+it can do so answers what it can in time, instead of all too late (`make fault FAULT_ONLY=overload-five-fold`)."""
 DRAIN_S = 8.0
 """Time for running RPCs after SIGTERM, below the ten seconds that supervisors usually grant."""
 CONNECTION_AGE_MS = 300_000
@@ -36,6 +42,9 @@ OPTIONS = [
     ("grpc.so_reuseport", 1),
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     ("grpc.max_send_message_length", MESSAGE_BYTES),
+    ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION),
+    ("grpc.server.max_pending_requests", PENDING),
+    ("grpc.server.max_pending_requests_hard_limit", MOST_PENDING),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
 ]
 

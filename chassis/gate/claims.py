@@ -160,7 +160,7 @@ class Claims:
         epoch = self._epochs.current
         if epoch == 0:
             raise Stale(0)
-        answers: list[Take | Exception] = await self._gate.reserve(epoch, items, self._world.wall_ms())
+        answers: list[Take | Exception] = await self._gate.reserve(epoch, items)
         return answers
 
     async def _flush_journal(self, takes: Sequence[Take]) -> list[Reservation | Exception]:
@@ -171,7 +171,7 @@ class Claims:
         return [found[take.claim.id] if take.epoch == epoch else Stale(take.epoch) for take in takes]
 
     async def _write(self, takes: Sequence[Take]) -> dict[str, Reservation | Exception]:
-        """Runs the batch until its outcome is known, singly when one of it is bad. Errors are per take."""
+        """Runs the batch until its outcome is known, in halves when one of it is bad. Errors are per take."""
         failed: Exception = errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
         for _ in range(JOURNAL_TRIES):
             try:
@@ -184,10 +184,8 @@ class Claims:
             except psycopg.Error as refused:
                 if len(takes) == 1:
                     return {takes[0].claim.id: await self._refuse(takes[0], refused)}
-                answers: dict[str, Reservation | Exception] = {}
-                for take in takes:
-                    answers |= await self._write([take])
-                return answers
+                middle = len(takes) // 2
+                return await self._write(takes[:middle]) | await self._write(takes[middle:])
             self._journal_down_until = 0.0
             return dict(rows)
         self._journal_down_until = self._world.monotonic_s() + BREAKER_S
@@ -238,10 +236,9 @@ class Claims:
 
     async def _tell_gate(self, settled: Settled) -> None:
         """Ended reservations go back, committed ones are forgotten after a while, each by the token of its take."""
-        forget_ms = self._world.wall_ms() + REMEMBER_MS
         actions: dict[str, Action] = {"RELEASED": "give", "EXPIRED": "give", "COMMITTED": "later"}
         settlements = [
-            Settlement(found.id, found.nonce, actions[found.state], forget_ms)
+            Settlement(found.id, found.nonce, actions[found.state], REMEMBER_MS)
             for found in settled.reservations.values()
             if found.state in actions
         ]

@@ -95,8 +95,7 @@ class Epochs:
         async for levels in snapshot.counters():
             counters += len(levels)
             await self._gate.load_counters(snapshot.epoch, levels)
-        due_ms = self._world.wall_ms() + SOON_MS
         async for reservations in snapshot.entries():
             entries += len(reservations)
-            await self._gate.load_entries(snapshot.epoch, reservations, due_ms)
+            await self._gate.load_entries(snapshot.epoch, reservations, SOON_MS)
         return counters, entries

@@ -34,7 +34,7 @@ class Settlement(NamedTuple):
     id: str
     nonce: str
     action: Action
-    due_ms: int = 0
+    later_ms: int = 0
 
 
 class Entry(NamedTuple):
@@ -59,11 +59,10 @@ class Gate:
         """Ends the connection of its own; the client stays open."""
         self._wire.close()
 
-    async def reserve(self, epoch: int, claims: Sequence[tuple[Claim, str]], now_ms: int) -> list[Any]:
+    async def reserve(self, epoch: int, claims: Sequence[tuple[Claim, str]]) -> list[Any]:
         """Takes a batch of (claim, nonce): a Take, Refused or Reused each. Stale when the epoch or its script is gone."""
         batch = [
-            [claim.id, claim.fingerprint, nonce, now_ms + FIRST_LOOK_MS, _wire(claim), now_ms + claim.ttl_ms]
-            for claim, nonce in claims
+            [claim.id, claim.fingerprint, nonce, FIRST_LOOK_MS, _wire(claim), claim.ttl_ms] for claim, nonce in claims
         ]
         keys = self._keys
         async with _translated(epoch):
@@ -95,10 +94,12 @@ class Gate:
         answer = await self._eval("adjust", keys, [str(epoch), orjson.dumps(named), str(APPLIED_MEMORY_MS)], epoch)
         return str(answer).split()[0]
 
-    async def due(self, epoch: int, now_ms: int, most: int) -> list[Entry]:
-        """Entries the sweeper should look at now. Those without a body are dropped from the set by `settle`."""
+    async def due(self, epoch: int, ahead_ms: int, most: int) -> list[Entry]:
+        """Entries the sweeper should look at by `ahead_ms` from now. Those without a body are dropped from the set by
+        `settle`."""
         async with _translated(epoch):
-            ids: list[Any] = await self._redis.zrangebyscore(self._keys.due(epoch), "-inf", now_ms, start=0, num=most)
+            by_ms = await self._now_ms() + ahead_ms
+            ids: list[Any] = await self._redis.zrangebyscore(self._keys.due(epoch), "-inf", by_ms, start=0, num=most)
             if not ids:
                 return []
             raw: list[Any] = await self._redis.hmget(self._keys.reservations(epoch), ids)
@@ -146,12 +147,13 @@ class Gate:
                 pipe.hset(self._keys.available(epoch), mapping=dict(counters[first : first + LOAD_CHUNK]))
             await pipe.execute()
 
-    async def load_entries(self, epoch: int, entries: Sequence[Entry], due_ms: int) -> None:
-        """Writes live reservations of an epoch that is not published yet."""
+    async def load_entries(self, epoch: int, entries: Sequence[Entry], look_ms: int) -> None:
+        """Writes live reservations of an epoch that is not published yet; the sweeper looks at them in `look_ms`."""
         bodies: dict[Any, Any] = {
             entry.id: orjson.dumps([entry.fingerprint, entry.nonce, entry.taken, entry.expires_ms]) for entry in entries
         }
         async with _translated(epoch), self._redis.pipeline(transaction=False) as pipe:
+            due_ms = await self._now_ms() + look_ms
             pipe.hset(self._keys.reservations(epoch), mapping=bodies)
             pipe.zadd(self._keys.due(epoch), dict.fromkeys(bodies, due_ms))
             await pipe.execute()
@@ -179,6 +181,11 @@ class Gate:
         """How many counters the epoch has."""
         async with _translated(epoch):
             return int(await self._redis.hlen(self._keys.available(epoch)))
+
+    async def _now_ms(self) -> int:
+        """The server's clock: all times of the gate are by it, since who sweeps may be another host than who took."""
+        seconds, micros = await self._redis.time()
+        return int(seconds) * 1000 + int(micros) // 1000
 
     async def _eval(self, name: str, keys: Sequence[str], arguments: Sequence[str | bytes], epoch: int) -> Any:
         """EVALSHA, loading the script when the server forgot it: for scripts that carry the epoch as an argument."""

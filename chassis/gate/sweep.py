@@ -6,10 +6,9 @@ from chassis import telemetry
 from chassis.gate import meters
 from chassis.gate.claims import Claims
 from chassis.gate.epochs import Epochs
-from chassis.gate.gate import FIRST_LOOK_MS, Entry, Gate, Settlement
-from chassis.gate.journal import GRACE_MS, Journal, Transition
+from chassis.gate.gate import Entry, Gate, Settlement
+from chassis.gate.journal import Journal, Transition
 from chassis.gate.model import Reservation
-from chassis.gate.world import REAL, World
 
 log = telemetry.logger()
 
@@ -23,20 +22,19 @@ wait for that. 100,000 live ones cost about 1,700 looks a second."""
 class Sweeper:
     """Finds what a crash left between gate and journal. Any number may run; one per partition is enough."""
 
-    def __init__(self, gate: Gate, journal: Journal, epochs: Epochs, claims: Claims, world: World = REAL) -> None:
+    def __init__(self, gate: Gate, journal: Journal, epochs: Epochs, claims: Claims) -> None:
         self._gate = gate
         self._journal = journal
         self._epochs = epochs
         self._claims = claims
-        self._world = world
 
-    async def run_once(self, now_ms: int | None = None) -> int:
-        """Settles up to BATCH due entries; answers how many were looked at. A lost epoch or server raises."""
+    async def run_once(self, ahead_ms: int = 0) -> int:
+        """Settles up to BATCH entries that are due, or will be `ahead_ms` from now; answers how many were looked at. A
+        lost epoch or server raises."""
         epoch = self._epochs.current
         if epoch == 0:
             return 0  # the gate is not built yet
-        now_ms = self._world.wall_ms() if now_ms is None else now_ms
-        entries = await self._gate.due(epoch, now_ms, BATCH)
+        entries = await self._gate.due(epoch, ahead_ms, BATCH)
         if not entries:
             return 0
         rows = await self._journal.states_under(epoch, [entry.id for entry in entries])
@@ -48,7 +46,7 @@ class Sweeper:
             rows |= settled.reservations
             meters.TOMBSTONES.add(len(unknown))
             log.info("sweeper.tombstones", count=len(unknown))
-        verdicts = [_verdict(entry, rows.get(entry.id), now_ms) for entry in entries]
+        verdicts = [_verdict(entry, rows.get(entry.id)) for entry in entries]
         await self._gate.settle(epoch, verdicts)
         meters.LOOKED_AT.add(len(verdicts))
         meters.GIVEN_BACK.add(sum(verdict.action == "give" for verdict in verdicts))
@@ -63,11 +61,10 @@ class Sweeper:
         return len(settled.changed)
 
 
-def _verdict(entry: Entry, row: Reservation | None, now_ms: int) -> Settlement:
+def _verdict(entry: Entry, row: Reservation | None) -> Settlement:
     if row is None or row.state in ("RELEASED", "EXPIRED", "ABORTED"):
         return Settlement(entry.id, entry.nonce, "give")
     if row.state == "ACTIVE":
-        again = min(max(now_ms + FIRST_LOOK_MS, row.expires_ms + GRACE_MS), now_ms + LOOK_AGAIN_MS)
-        return Settlement(entry.id, entry.nonce, "later", again)
+        return Settlement(entry.id, entry.nonce, "later", LOOK_AGAIN_MS)
     # Committed: the units are sold. An entry of another take is a late duplicate that took again: that one is given back.
     return Settlement(entry.id, entry.nonce, "forget" if entry.nonce == row.nonce else "give")

@@ -39,6 +39,7 @@ class Connection(asyncio.Protocol):
         self._answers: dict[int, bytes] = {}
         self._held: deque[tuple[int, bytes]] = deque()
         self._window = frames.DEFAULT_WINDOW
+        self._most = frames.LARGEST_WINDOW
         self._stream_window = frames.DEFAULT_WINDOW
         self._largest = frames.DEFAULT_FRAME
         self._received = 0
@@ -63,7 +64,7 @@ class Connection(asyncio.Protocol):
         self._calls[stream] = done
         if self._stream > LAST_STREAM:
             self.spent = True
-        if self._held or size > self._window:
+        if self._held or size > self._window or len(self._calls) > self._most:
             self._held.append((stream, message))
         else:
             self._send(stream, message)
@@ -127,6 +128,8 @@ class Connection(asyncio.Protocol):
 
     def _end(self, stream: int, outcome: str) -> None:
         done = self._calls.pop(stream, None)
+        if self._held:
+            self._release()
         if self._judge is not None:
             answer = self._answers.pop(stream, b"")
             if outcome == "OK":
@@ -160,6 +163,8 @@ class Connection(asyncio.Protocol):
                 self._stream_window = value
             elif name == frames.MAX_FRAME_SIZE:
                 self._largest = value
+            elif name == frames.MAX_CONCURRENT_STREAMS:
+                self._most = value
             elif name == frames.HEADER_TABLE_SIZE and value < frames.DEFAULT_TABLE:
                 raise ProtocolError("the server does not remember headers")
         self._write(frames.frame(frames.SETTINGS, frames.ACK, 0))
@@ -171,8 +176,10 @@ class Connection(asyncio.Protocol):
             self._end(stream, outcome)
 
     def _release(self) -> None:
-        """Sends what waited for the server's window."""
+        """Sends what waited for the server's window, or for a call to end where the server takes no more at once."""
         while self._held and len(self._held[0][1]) + frames.PREFIX_BYTES <= self._window:
+            if len(self._calls) - len(self._held) >= self._most:
+                return
             stream, message = self._held.popleft()
             if stream in self._calls:
                 self._send(stream, message)

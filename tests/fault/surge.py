@@ -12,15 +12,17 @@ import os
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-import grpc
 import uvloop
 
 from gen.inventory.v1 import reservation_service_pb2 as pb
+from tests.bench.channel import Channel
 from tests.fault.ledger import Latencies
 
 METHOD = "/inventory.v1.ReservationService/ReserveStock"
+CONNECTIONS = 4
 IN_FLIGHT = 128
 MOST_IN_FLIGHT = 12_000
 DEADLINE_S = 2.0
@@ -72,63 +74,70 @@ def _serve(pipe: Any, crowd: Crowd) -> None:
 
 
 async def _both(crowd: Crowd) -> tuple[Counted, Counted]:
-    async with grpc.aio.insecure_channel(crowd.address) as channel:
+    channel = Channel(crowd.address, METHOD, int(DEADLINE_S), connections=CONNECTIONS)
+    await channel.open()
+    try:
         peak = await _Loop(crowd, channel, "peak").closed(crowd.seconds)
         over = await _Loop(crowd, channel, "over").open(crowd.seconds, crowd.times * peak.goodput)
+    finally:
+        channel.close()
     return peak, over
 
 
 class _Loop:
-    def __init__(self, crowd: Crowd, channel: grpc.aio.Channel, name: str) -> None:
+    def __init__(self, crowd: Crowd, channel: Channel, name: str) -> None:
         self._crowd = crowd
-        self._method: Any = channel.unary_unary(METHOD)
+        self._channel = channel
         self._name = name
         self._counted = Counted()
         self._number = 0
+        self._in_flight = 0
+        self._idle = asyncio.Event()
         self._end = 0.0
 
     async def closed(self, seconds: float) -> Counted:
+        """As many at once as keep the server busy: each answer is followed by the next request."""
         self._end = time.monotonic() + seconds
-
-        async def worker() -> None:
-            while time.monotonic() < self._end:
-                await self._one()
-
-        await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
+        for _ in range(IN_FLIGHT):
+            self._one(follow=True)
+        await self._idle.wait()
         return self._result(seconds)
 
     async def open(self, seconds: float, rate: float) -> Counted:
+        """So many a second, whatever is answered."""
         begin = time.monotonic()
         self._end = begin + seconds
-        tasks: set[asyncio.Task[None]] = set()
         while (now := time.monotonic()) < self._end:
             due = int((now - begin) * rate)
-            while self._number < due and len(tasks) < MOST_IN_FLIGHT:
-                task = asyncio.create_task(self._one())
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
+            while self._number < due and self._in_flight < MOST_IN_FLIGHT:
+                self._one(follow=False)
             await asyncio.sleep(TICK_S)
-        await asyncio.gather(*tasks)
+        if self._in_flight:
+            self._idle.clear()
+            await self._idle.wait()
         return self._result(seconds)
 
-    async def _one(self) -> None:
-        crowd, counted = self._crowd, self._counted
+    def _one(self, follow: bool) -> None:
+        crowd = self._crowd
         self._number += 1
+        self._in_flight += 1
         id = f"{crowd.run}-{self._name}-{self._number}"
         line = pb.ReserveLine(sku=crowd.skus[self._number % len(crowd.skus)], quantity=1)
         message = pb.ReserveStockRequest(request_id=id, lines=[line], ttl_seconds=TTL_S).SerializeToString()
-        started = time.monotonic()
-        try:
-            await self._method(message, timeout=DEADLINE_S)
-            outcome = "OK"
-        except grpc.aio.AioRpcError as failed:
-            outcome = failed.code().name
-        done = time.monotonic()
+        self._channel.start(message, partial(self._done, id, time.monotonic(), follow))
+
+    def _done(self, id: str, started: float, follow: bool, outcome: str) -> None:
+        counted, done = self._counted, time.monotonic()
         counted.latencies.add(outcome, (done - started) * 1000)
         if outcome == "OK":
             counted.acknowledged.append(id)
             outcome = "OK" if done <= self._end else "OK, late"
         counted.outcomes[outcome] += 1
+        self._in_flight -= 1
+        if follow and done < self._end:
+            self._one(follow)
+        elif not self._in_flight:
+            self._idle.set()
 
     def _result(self, seconds: float) -> Counted:
         self._counted.offered = self._number / seconds

@@ -93,20 +93,20 @@ class GateServer:
         self.keys.due.setdefault(epoch, {})[claim.id] = now_ms + first_look_ms
         return Take(claim, nonce, made, epoch)
 
-    def settle(self, epoch: int, settlements: Sequence[Settlement]) -> str:
+    def settle(self, epoch: int, settlements: Sequence[Settlement], now_ms: int) -> str:
         """give.lua"""
         if refused := self._other_epoch(epoch):
             return refused
         epoch = epoch if self.checks_epoch else self.keys.pointer or epoch
         entries, due = self.keys.reservations.setdefault(epoch, {}), self.keys.due.setdefault(epoch, {})
         left = self.keys.available.setdefault(epoch, {})
-        for id, nonce, action, due_ms in settlements:
+        for id, nonce, action, later_ms in settlements:
             entry = entries.get(id)
             if entry is None:
                 due.pop(id, None)
             elif entry.nonce == nonce or not self.checks_token:
                 if action == "later":
-                    due[id] = due_ms
+                    due[id] = now_ms + later_ms
                     continue
                 if action == "give":
                     for key, quantity in entry.taken:

@@ -29,9 +29,9 @@ class GateLink:
         self._host = host
         self._role = role
 
-    async def reserve(self, epoch: int, claims: Sequence[tuple[Claim, str]], now_ms: int) -> list[Any]:
+    async def reserve(self, epoch: int, claims: Sequence[tuple[Claim, str]]) -> list[Any]:
         def effect(gate: GateServer) -> list[Any]:
-            answers = gate.reserve(epoch, claims, now_ms, FIRST_LOOK_MS)
+            answers = gate.reserve(epoch, claims, self._site.now_ms(), FIRST_LOOK_MS)
             for (claim, nonce), answer in zip(claims, answers, strict=True):
                 self._site.tell(f"gate takes {claim.id}/{nonce}: {answer!r:.110}")
                 if isinstance(answer, Refused):
@@ -45,7 +45,7 @@ class GateLink:
     async def settle(self, epoch: int, settlements: Sequence[Settlement]) -> str:
         def effect(gate: GateServer) -> str:
             self._site.oracle.giving(self._role, gate, epoch, settlements)
-            answer = gate.settle(epoch, settlements)
+            answer = gate.settle(epoch, settlements, self._site.now_ms())
             self._site.tell(f"gate {answer} in {epoch}: {[(one.action, one.id, one.nonce) for one in settlements]}")
             self._site.oracle.gave(answer)
             return answer
@@ -62,8 +62,8 @@ class GateLink:
 
         return await self._call(effect)
 
-    async def due(self, epoch: int, now_ms: int, most: int) -> list[Entry]:
-        ids = await self._call(lambda gate: gate.due_ids(epoch, now_ms, most))
+    async def due(self, epoch: int, ahead_ms: int, most: int) -> list[Entry]:
+        ids = await self._call(lambda gate: gate.due_ids(epoch, self._site.now_ms() + ahead_ms, most))
         return await self._call(lambda gate: gate.bodies(epoch, ids)) if ids else []
 
     async def serves(self, epoch: int) -> bool:
@@ -82,8 +82,8 @@ class GateLink:
     async def load_counters(self, epoch: int, counters: Sequence[tuple[str, int]]) -> None:
         await self._call(lambda gate: gate.load_counters(epoch, counters))
 
-    async def load_entries(self, epoch: int, entries: Sequence[Entry], due_ms: int) -> None:
-        await self._call(lambda gate: gate.load_entries(epoch, entries, due_ms))
+    async def load_entries(self, epoch: int, entries: Sequence[Entry], look_ms: int) -> None:
+        await self._call(lambda gate: gate.load_entries(epoch, entries, self._site.now_ms() + look_ms))
 
     async def publish(self, epoch: int) -> bool:
         older = await self._call(lambda gate: gate.publish(epoch))

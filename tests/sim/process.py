@@ -43,9 +43,7 @@ class Process:
         self.epochs = Epochs(gate, cast(Rebuilds, self.rebuilds), world)
         self.claims = Claims(gate, journal, self.epochs, world)
         self.adjustments = Adjustments(gate, journal)
-        self.sweeper = Sweeper(
-            cast(Gate, GateLink(site, self.host, "sweeper")), journal, self.epochs, self.claims, world
-        )
+        self.sweeper = Sweeper(cast(Gate, GateLink(site, self.host, "sweeper")), journal, self.epochs, self.claims)
         self.gate = gate
         self.jobs: tuple[Callable[[], Awaitable[object]], ...] = (
             self.epochs.watch,

@@ -1,6 +1,6 @@
 -- Purpose: claim counters for a batch of reservations; each is all or nothing, one after the other.
 -- KEYS:    1 epoch pointer, 2 available (hash), 3 reservations (hash), 4 due (sorted set)
--- ARGV:    1 JSON [[id, fingerprint, take, due_ms, [[quantity, split 0|1, [key, ...]], ...], expires_ms], ...]
+-- ARGV:    1 JSON [[id, fingerprint, take, ms until the first look, [[quantity, split 0|1, [key, ...]], ...], ttl ms], ...]
 -- Returns: "STALE", or JSON, one per reservation:
 --          ["taken", [[key, quantity], ...]] · ["duplicate", take, [[key, quantity], ...]] · ["reused"] ·
 --          ["short", [[line from 0, most available, known 0|1], ...]]
@@ -28,6 +28,8 @@ local function write(command, key, arguments)
 end
 
 local batch = cjson.decode(ARGV[1])
+local time = redis.call('TIME')  -- this server's clock, nobody else's: who sweeps may be another host than who took
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ids, keys, seen = {}, {}, {}
 for i, claim in ipairs(batch) do
   ids[i] = claim[1]
@@ -93,9 +95,9 @@ for i, claim in ipairs(batch) do
       answers[i] = {'short', short}
     else
       for key, value in pairs(mine) do left[key] = value; changed[key] = true end
-      entries[id] = cjson.encode({fingerprint, claim[3], taken, claim[6]})
+      entries[id] = cjson.encode({fingerprint, claim[3], taken, now + claim[6]})
       new_entries[#new_entries + 1] = id; new_entries[#new_entries + 1] = entries[id]
-      new_due[#new_due + 1] = whole(claim[4]); new_due[#new_due + 1] = id
+      new_due[#new_due + 1] = whole(now + claim[4]); new_due[#new_due + 1] = id
       answers[i] = {'taken', taken}
     end
   end

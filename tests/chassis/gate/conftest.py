@@ -82,13 +82,13 @@ class Rig:
     async def take_only(self, claim: Claim) -> Take:
         """What a process leaves that dies between gate and journal."""
         epoch = self.partition.epochs.current
-        [take] = await self.partition.gate.reserve(epoch, [(claim, secrets.token_hex(6))], 0)
+        [take] = await self.partition.gate.reserve(epoch, [(claim, secrets.token_hex(6))])
         assert isinstance(take, Take)
         return take
 
     async def sweep_all(self) -> None:
         """Sweeps as if every entry were due."""
-        await self.partition.sweeper.run_once(now_ms=2**50)
+        await self.partition.sweeper.run_once(ahead_ms=2**50)
 
     async def assert_in_step(self) -> None:
         """Gate = journal = movements = reservations."""

@@ -109,7 +109,7 @@ async def test_a_promoted_replica_does_not_know_the_script_and_is_rebuilt(fragil
         assert await promoted.current_epoch() == epoch, "the keys were replicated"
         assert await replica.script_exists(scripts.sha(scripts.reserve(epoch))) == [False], "the script was not"
         with pytest.raises(Stale):
-            await promoted.reserve(epoch, [(claim("r2", key, 1), "nonce")], 0)
+            await promoted.reserve(epoch, [(claim("r2", key, 1), "nonce")])
 
         moved = Partition(fragile.db, replica, "fragile", 0, TABLES)
         moved.claims.start()
@@ -117,7 +117,7 @@ async def test_a_promoted_replica_does_not_know_the_script_and_is_rebuilt(fragil
         assert moved.epochs.current > epoch
         await moved.claims.reserve(claim("r3", key, 3))
         # The old primary still lets through what is sold elsewhere by now; the journal does not.
-        late = await fragile.partition.gate.reserve(epoch, [(claim("r4", key, 3), "nonce")], 0)
+        late = await fragile.partition.gate.reserve(epoch, [(claim("r4", key, 3), "nonce")])
         with pytest.raises(Stale):
             await fragile.partition.journal.reserve(late)
         assert (await fragile.level(key))["reserved"] == 5
