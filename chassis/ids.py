@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 import secrets
+
+_PROCESS = secrets.token_hex(8)
+_numbers = itertools.count()
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,100}")
 """Ids end up in Redis keys, SQL and URLs: characters that need no quoting anywhere."""
@@ -13,6 +17,11 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,100}")
 def new_id(prefix: str) -> str:
     """A random id of 26 characters and the prefix, for example `req_4kq...`."""
     return f"{prefix}_{secrets.token_hex(13)}"
+
+
+def log_id(prefix: str) -> str:
+    """An id that no other process makes, at a fraction of the cost; it can be guessed, so it is for logs only."""
+    return f"{prefix}_{_PROCESS}{next(_numbers):x}"
 
 
 def fingerprint(*parts: str | bytes) -> str:

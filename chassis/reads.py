@@ -13,6 +13,8 @@ V = TypeVar("V")
 
 LANES = 2
 """While one query runs, another may: neither waits for a commit."""
+PACE_S = 0.005
+"""A query begins so long after the one before it: a lone read waits for nobody, many become few queries."""
 KEYS = 1_000
 """Keys per query, at least one request's."""
 QUEUE_ITEMS = 4_096
@@ -25,7 +27,7 @@ class SharedReads(Generic[V]):
     def __init__(self, name: str, read: Callable[[list[str]], Awaitable[Mapping[str, V]]]) -> None:
         self._read = read
         self._batcher: Batcher[Sequence[str], Mapping[str, V]] = traced.batcher(
-            name, self._flush, lanes=LANES, batch_weight=KEYS, queue_items=QUEUE_ITEMS, weight=len
+            name, self._flush, lanes=LANES, batch_weight=KEYS, queue_items=QUEUE_ITEMS, weight=len, pace_s=PACE_S
         )
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""Group work: what arrives while a batch is under way forms the next one. No timer, no artificial wait."""
+"""Group work: what arrives while a batch is under way forms the next one, and where asked, batches keep a pace."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Batcher(Generic[T, R]):
     """`lanes` tasks flush a bounded queue in batches. `flush` answers each item, with a result or an exception.
 
     A submitter that is cancelled does not stop its batch: what was begun is finished. A batch is begun only when nothing
-    waits for the stage that comes `after`: who would have to wait there waits here, and makes the batch larger.
+    waits for the stage that comes `after`: who would have to wait there waits here, and makes the batch larger. Nor is one begun within `pace_s` of the one before it; the first after a rest waits for nothing.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class Batcher(Generic[T, R]):
         queue_items: int,
         weight: Callable[[T], int] = lambda _item: 1,
         after: Batcher[Any, Any] | None = None,
+        pace_s: float = 0.0,
         name: str = "other",
     ) -> None:
         self._flush = flush
@@ -41,6 +42,8 @@ class Batcher(Generic[T, R]):
         self._queue_items = queue_items
         self._weight = weight
         self._after = after
+        self._pace_s = pace_s
+        self._began_s = 0.0
         self._queue: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._meter = meters.Stage(name, self._queue.__len__)
@@ -91,13 +94,20 @@ class Batcher(Generic[T, R]):
                 await self._after.empty()
             await self._gather()
             batch = self._next_batch()
+            self._began_s = self._loop.time()
             if self._emptied is not None and not self._queue:
                 self._emptied.set_result(None)
                 self._emptied = None
             await self._flush_batch(batch)
 
     async def _gather(self) -> None:
-        """Lets the loop turn while it brings more: requests that have arrived already join this batch."""
+        """Lets the loop turn while it brings more: requests that have arrived already join this batch.
+
+        Under load that alone would be batches of one or two, where a batch takes as long as a request: they keep a pace.
+        """
+        soonest_s = self._began_s + self._pace_s
+        if self._loop.time() < soonest_s:
+            await asyncio.sleep(soonest_s - self._loop.time())
         for _ in range(TURNS):
             before = len(self._queue)
             await asyncio.sleep(0)

@@ -17,7 +17,7 @@ def enter(rpc: Context) -> bool:
     for key, value in rpc.invocation_metadata() or ():
         if key == context.REQUEST_ID_KEY and isinstance(value, str):
             request_id = value[:100]
-    context.request_id.set(request_id or ids.new_id("req"))
+    context.request_id.set(request_id or ids.log_id("req"))
     remaining = rpc.time_remaining()
     # grpc reports "no deadline" as None or as a time beyond any human plan.
     unbounded = remaining is None or remaining > 86_400
