@@ -22,7 +22,8 @@ class Batcher(Generic[T, R]):
     """`lanes` tasks flush a bounded queue in batches. `flush` answers each item, with a result or an exception.
 
     A submitter that is cancelled does not stop its batch: what was begun is finished. A batch is begun only when nothing
-    waits for the stage that comes `after`: who would have to wait there waits here, and makes the batch larger. Nor is one begun within `pace_s` of the one before it; the first after a rest waits for nothing.
+    waits for the stage that comes `after`: who would have to wait there waits here, and makes the batch larger. Nor is one
+    begun within `pace_s` of the one before it; the first after a rest waits for nothing.
     """
 
     def __init__(

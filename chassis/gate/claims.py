@@ -201,9 +201,13 @@ class Claims:
         self._journal_down_until = self._world.monotonic_s() + BREAKER_S
         return {take.claim.id: failed for take in takes}
 
-    async def _refuse(self, take: Take, refused: psycopg.Error) -> Exception:
-        """The journal does not want this take: a tombstone makes that final, then the gate gets it back."""
-        await self.settle_many([Transition(take.claim.id, "ABORTED")])
+    async def _refuse(self, take: Take, refused: psycopg.Error) -> Reservation | Exception:
+        """The journal did not want this take: a tombstone makes that final, then the gate gets it back. Unless a repeat,
+        to whom the gate gave the same take, has written it since (`make sim`, seed 859013): then it stands."""
+        settled = await self.settle_many([Transition(take.claim.id, "ABORTED")])
+        found = settled.reservations.get(take.claim.id)
+        if found is not None and found.nonce == take.nonce and found.state in ("ACTIVE", "COMMITTED"):
+            return found
         await self._give_back(take)
         if refused.sqlstate == "OS001":
             meters.GUARD_REFUSALS.add()

@@ -37,7 +37,7 @@ POINTS = (
     Point("rebuild-loaded", "chassis.gate.gate:Gate.load_counters", "after", GATED),
     Point("rebuild-before-publish", "chassis.gate.gate:Gate.publish", "before", GATED),
     Point("rebuild-published", "chassis.gate.gate:Gate.publish", "after", GATED),
-    Point("relay-before-mark", "redis.asyncio.client:Pipeline.execute", "after", ("inventory", "order", "promo")),
+    Point("relay-before-mark", "chassis.wire:Wire.call_all", "after", ("inventory", "order", "promo")),
     Point("order-stored", "order_svc.store.orders:Orders.insert", "after", ("order",)),
     Point("reserved-before-stored", "order_svc.clients.inventory:Inventory.reserve", "after", ("order",)),
     Point("paid-before-stored", "order_svc.clients.sandbox:Sandbox.authorize", "after", ("order",)),

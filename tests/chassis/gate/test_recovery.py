@@ -13,7 +13,7 @@ from chassis.errors import ServiceError
 from chassis.gate import journal as journals
 from chassis.gate.claims import Claims, GuardRefused
 from chassis.gate.gate import FIRST_LOOK_MS, Entry, Settlement
-from chassis.gate.journal import Journal, Noted, Transition
+from chassis.gate.journal import Journal, Noted, Settled, Transition
 from chassis.gate.model import Aborted, Refused, Reservation, Stale, Take
 from chassis.gate.sweep import LOOK_AGAIN_MS
 from tests.chassis.gate.conftest import Rig, claim
@@ -246,6 +246,28 @@ async def test_the_journal_refuses_what_the_gate_wrongly_let_through(rig: Rig) -
     assert await rig.level(key) == {"on_hand": 5, "reserved": 0, "committed": 0, "unavailable": 0}
     assert await rig.state("r1") == "ABORTED"
     assert await rig.left(key) == 15  # the drift is the audit's to find; the take itself was returned
+
+
+async def test_a_take_that_a_repeat_wrote_after_the_journal_refused_it_is_not_given_back(rig: Rig) -> None:
+    key = await rig.counter("a", 5)
+    await rig.rows("UPDATE stock_levels SET unavailable = 4 WHERE key = %s RETURNING 1", key)  # the gate is told later
+    repeats = Claims(rig.partition.gate, rig.partition.journal, rig.partition.epochs)
+    repeats.start()
+    settle = rig.partition.journal.settle
+
+    async def settled_late(transitions: Sequence[Transition]) -> Settled:
+        """Between refusal and tombstone goods come back, and a repeat finds the take in the gate."""
+        await rig.rows("UPDATE stock_levels SET unavailable = 0 WHERE key = %s RETURNING 1", key)
+        assert (await repeats.reserve(claim("r1", key, 2))).reservation.state == "ACTIVE"
+        return await settle(transitions)
+
+    rig.partition.journal.settle = settled_late  # type: ignore[method-assign]
+    reserved = await rig.partition.claims.reserve(claim("r1", key, 2))
+    rig.partition.journal.settle = settle  # type: ignore[method-assign]
+    assert reserved.reservation.state == "ACTIVE"
+    assert await rig.left(key) == 3
+    await repeats.close()
+    await rig.assert_in_step()
 
 
 async def test_a_bad_row_does_not_fail_its_batch(rig: Rig) -> None:
