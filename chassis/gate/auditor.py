@@ -19,8 +19,8 @@ from chassis.gate.world import REAL, World
 
 log = telemetry.logger()
 
-CHUNK = 2_000
-"""Levels per round: one statement of some tens of milliseconds and one command of about two."""
+CHUNK, PAGES = 500, 4
+"""Levels per statement and command, and how often in a round: each keeps the process from answering for some 3 ms."""
 ROUND_S = 1.0
 """Between two rounds of a walk: a million levels are 500 rounds, hence seen within ten minutes."""
 REST = 19.0
@@ -149,20 +149,30 @@ class Auditor:
 
     async def _walk_levels(self, current: Round, epoch: int, suspects: Suspects, now_ms: int) -> None:
         state = current.state
-        page = await current.page(state.after, CHUNK)
+        for _ in range(PAGES):
+            page = await current.page(state.after, CHUNK)
+            if not await self._compare(current, epoch, suspects, page, now_ms):
+                return  # the next round goes on with the level that needs it
+            if len(page) < CHUNK:
+                state.stage = "LIVE"
+                return
+
+    async def _compare(
+        self, current: Round, epoch: int, suspects: Suspects, page: Sequence[Compared], now_ms: int
+    ) -> bool:
+        state = current.state
         counters = await self._gate.counters(epoch, [level.key for level in page]) if page else []
         known = {one.key for one in state.mismatches}
         for level, found in zip(page, counters, strict=True):
             added_up = await self._added_up(current, level)
             if added_up is None:
-                return  # the next round goes on with this level
+                return False
             if added_up.mismatches or level.key in known:
                 await self._remember(current, "movements", added_up.mismatches, now_ms, level.key)
             if (found or 0) != level.takeable:
                 suspects.add(level.key)
             state.after, state.walk_levels = level.key, state.walk_levels + 1
-        if len(page) < CHUNK:
-            state.stage = "LIVE"
+        return True
 
     async def _added_up(self, current: Round, level: Compared) -> Compared | None:
         """The level beside the sum of all its movements; None when that needs another round."""

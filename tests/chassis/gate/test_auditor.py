@@ -205,7 +205,8 @@ async def test_a_level_with_a_long_history_is_added_up_in_pieces(
 async def test_a_walk_goes_on_level_by_level_in_bounded_rounds(
     audited: Audited, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auditors, "CHUNK", 3)
+    monkeypatch.setattr(auditors, "CHUNK", 1)
+    monkeypatch.setattr(auditors, "PAGES", 3)
     for number in range(7):
         await audited.rig.counter(f"s{number}", 1)
     await audited.after(0)
