@@ -35,6 +35,8 @@ class Settlement(NamedTuple):
     nonce: str
     action: Action
     later_ms: int = 0
+    since_ms: int = 0
+    """By the gate's clock; 0 is when it arrives."""
 
 
 class Entry(NamedTuple):
@@ -94,16 +96,17 @@ class Gate:
         answer = await self._eval("adjust", keys, [str(epoch), orjson.dumps(named), str(APPLIED_MEMORY_MS)], epoch)
         return str(answer).split()[0]
 
-    async def due(self, epoch: int, ahead_ms: int, most: int) -> list[Entry]:
-        """Entries the sweeper should look at by `ahead_ms` from now. Those without a body are dropped from the set by
-        `settle`."""
+    async def due(self, epoch: int, ahead_ms: int, most: int) -> tuple[int, list[Entry]]:
+        """The gate's time, and the entries that the sweeper should look at by `ahead_ms` from then. Those without a body
+        are dropped from the set by `settle`."""
         async with _translated(epoch):
-            by_ms = await self._now_ms() + ahead_ms
+            now_ms = await self._now_ms()
+            by_ms = now_ms + ahead_ms
             ids: list[Any] = await self._redis.zrangebyscore(self._keys.due(epoch), "-inf", by_ms, start=0, num=most)
             if not ids:
-                return []
+                return now_ms, []
             raw: list[Any] = await self._redis.hmget(self._keys.reservations(epoch), ids)
-        return [_entry(id, body) for id, body in zip(ids, raw, strict=True)]
+        return now_ms, [_entry(id, body) for id, body in zip(ids, raw, strict=True)]
 
     async def next_lapse(self, epoch: int, keys: Sequence[str]) -> list[int]:
         """When the next reservation on each counter lapses, unix ms, as far as the gate can tell; 0 when not soon."""

@@ -34,7 +34,7 @@ class Sweeper:
         epoch = self._epochs.current
         if epoch == 0:
             return 0  # the gate is not built yet
-        entries = await self._gate.due(epoch, ahead_ms, BATCH)
+        looked_ms, entries = await self._gate.due(epoch, ahead_ms, BATCH)
         if not entries:
             return 0
         rows = await self._journal.states_under(epoch, [entry.id for entry in entries])
@@ -46,7 +46,7 @@ class Sweeper:
             rows |= settled.reservations
             meters.TOMBSTONES.add(len(unknown))
             log.info("sweeper.tombstones", count=len(unknown))
-        verdicts = [_verdict(entry, rows.get(entry.id)) for entry in entries]
+        verdicts = [_verdict(entry, rows.get(entry.id), looked_ms) for entry in entries]
         await self._gate.settle(epoch, verdicts)
         meters.LOOKED_AT.add(len(verdicts))
         meters.GIVEN_BACK.add(sum(verdict.action == "give" for verdict in verdicts))
@@ -61,10 +61,11 @@ class Sweeper:
         return len(settled.changed)
 
 
-def _verdict(entry: Entry, row: Reservation | None) -> Settlement:
+def _verdict(entry: Entry, row: Reservation | None, looked_ms: int) -> Settlement:
     if row is None or row.state in ("RELEASED", "EXPIRED", "ABORTED"):
         return Settlement(entry.id, entry.nonce, "give")
     if row.state == "ACTIVE":
-        return Settlement(entry.id, entry.nonce, "later", LOOK_AGAIN_MS)
+        # From the look, not from the arrival of this word: it may have been ended meanwhile (`make sim`, seed 145223).
+        return Settlement(entry.id, entry.nonce, "later", LOOK_AGAIN_MS, looked_ms)
     # Committed: the units are sold. An entry of another take is a late duplicate that took again: that one is given back.
     return Settlement(entry.id, entry.nonce, "forget" if entry.nonce == row.nonce else "give")

@@ -100,13 +100,13 @@ class GateServer:
         epoch = epoch if self.checks_epoch else self.keys.pointer or epoch
         entries, due = self.keys.reservations.setdefault(epoch, {}), self.keys.due.setdefault(epoch, {})
         left = self.keys.available.setdefault(epoch, {})
-        for id, nonce, action, later_ms in settlements:
+        for id, nonce, action, later_ms, since_ms in settlements:
             entry = entries.get(id)
             if entry is None:
                 due.pop(id, None)
             elif entry.nonce == nonce or not self.checks_token:
                 if action == "later":
-                    due[id] = now_ms + later_ms
+                    due[id] = (since_ms or now_ms) + later_ms
                     continue
                 if action == "give":
                     for key, quantity in entry.taken:

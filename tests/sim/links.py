@@ -62,9 +62,13 @@ class GateLink:
 
         return await self._call(effect)
 
-    async def due(self, epoch: int, ahead_ms: int, most: int) -> list[Entry]:
-        ids = await self._call(lambda gate: gate.due_ids(epoch, self._site.now_ms() + ahead_ms, most))
-        return await self._call(lambda gate: gate.bodies(epoch, ids)) if ids else []
+    async def due(self, epoch: int, ahead_ms: int, most: int) -> tuple[int, list[Entry]]:
+        def effect(gate: GateServer) -> tuple[int, list[str]]:
+            now_ms = self._site.now_ms()
+            return now_ms, gate.due_ids(epoch, now_ms + ahead_ms, most)
+
+        now_ms, ids = await self._call(effect)
+        return now_ms, (await self._call(lambda gate: gate.bodies(epoch, ids)) if ids else [])
 
     async def serves(self, epoch: int) -> bool:
         loaded = await self._call(lambda gate: epoch in gate.scripts)

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Purpose: settle entries of the gate after the journal decided: give back, forget, or look again later.
 -- KEYS:    1 epoch pointer, 2 available (hash), 3 reservations (hash), 4 due (sorted set)
--- ARGV:    1 the epoch that the journal's transaction validated, 2 JSON [[id, take, "give"|"forget"|"later", in ms], ...]
+-- ARGV:    1 the epoch that the journal's transaction validated, 2 JSON [[id, take, "give"|"forget"|"later", ms, since ms | 0: now], ...]
 -- Returns: "NEWER" (a rebuild has counted it), "OLDER" (the gate is behind: try again later), or "DONE n" (entries settled)
 -- Keeps:   an entry is the one-time token of its take: another take of the same id is left alone. Works when memory is full.
 -- Cost:    about 2 us an entry.
@@ -18,7 +18,8 @@ for _, item in ipairs(cjson.decode(ARGV[2])) do
   local entry = raw and cjson.decode(raw)
   if entry and entry[2] == take then
     if action == 'later' then
-      redis.call('ZADD', KEYS[4], string.format('%.0f', now + item[4]), id)
+      local since = item[5] > 0 and item[5] or now
+      redis.call('ZADD', KEYS[4], string.format('%.0f', since + item[4]), id)
     else
       if action == 'give' then
         for _, line in ipairs(entry[3]) do
