@@ -18,7 +18,9 @@ SECONDS = 6.0
 LEAST_SHARE = 0.8
 LISTENING = 12
 """Answers in a row over connections of their own: among two listeners both were met."""
-ANSWERS = frozenset({"OK", "INSUFFICIENT_STOCK", "RESERVATION_EXPIRED", "RESERVATION_RELEASED", "UNAVAILABLE", "CANCELLED"})
+ANSWERS = frozenset(
+    {"OK", "INSUFFICIENT_STOCK", "RESERVATION_EXPIRED", "RESERVATION_RELEASED", "UNAVAILABLE", "CANCELLED"}
+)
 """What a client may be told during a restart: the truth, or to try again (CANCELLED: see chassis/README.md)."""
 
 
