@@ -19,7 +19,7 @@ from chassis.gate.world import REAL, World
 
 log = telemetry.logger()
 
-CHUNK, PAGES = 500, 4
+CHUNK, CHUNKS = 500, 4
 """Levels per statement and command, and how often in a round: each keeps the process from answering for some 3 ms."""
 ROUND_S = 1.0
 """Between two rounds of a walk: a million levels are 500 rounds, hence seen within ten minutes."""
@@ -149,7 +149,7 @@ class Auditor:
 
     async def _walk_levels(self, current: Round, epoch: int, suspects: Suspects, now_ms: int) -> None:
         state = current.state
-        for _ in range(PAGES):
+        for _ in range(CHUNKS):
             page = await current.page(state.after, CHUNK)
             if not await self._compare(current, epoch, suspects, page, now_ms):
                 return  # the next round goes on with the level that needs it

@@ -206,7 +206,7 @@ async def test_a_walk_goes_on_level_by_level_in_bounded_rounds(
     audited: Audited, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auditors, "CHUNK", 1)
-    monkeypatch.setattr(auditors, "PAGES", 3)
+    monkeypatch.setattr(auditors, "CHUNKS", 3)
     for number in range(7):
         await audited.rig.counter(f"s{number}", 1)
     await audited.after(0)
