@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from chassis import patience
-from chassis.gate import traced
-from chassis.gate.batcher import Batcher
+from chassis import patience, stages
+from chassis.batcher import Batcher
 
 V = TypeVar("V")
 
@@ -26,7 +25,7 @@ class SharedReads(Generic[V]):
 
     def __init__(self, name: str, read: Callable[[list[str]], Awaitable[Mapping[str, V]]]) -> None:
         self._read = read
-        self._batcher: Batcher[Sequence[str], Mapping[str, V]] = traced.batcher(
+        self._batcher: Batcher[Sequence[str], Mapping[str, V]] = stages.stage(
             name, self._flush, lanes=LANES, batch_weight=KEYS, queue_items=QUEUE_ITEMS, weight=len, pace_s=PACE_S
         )
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import psycopg
 
-from chassis import errors, telemetry
+from chassis import errors, stages, telemetry
+from chassis.batcher import Batcher
 from chassis.errors import ServiceError
-from chassis.gate import meters, traced
-from chassis.gate.batcher import Batcher
+from chassis.gate import meters
 from chassis.gate.epochs import Epochs
 from chassis.gate.gate import Action, Gate, Settlement
 from chassis.gate.journal import Become, Journal, Settled, Transition
@@ -67,7 +67,7 @@ class Claims:
         self._world = world
         self._journal_down_until = 0.0
         meters.BREAKER.read_from(lambda: world.monotonic_s() < self._journal_down_until)
-        self._journal_stage: Batcher[Take, Reservation] = traced.batcher(
+        self._journal_stage: Batcher[Take, Reservation] = stages.stage(
             "journal.reserve",
             self._flush_journal,
             lanes=JOURNAL_LANES,
@@ -75,7 +75,7 @@ class Claims:
             queue_items=QUEUE_ITEMS,
             weight=lambda take: len(take.taken),
         )
-        self._gate_stage: Batcher[tuple[Claim, str], Take] = traced.batcher(
+        self._gate_stage: Batcher[tuple[Claim, str], Take] = stages.stage(
             "gate.reserve",
             self._flush_gate,
             lanes=GATE_LANES,
@@ -85,7 +85,7 @@ class Claims:
             after=self._journal_stage,
             pace_s=PACE_S,
         )
-        self._settle_stage: Batcher[Transition, tuple[Reservation | None, bool]] = traced.batcher(
+        self._settle_stage: Batcher[Transition, tuple[Reservation | None, bool]] = stages.stage(
             "journal.settle",
             self._flush_settle,
             lanes=JOURNAL_LANES,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+from chassis import stages
+from chassis.batcher import Batcher
 from chassis.db import Database, Tx
-from chassis.gate import traced
 from chassis.gate.adjustments import Adjustments, Row
-from chassis.gate.batcher import Batcher
 from chassis.gate.journal import enter
 from promo_svc.domain.promotion import Promotion
 from promo_svc.store import keys, usage
@@ -33,7 +33,7 @@ class Limits:
         self._database = database
         self._adjustments = adjustments
         self._known: dict[str, int] = {}
-        self._stage: Batcher[Wanted, None] = traced.batcher(
+        self._stage: Batcher[Wanted, None] = stages.stage(
             "promo.limits", self._flush, lanes=LANES, batch_weight=BATCH_LEVELS, queue_items=QUEUE_ITEMS, weight=len
         )
 

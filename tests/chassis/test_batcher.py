@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from chassis.batcher import Batcher
 from chassis.errors import ServiceError
-from chassis.gate.batcher import Batcher
 
 
 class Recorder:

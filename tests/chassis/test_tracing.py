@@ -18,11 +18,10 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from chassis import client, config, context, sql_spans, telemetry, trace_export, trace_view, tracing
+from chassis import client, config, context, sql_spans, stages, telemetry, trace_export, trace_view, tracing
+from chassis.batcher import Batcher
 from chassis.config import ConfigError, Traces
 from chassis.errors import ServiceError
-from chassis.gate import traced
-from chassis.gate.batcher import Batcher
 from chassis.server import Server, Servicer
 from gen.inventory.v1 import catalog_service_pb2 as pb
 from gen.inventory.v1 import catalog_service_pb2_grpc as pb_grpc
@@ -95,7 +94,7 @@ async def test_a_batch_is_in_the_trace_of_each_request_that_it_served(spans: InM
             await asyncio.sleep(0)
         return [item + 1 for item in items]
 
-    stage: Batcher[int, int] = traced.batcher("stage", flush, **LIMITS)
+    stage: Batcher[int, int] = stages.stage("stage", flush, **LIMITS)
 
     async def request(number: int) -> int:
         with tracing.span(f"request {number}"):
@@ -117,7 +116,7 @@ def test_nothing_is_wrapped_while_traces_are_off() -> None:
     async def flush(items: Sequence[int]) -> Sequence[int]:
         return items
 
-    assert type(traced.batcher("stage", flush, **LIMITS)) is Batcher
+    assert type(stages.stage("stage", flush, **LIMITS)) is Batcher
     assert sql_spans.arguments() == {}
     assert tracing.onward() == ()
     assert tracing.span("one") is tracing.span("another")

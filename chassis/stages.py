@@ -1,4 +1,4 @@
-"""The stages of the gate and the journal in traces: how long each request waited, and the batch that served it.
+"""Stages of a request: work that is done in batches, under a name that metrics and traces know.
 
 A batch serves many requests. Each traced one has a span of the batch in its own trace; the first one's holds what the batch
 did inside (script, SQL), and the others' link to that.
@@ -14,7 +14,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Span
 
 from chassis import tracing
-from chassis.gate.batcher import Batcher
+from chassis.batcher import Batcher
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -84,6 +84,6 @@ class TracedBatcher(Generic[T, R]):
         return spans
 
 
-def batcher(name: str, flush: Flush[T, R], **limits: Any) -> Any:
-    """A Batcher with these arguments, or a traced one where the process traces."""
+def stage(name: str, flush: Flush[T, R], **limits: Any) -> Any:
+    """A Batcher with these arguments, or one that tells traces where the process traces."""
     return TracedBatcher(name, flush, limits) if tracing.active() else Batcher(flush, name=name, **limits)

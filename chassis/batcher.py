@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from chassis import errors, telemetry
-from chassis.gate import meters
+from chassis.stage_meter import StageMeter
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -47,7 +47,7 @@ class Batcher(Generic[T, R]):
         self._began_s = 0.0
         self._queue: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
-        self._meter = meters.Stage(name, self._queue.__len__)
+        self._meter = StageMeter(name, self._queue.__len__)
         self._emptied: asyncio.Future[None] | None = None
         self._lanes = lanes
         self._tasks: list[asyncio.Task[None]] = []
