@@ -13,10 +13,12 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
+from grpc_reflection.v1alpha._async import ReflectionServicer
 
 from chassis import config, context, telemetry, tracing
 from chassis.interceptors import errors, meter, request, spans
+from chassis.methods import Methods
 
 log = telemetry.logger()
 
@@ -79,14 +81,15 @@ class Server:
         self._ready = ready
         self._health = HealthServicer()
         self._server = grpc.aio.server(options=_options(), maximum_concurrent_rpcs=CONCURRENT_RPCS)
+        methods = Methods()
         for servicer in servicers:
             add = getattr(servicer.pb_grpc, f"add_{servicer.name}Servicer_to_server")
-            add(_instrumented(servicer, table), self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection(
-            (*self._names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME),
-            self._server,
-        )
+            add(_instrumented(servicer, table), methods)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, methods)
+        health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+        reflected = ReflectionServicer((*self._names, health_name, reflection.SERVICE_NAME))
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflected, methods)
+        self._server.add_generic_rpc_handlers((methods,))
         self.port = 0
 
     async def start(self) -> None:
