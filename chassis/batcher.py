@@ -76,7 +76,10 @@ class Batcher(Generic[T, R]):
         self._queue.append((item, answer))
         if self._idle:
             self._wake()
-        return await answer
+        try:
+            return await answer
+        finally:
+            del answer  # a refusal knows this frame: it would keep its own future, and both wait for the collector
 
     def _wake(self) -> None:
         waiting = self._idle.popleft()

@@ -23,6 +23,9 @@ class HasAddress(Protocol):
 
 Settings = TypeVar("Settings", bound=HasAddress)
 
+COLLECT = (10_000, 20, 50)
+"""Objects more than before, and rounds of each generation, until the next. A request in flight is some forty objects: at
+Python's own 700 the collector took a tenth of the time of a process that refuses 5,000 requests a second, and found nothing."""
 OPEN_FILES = 65_536
 """A connection is a file. Systems start processes with as few as 1,024 and let them ask for more."""
 
@@ -42,10 +45,15 @@ def run(name: str, load: Callable[[], Settings], serve: Callable[[Settings], Cor
     except ConfigError as wrong:
         raise SystemExit(f"{name}: {wrong}") from None
     workers.end_with_supervisor()
-    # What was made by now lives as long as the process: the collector need not look at it again and again.
+    calm_collector()
+    uvloop.run(serve(settings))
+
+
+def calm_collector() -> None:
+    """Lets Python's collector of cycles look less often, and never at what lives as long as the process. Repeating is safe."""
     gc.collect()
     gc.freeze()
-    uvloop.run(serve(settings))
+    gc.set_threshold(*COLLECT)
 
 
 def show(name: str) -> None:

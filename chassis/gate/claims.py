@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import psycopg
 
@@ -49,8 +49,7 @@ BREAKER_S = 0.5
 """After the journal failed, requests are refused this long before one is let through again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
+class Reserved(NamedTuple):
     """A reservation that stands in the journal; `replayed` when an earlier request made it."""
 
     reservation: Reservation

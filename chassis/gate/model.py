@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 State: TypeAlias = Literal["ACTIVE", "COMMITTED", "RELEASED", "EXPIRED", "ABORTED"]
 Taken: TypeAlias = tuple[tuple[str, int], ...]
 """What was taken: counter key and quantity, each key once."""
 
 
-@dataclass(frozen=True, slots=True)
-class WantedLine:
+class WantedLine(NamedTuple):
     """`quantity` from the first of `keys` that has it, or from several of them where `split` allows."""
 
     keys: tuple[str, ...]
@@ -19,8 +18,7 @@ class WantedLine:
     split: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A wish to claim counters, all or nothing. The id is the key: a repeat is the same reservation."""
 
     id: str
@@ -30,8 +28,7 @@ class Claim:
     owner: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(NamedTuple):
     """A claim that the gate let through, on its way to the journal. `nonce` tells this take from any other of the id."""
 
     claim: Claim
@@ -40,8 +37,7 @@ class Take:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(NamedTuple):
     """A reservation as the journal has it; times in unix milliseconds of the journal's clock."""
 
     id: str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from chassis import ids, requests
 from chassis.db import Database
@@ -31,8 +31,7 @@ LAPSE_FRESH_S = 1.0
 LAPSES_KEPT = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """A basket someone wants held."""
 
     request_id: str
@@ -41,8 +40,7 @@ class Wish:
     owner: str
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """A reservation, what became of its lines, and whether this answer repeats an earlier one."""
 
     reservation: Reservation

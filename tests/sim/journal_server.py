@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import psycopg
 
@@ -103,9 +103,9 @@ class JournalServer:
             return False
         self.outbox.append((one.to.lower(), one.id))
         if one.to == "EXTENDED":
-            self.rows[one.id] = replace(row, expires_ms=max(row.expires_ms, now + one.ttl_ms))
+            self.rows[one.id] = row._replace(expires_ms=max(row.expires_ms, now + one.ttl_ms))
             return True
-        self.rows[one.id] = replace(row, state=one.to)
+        self.rows[one.id] = row._replace(state=one.to)
         for key, quantity in row.taken:
             self.levels[key].reserved -= quantity
             self.movements.append((ENDS[one.to], one.id, key, "reserved", -quantity))

@@ -17,6 +17,7 @@ import uvloop
 from chassis import redis, telemetry
 from chassis.db import Database
 from chassis.errors import ServiceError
+from chassis.process import calm_collector
 from chassis.server import Server, Servicer
 from gen.inventory.v1 import reservation_service_pb2, reservation_service_pb2_grpc
 from tests.bench.alternatives.decr import Decr
@@ -64,6 +65,7 @@ def running(name: str, database_url: str, redis_url: str) -> Iterator[Alternativ
 
 def _main(pipe: Connection[Any, Any], name: str, database_url: str, redis_url: str) -> None:
     telemetry.configure(f"bench-{name}")
+    calm_collector()
     with contextlib.suppress(KeyboardInterrupt):
         uvloop.run(_serve(pipe, name, database_url, redis_url))
 
