@@ -85,6 +85,7 @@ def main() -> None:
     except ConfigError as wrong:
         sys.exit(f"edge: {wrong}")
     workers.end_with_supervisor()
+    process.calm_collector()
     uvloop.run(serve(settings, listener))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import socket
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ NEIGHBOURS = 100  # how far a free port is looked for, so that the advice stays 
 
 QUIET = range(20_000, 32_000)  # below the ports of outgoing connections, which begin at 32,768 or above
 TRIES = 200
+_numbers = itertools.cycle(random.sample(QUIET, len(QUIET)))  # so that a process is not given one port for two servers
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,12 @@ def taken(address: Address) -> bool:
 
 
 def refuse_taken(wanted: Sequence[tuple[str, str, Address]]) -> None:
-    """Raises one line about the first taken port of (service, variable, address) and how to choose another."""
-    spoken_for = {address.port for _, _, address in wanted}
+    """Raises one line about the first port of (service, variable, address) that is taken, or wanted twice, and what to do."""
+    spoken_for: dict[int, str] = {}
+    for service, variable, address in wanted:
+        other_service = spoken_for.setdefault(address.port, service)
+        if other_service != service:
+            raise CannotStart(f"{variable}={address}: that port is the {other_service}'s already, choose another one")
     for service, variable, address in wanted:
         if taken(address):
             numbers = range(address.port + 1, min(address.port + NEIGHBOURS, 65536))
@@ -74,8 +80,8 @@ def refuse_taken(wanted: Sequence[tuple[str, str, Address]]) -> None:
 
 
 def free() -> int:
-    """A port that is free now, and that the system does not hand out to outgoing connections meanwhile."""
-    for number in random.sample(QUIET, TRIES):
+    """A port that is free now, that no outgoing connection will be given meanwhile, nor another server of this process."""
+    for number in itertools.islice(_numbers, TRIES):
         if not taken(Address("127.0.0.1", number)):
             return number
     raise CannotStart(f"no free port was found between {QUIET.start} and {QUIET.stop}")

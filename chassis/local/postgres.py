@@ -17,6 +17,9 @@ from chassis.local.program import Program
 from chassis.local.wheels import POSTGRES_MAJOR
 
 MAX_CONNECTIONS = 400  # three services of up to eight workers with a pool each, the tests' own, and a person with psql
+KEPT_LOG = "512MB"
+"""Files of the write-ahead log that are used again instead of removed: a commit that needs a new one waits up to 100 ms
+for it. Only a server that has once written so much keeps so much."""
 OLDEST_MAJOR = 14
 PLAIN = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}  # nothing of the person's environment changes the server
 
@@ -45,6 +48,7 @@ class Postgres:
             "max_connections": MAX_CONNECTIONS,
             "fsync": "on" if self.durable else "off",
             "synchronous_commit": "on",
+            "min_wal_size": KEPT_LOG,
             "log_checkpoints": "off",
             "log_line_prefix": "",  # the console says who speaks
         }

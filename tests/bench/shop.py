@@ -21,6 +21,8 @@ LOCATION = "bench"
 HOT, SOLD_OUT, CODE = "HOT", "SOLD-OUT", "BENCH-10"
 ON_HAND = 1_000_000_000
 USES = 1_000_000_000
+LOG_FILES = 30
+"""Of 16 MiB, a little less than the embedded server keeps."""
 WITHIN_S = 300.0
 PAUSE_S = 0.02
 
@@ -60,8 +62,17 @@ async def fill(stack: Stack, skus: int) -> None:
     stock(database, [SOLD_OUT], 0)
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
+        _age(connection)
     await rebuilt(stack)
     await _offer(stack)
+
+
+def _age(connection: psycopg.Connection[Any]) -> None:
+    """Makes the server's log one that has been written for a while: the next checkpoint finds files to use again."""
+    for number in range(LOG_FILES):
+        connection.execute("SELECT pg_logical_emit_message(false, 'bench', %s::text)", [str(number)])
+        connection.execute("SELECT pg_switch_wal()")
+    connection.execute("CHECKPOINT")
 
 
 async def rebuilt(stack: Stack) -> float:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Sequence
 
 import pytest
 
 from chassis.batcher import Batcher
 from chassis.errors import ServiceError
+
+
+class BadLuck(Exception):
+    """What thirteen meets."""
 
 
 class Recorder:
@@ -24,7 +30,7 @@ class Recorder:
         await self.gate.wait()
         if 99 in items:
             raise RuntimeError("all of it")
-        return [ValueError("bad luck") if item == 13 else item * 2 for item in items]
+        return [BadLuck() if item == 13 else item * 2 for item in items]
 
 
 def _batcher(recorder: Recorder, **changes: object) -> Batcher[int, int]:
@@ -48,12 +54,34 @@ async def test_what_arrives_during_a_batch_is_the_next_batch_up_to_its_weight() 
     await batcher.close()
 
 
+async def test_a_refusal_is_gone_when_its_submitter_has_dropped_it() -> None:
+    recorder = Recorder()
+    recorder.gate.set()
+    batcher = _batcher(recorder)
+
+    async def refused() -> weakref.ref[BadLuck]:
+        try:
+            await batcher.submit(13)
+        except BadLuck as raised:
+            return weakref.ref(raised)
+        raise AssertionError("it was accepted")
+
+    gc.disable()
+    try:
+        known = await refused()
+        await batcher.submit(1)  # the lane has let go of the batch before
+        assert known() is None
+    finally:
+        gc.enable()
+    await batcher.close()
+
+
 async def test_one_bad_item_fails_alone_and_a_failed_batch_fails_all_of_it() -> None:
     recorder = Recorder()
     recorder.gate.set()
     batcher = _batcher(recorder)
     answers = await asyncio.gather(*map(batcher.submit, (1, 13, 2)), return_exceptions=True)
-    assert [type(answer) for answer in answers] == [int, ValueError, int]
+    assert [type(answer) for answer in answers] == [int, BadLuck, int]
     answers = await asyncio.gather(*map(batcher.submit, (1, 99)), return_exceptions=True)
     assert [type(answer) for answer in answers] == [RuntimeError, RuntimeError]
     assert await batcher.submit(4) == 8

@@ -138,6 +138,13 @@ async def test_reflection_names_the_services(channel: grpc.aio.Channel) -> None:
         assert {"inventory.v1.CatalogService", "grpc.health.v1.Health"} <= names
 
 
+async def test_a_method_that_nobody_serves_is_unimplemented(channel: grpc.aio.Channel) -> None:
+    call = channel.unary_unary("/inventory.v1.CatalogService/Forget", bytes, bytes)
+    with pytest.raises(grpc.aio.AioRpcError) as failed:
+        await call(b"")
+    assert failed.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
 async def test_every_rpc_is_counted_by_method_and_code_on_both_sides(channel: grpc.aio.Channel) -> None:
     method = "inventory.v1.CatalogService/GetSku"
     ok, refused = meter.CALLS.of(method, "OK"), meter.REFUSALS.of(method, "SKU_NOT_FOUND")

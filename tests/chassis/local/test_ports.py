@@ -44,6 +44,17 @@ def test_a_free_port_is_not_taken() -> None:
     assert not ports.taken(Address("127.0.0.1", ports.free()))
 
 
+def test_no_two_free_ports_are_the_same() -> None:
+    given = [ports.free() for _ in range(50)]
+    assert len(set(given)) == len(given)
+
+
+def test_a_port_wanted_twice_is_refused_with_both_names() -> None:
+    address = Address("127.0.0.1", ports.free())
+    with pytest.raises(CannotStart, match=f"ORDER_ADDRESS={address}: that port is the edge's already"):
+        ports.refuse_taken([("edge", "EDGE_ADDRESS", address), ("order", "ORDER_ADDRESS", address)])
+
+
 def test_the_port_of_the_last_start_is_used_again(tmp_path: Path) -> None:
     first = ports.kept_or_free(Kept(tmp_path / "kept.json"), "postgres_port")
     assert ports.kept_or_free(Kept(tmp_path / "kept.json"), "postgres_port") == first
