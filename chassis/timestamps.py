@@ -18,10 +18,10 @@ def message(instant: datetime | None) -> Timestamp | None:
     return timestamp
 
 
-def of_unix_ms(value: int) -> Timestamp:
-    """From unix milliseconds, as the gate counts them."""
-    seconds, rest = divmod(value, 1000)
-    return Timestamp(seconds=seconds, nanos=rest * 1_000_000)
+def set_unix_ms(timestamp: Timestamp, value: int) -> None:
+    """Sets it to unix milliseconds, as the gate counts them."""
+    timestamp.seconds, rest = divmod(value, 1000)
+    timestamp.nanos = rest * 1_000_000
 
 
 def instant(path: str, timestamp: Timestamp) -> datetime:

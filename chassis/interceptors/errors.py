@@ -65,7 +65,7 @@ def _from_domain(raised: Any, code: grpc.StatusCode) -> ServiceError:
     Metadata `field` also makes the BadRequest, and what may be sent again says when (see the table in errors.py).
     """
     domain_error: DomainError = raised
-    reason, metadata = domain_error.reason, dict(domain_error.metadata)
+    reason, metadata = domain_error.reason, domain_error.metadata
     violations: tuple[errors.FieldViolation, ...] = ()
     if code is grpc.StatusCode.INVALID_ARGUMENT and "field" in metadata:
         violations = (errors.FieldViolation(metadata["field"], reason, str(raised)),)

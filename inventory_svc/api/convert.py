@@ -267,13 +267,12 @@ _STATES = {
 
 def reservation_to(reservation: Reservation, progress: dict[str, Progress]) -> reservation_pb2.Reservation:
     """A reservation; `progress` by level key is empty unless goods have moved."""
-    message = reservation_pb2.Reservation(
-        reservation_id=reservation.id,
-        state=_STATES[reservation.state],
-        expire_time=timestamps.of_unix_ms(reservation.expires_ms),
-        create_time=timestamps.of_unix_ms(reservation.created_ms),
-        owner=reservation.owner,
-    )
+    message = reservation_pb2.Reservation()  # filled in place: a message given to a constructor is copied
+    message.reservation_id = reservation.id
+    message.state = _STATES[reservation.state]
+    message.owner = reservation.owner
+    timestamps.set_unix_ms(message.expire_time, reservation.expires_ms)
+    timestamps.set_unix_ms(message.create_time, reservation.created_ms)
     for key, quantity in reservation.taken:
         sku, location = split_key(key)
         line = message.lines.add(sku=sku, location=location, quantity=quantity)

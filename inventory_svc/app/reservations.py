@@ -127,10 +127,8 @@ class Reservations:
             for line in unknown:
                 if line.sku not in existing:
                     return SkuNotFound(line.sku, f"lines[{line.index}].sku")
-        shortages = [
-            Shortage(lines[one.index].index, lines[one.index].sku, lines[one.index].quantity, one.available)
-            for one in short
-        ]
+        wanted = [(lines[one.index], one.available) for one in short]
+        shortages = tuple(Shortage(line.index, line.sku, line.quantity, available) for line, available in wanted)
         keys = tuple(key for one in short for key in claim.lines[one.index].keys)
         return InsufficientStock(shortages, await self._next_lapse(keys))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
 
 
 class DomainError(Exception):
@@ -93,11 +95,10 @@ class VersionStale(DomainError):
         )
 
 
-@dataclass(frozen=True)
-class Shortage:
-    """One line that does not fit."""
+class Shortage(NamedTuple):
+    """One line that does not fit; `line` is its index in the caller's basket."""
 
-    index: int
+    line: int
     sku: str
     requested: int
     available: int
@@ -108,16 +109,21 @@ class InsufficientStock(DomainError):
 
     reason = "INSUFFICIENT_STOCK"
 
-    def __init__(self, shortages: list[Shortage], next_lapse: datetime | None) -> None:
-        metadata = {"lines": ",".join(str(short.index) for short in shortages)}
-        for short in shortages:
-            metadata[f"lines[{short.index}].sku"] = short.sku
-            metadata[f"lines[{short.index}].requested"] = str(short.requested)
-            metadata[f"lines[{short.index}].available"] = str(short.available)
-        if next_lapse is not None:
-            metadata["next_lapse_time"] = next_lapse.isoformat().replace("+00:00", "Z")
-        first = shortages[0]
-        super().__init__(f"{first.requested} of {first.sku} wanted, {first.available} available", metadata)
+    def __init__(self, shortages: tuple[Shortage, ...], next_lapse: datetime | None) -> None:
+        super().__init__(*_told(shortages, next_lapse))
+
+
+@lru_cache(maxsize=512)  # a crowd that comes too late is told the same thing thousands of times
+def _told(shortages: tuple[Shortage, ...], next_lapse: datetime | None) -> tuple[str, Mapping[str, str]]:
+    metadata = {"lines": ",".join(str(short.line) for short in shortages)}
+    for short in shortages:
+        metadata[f"lines[{short.line}].sku"] = short.sku
+        metadata[f"lines[{short.line}].requested"] = str(short.requested)
+        metadata[f"lines[{short.line}].available"] = str(short.available)
+    if next_lapse is not None:
+        metadata["next_lapse_time"] = next_lapse.isoformat().replace("+00:00", "Z")
+    first = shortages[0]
+    return f"{first.requested} of {first.sku} wanted, {first.available} available", MappingProxyType(metadata)
 
 
 class ReservationNotFound(DomainError):

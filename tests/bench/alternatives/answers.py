@@ -17,12 +17,11 @@ TTL_S = 900
 def made(request: pb.ReserveStockRequest) -> pb.ReserveStockResponse:
     """A reservation that stands."""
     now_ms = int(time.time() * 1000)
-    reservation = reservation_pb2.Reservation(
-        reservation_id=request.request_id,
-        state=reservation_pb2.Reservation.STATE_ACTIVE,
-        expire_time=timestamps.of_unix_ms(now_ms + TTL_S * 1000),
-        create_time=timestamps.of_unix_ms(now_ms),
-    )
+    reservation = reservation_pb2.Reservation()
+    reservation.reservation_id = request.request_id
+    reservation.state = reservation_pb2.Reservation.STATE_ACTIVE
+    timestamps.set_unix_ms(reservation.expire_time, now_ms + TTL_S * 1000)
+    timestamps.set_unix_ms(reservation.create_time, now_ms)
     for line in request.lines:
         reservation.lines.add(sku=line.sku, location="bench", quantity=line.quantity)
     return pb.ReserveStockResponse(reservation=reservation)
