@@ -44,7 +44,6 @@ class GateServer:
     checks_token = True
     checks_epoch = True
     remembers_applied = True
-    publish_forward_only = True
     publish_announced_only = True
 
     def __init__(self, run_id: str, keys: Keys, scripts: set[int]) -> None:
@@ -156,7 +155,7 @@ class GateServer:
 
     def publish(self, epoch: int) -> list[int] | None:
         """publish.lua: None when it may not be published, else the older epochs."""
-        if self.publish_forward_only and (self.keys.pointer or 0) > epoch:
+        if (self.keys.pointer or 0) > epoch:
             return None
         if self.publish_announced_only and epoch not in self.keys.epochs:
             return None

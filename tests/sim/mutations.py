@@ -139,14 +139,8 @@ ALL = (
     Mutation("committed: another take is given back (9)", process=_always_forgets),
     Mutation("committed: its own take is forgotten (9)", process=_never_forgets),
     Mutation("the snapshot is taken under the lock (10)", process=_snapshot_without_lock),
-    Mutation("the pointer never goes back (10)", site=_gate("publish_forward_only")),
     Mutation("an epoch flushed while loading is not published (10)", site=_gate("publish_announced_only")),
     Mutation("the watch sees another run of the server (10)", process=_no_run_watch),
     Mutation("adjustments count once", site=_gate("remembers_applied")),
     Mutation("adjustments are brought later", process=_no_late_adjustments),
 )
-
-NOT_NEEDED = {
-    "the pointer never goes back (10)": "the journal's epoch check ends an older epoch's takes, and the next rebuild is ahead",
-}
-"""Safeguards whose removal stays green, and why: they spare a rebuild, they keep nothing safe."""

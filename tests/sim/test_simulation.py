@@ -13,7 +13,6 @@ REPEATED = 20
 QUICK_TO_TURN_RED = 300
 """Seeds within which most mutations turn red; `make sim-mutations` gives the others the thousands they need."""
 RARE = {
-    "the pointer never goes back (10)",
     "the snapshot is taken under the lock (10)",
     "an epoch flushed while loading is not published (10)",
     "the watch sees another run of the server (10)",

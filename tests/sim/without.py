@@ -7,7 +7,7 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.sim.mutations import ALL, NOT_NEEDED
+from tests.sim.mutations import ALL
 from tests.sim.scenario import play
 
 MOST_SEEDS = 8_000
@@ -34,9 +34,8 @@ def main() -> int:
             if red is not None:
                 print(f"red at seed {red[0]:>5}   {mutation.name:<56} {red[1]}", flush=True)
                 continue
-            reason = NOT_NEEDED.get(mutation.name)
-            print(f"GREEN               {mutation.name:<56} {reason or 'nothing tells that it is needed'}", flush=True)
-            green += reason is None
+            print(f"GREEN               {mutation.name:<56} nothing tells that it is needed", flush=True)
+            green += 1
     return 1 if green else 0
 
 
