@@ -1,11 +1,15 @@
 """The relay: outbox rows to Redis Streams, in order per key, at least once; a consumer knows a repeat by the event's id.
 
-Rows are found by `published_at IS NULL`, never by an id cursor: ids commit out of order. One relay per database at a time.
+Rows are found by `published_at IS NULL`, never by an id cursor: ids commit out of order. One relay per database at a time. The
+index keeps what was published until the next vacuum, and finding the first of the rest would mean to pass all of that: so most
+looks begin above a floor that is older than any transaction, and every WHOLE_S one begins at the beginning.
 """
 
 from __future__ import annotations
 
+import time
 import zlib
+from collections.abc import Callable, Sequence
 from typing import Any, LiteralString
 
 import orjson
@@ -28,22 +32,27 @@ STREAM_LENGTH = 100_000
 """Entries kept per stream, roughly: a consumer further behind reads the outbox."""
 PAUSE_S = 0.1
 """Between rounds: how late an event may come, and what gathers for the next one."""
+WHOLE_S = 10.0
+"""Between looks at all rows. A transaction that takes longer to commit than this has its events published so much later."""
 RELAY_CLASS: LiteralString = "7403"
 
 CLAIM: LiteralString = f"SELECT pg_try_advisory_xact_lock({RELAY_CLASS}, 0)"
 READ: LiteralString = """
 SELECT id, type, key, payload::text, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-  FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT %s"""
+  FROM outbox WHERE published_at IS NULL AND id > %s ORDER BY id LIMIT %s"""
 DONE: LiteralString = "UPDATE outbox SET published_at = now() WHERE id = ANY (%s)"
 
 
 class Relay:
     """Publishes one service's outbox. `source` is the service's name in CloudEvents' terms."""
 
-    def __init__(self, db: Database, streams: Client, source: str) -> None:
+    def __init__(
+        self, db: Database, streams: Client, source: str, monotonic_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._db = db
         self._wire = Wire(streams)
         self._source = source
+        self._floor = _Floor(monotonic_s)
 
     async def run_round(self) -> int:
         """As `run_once`, for the job that repeats it: more than nothing, hence at once again, only after a full batch.
@@ -59,12 +68,13 @@ class Relay:
             row = await (await tx.execute(CLAIM)).fetchone()
             if row is None or not row[0]:
                 return 0  # another process relays
-            rows = await (await tx.execute(READ, (BATCH,))).fetchall()
-            if not rows:
-                return 0
+            whole = self._floor.wants_whole()
+            rows = await (await tx.execute(READ, (0 if whole else self._floor.id, BATCH))).fetchall()
             for first in range(0, len(rows), SLICE):
                 await self._wire.call_all([self._append(event) for event in rows[first : first + SLICE]])
-            await tx.execute(DONE, ([event[0] for event in rows],))
+            if rows:
+                await tx.execute(DONE, ([event[0] for event in rows],))
+        self._floor.looked(whole, [event[0] for event in rows])
         PUBLISHED.value += len(rows)
         return len(rows)
 
@@ -89,6 +99,31 @@ class Relay:
             *("datacontenttype", "application/json"),
             *("data", orjson.dumps(orjson.loads(payload))),
         )
+
+
+class _Floor:
+    """Below `id` nothing waits: it was the newest event of the whole look before the last one."""
+
+    def __init__(self, monotonic_s: Callable[[], float]) -> None:
+        self._monotonic_s = monotonic_s
+        self._whole_at_s = float("-inf")
+        self._newest = 0
+        self._next = 0
+        self.id = 0
+
+    def wants_whole(self) -> bool:
+        """Whether it is time to look at all rows again."""
+        return self._monotonic_s() >= self._whole_at_s + WHOLE_S
+
+    def looked(self, whole: bool, ids: Sequence[int]) -> None:
+        """A look has found and published these, in their order. One that was cut short by BATCH was not whole."""
+        if ids:
+            self._newest = ids[-1]
+        if not whole or len(ids) == BATCH:
+            return
+        late = bool(ids) and ids[0] <= self.id  # a long transaction, or a restored database counts anew
+        self.id, self._next = (0 if late else self._next), self._newest
+        self._whole_at_s = self._monotonic_s()
 
 
 def partition_of(key: str) -> int:

@@ -12,7 +12,7 @@ import pytest
 from chassis import outbox, redis
 from chassis.db import Database
 from chassis.redis import Client
-from chassis.relay import BATCH, PARTITIONS, Relay, partition_of
+from chassis.relay import BATCH, PARTITIONS, WHOLE_S, Relay, partition_of
 
 
 @pytest.fixture
@@ -118,3 +118,60 @@ async def test_a_round_is_followed_at_once_only_when_it_was_full(db: Database, s
     assert await relay.run_round() == BATCH
     assert await relay.run_round() == 0
     assert len(await _events(streams, "k")) == BATCH + 1
+
+
+async def test_what_commits_after_many_newer_events_is_published_with_the_next_whole_look(
+    db: Database, streams: Client
+) -> None:
+    now_s = 0.0
+    relay = Relay(db, streams, "order", lambda: now_s)
+    async with db.transaction() as late:
+        await outbox.put(late, type="order.order.placed", key="late", payload={})
+        for number in range(4):  # two whole looks, so that the floor passes the late event's id
+            await _put(db, f"k{number}", number)
+            assert await relay.run_once() == 1
+            now_s += WHOLE_S
+        assert await relay.run_once() == 0
+    assert await relay.run_once() == 0
+    assert await _events(streams, "late") == []
+    now_s += WHOLE_S
+    assert await relay.run_once() == 1
+    assert len(await _events(streams, "late")) == 1
+    relay.close()
+
+
+async def test_a_transaction_as_long_as_the_time_between_whole_looks_is_not_missed(
+    db: Database, streams: Client
+) -> None:
+    now_s = 0.0
+    relay = Relay(db, streams, "order", lambda: now_s)
+    await _put(db, "first", 0)
+    assert await relay.run_once() == 1
+    now_s += WHOLE_S
+    async with db.transaction() as slow:
+        await outbox.put(slow, type="order.order.placed", key="slow", payload={})
+        await _put(db, "quick", 1)
+        assert await relay.run_once() == 1
+        now_s += WHOLE_S / 2
+        assert await relay.run_once() == 0
+    assert await relay.run_once() == 1
+    assert len(await _events(streams, "slow")) == 1
+    relay.close()
+
+
+async def test_a_database_that_counts_anew_waits_for_one_whole_look_only(db: Database, streams: Client) -> None:
+    now_s = 0.0
+    relay = Relay(db, streams, "order", lambda: now_s)
+    for number in range(20):
+        await _put(db, "k", number)
+    for _ in range(3):
+        await relay.run_once()
+        now_s += WHOLE_S
+    async with db.transaction() as tx:
+        await tx.execute("TRUNCATE outbox RESTART IDENTITY")
+    await _put(db, "k", 20)
+    assert await relay.run_once() == 1  # a whole look is due
+    for number in (21, 22):
+        await _put(db, "k", number)
+        assert await relay.run_once() == 1
+    relay.close()
