@@ -25,10 +25,12 @@ OF_SKUS: LiteralString = """
 SELECT t.key, t.lot, t.on_hand, l.manufacture_date, l.expiry_date, t.expired
   FROM lot_levels t JOIN lots l USING (sku, lot)
  WHERE t.sku = ANY (%s) AND t.on_hand > 0 ORDER BY l.expiry_date NULLS LAST, t.lot"""
+# The days of every time zone lie before the day after tomorrow: a bound that the index on expiry_date can use.
 OVERDUE: LiteralString = """
 SELECT t.key, t.lot FROM lot_levels t JOIN lots l USING (sku, lot)
   JOIN stock_levels s USING (key) JOIN locations p ON p.location = s.location
- WHERE NOT t.expired AND l.expiry_date < (now() AT TIME ZONE p.time_zone)::date ORDER BY t.key, t.lot LIMIT %s"""
+ WHERE NOT t.expired AND l.expiry_date < current_date + 2
+   AND l.expiry_date < (now() AT TIME ZONE p.time_zone)::date ORDER BY t.key, t.lot LIMIT %s"""
 EXPIRE: LiteralString = """
 UPDATE lot_levels SET expired = true WHERE key = %s AND lot = %s AND NOT expired RETURNING on_hand"""
 MISMATCHES: LiteralString = """
