@@ -4,13 +4,14 @@
 -- Raises:  OS001 when the guard refuses a counter: nothing of the batch is written then.
 -- Why it is written so: the lock comes in a statement of its own, because only the next statement's snapshot is sure to
 --          see what the rebuilder committed; counters are locked last and in key order, hence no deadlock among batches;
---          rows are found by arrays, because of a JSON set the planner expects a hundred rows and scans the table;
---          plans are generic, because planning anew for each batch's arrays costs as much as all the rest.
+--          plans are generic, because planning anew for each batch costs as much as all the rest; they are made when the
+--          tables are as good as empty and kept until statistics are renewed, so none may depend on how large a table is:
+--          rows are found by `key = ANY (array)`, never by a join, and walking a whole table is no choice.
 CREATE OR REPLACE FUNCTION journal_reserve(p_partition integer, p_epoch bigint, p_batch jsonb) RETURNS jsonb
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $function$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $function$
 DECLARE
   v_made text[];
-  v_quantities bigint[];
+  v_quantities jsonb;
   v_keys text[];
   v_fits bigint;
   v_existing jsonb := '[]';
@@ -39,17 +40,16 @@ BEGIN
       FROM made r, jsonb_to_recordset(r.lines) AS l(key text, quantity bigint) GROUP BY l.key
   )
   SELECT (SELECT array_agg(id) FROM made),
-         (SELECT array_agg(quantity::bigint ORDER BY key) FROM asked),
+         (SELECT jsonb_object_agg(key, quantity) FROM asked),
          (SELECT array_agg(key ORDER BY key) FROM asked)
     INTO v_made, v_quantities, v_keys;
 
   IF v_keys IS NOT NULL THEN
     PERFORM 1 FROM @levels@ s WHERE s.key = ANY (v_keys) ORDER BY s.key FOR NO KEY UPDATE;
     WITH taken AS (
-      UPDATE @levels@ s SET reserved = s.reserved + a.quantity, version = s.version + 1
-        FROM unnest(v_keys, v_quantities) AS a(key, quantity)
-       WHERE s.key = a.key
-         AND s.on_hand - s.reserved - s.committed - s.unavailable + s.backorder_limit >= a.quantity
+      UPDATE @levels@ s SET reserved = s.reserved + (v_quantities->>s.key)::bigint, version = s.version + 1
+       WHERE s.key = ANY (v_keys)
+         AND s.on_hand - s.reserved - s.committed - s.unavailable + s.backorder_limit >= (v_quantities->>s.key)::bigint
       RETURNING s.*
     ), told AS (
       @tell_levels:taken:RESERVE@

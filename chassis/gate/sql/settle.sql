@@ -3,31 +3,31 @@
 --          RELEASED and ABORTED of an unknown id leave a tombstone; ABORTED touches nothing that is there.
 --          EXPIRED moves only what lapsed at least `p_grace_ms` ago. EXTENDED moves expires_at to now + ttl, never back.
 -- Returns: {"epoch", "now": unix ms, "rows": [reservation + "changed"]}; unknown ids are absent from `rows`.
--- Why it is written so: reservations are locked by id alone, whatever their state: asked for the active ones, the planner
---          may scan the index of all of them. Plans are generic, as in journal_reserve.
+-- Why it is written so: as journal_reserve; and the active ones are told by `ended_at`, since a condition on `state` would
+--          let the planner walk the index of all that may lapse.
 CREATE OR REPLACE FUNCTION journal_settle(p_partition integer, p_batch jsonb, p_grace_ms bigint) RETURNS jsonb
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $function$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $function$
 DECLARE
   v_epoch bigint;
   v_ids text[];
-  v_to text[];
-  v_ttl_ms bigint[];
+  v_to jsonb;
+  v_ttl_ms jsonb;
   v_changed text[];
   v_keys text[];
-  v_quantities bigint[];
-  v_committed bigint[];
+  v_quantities jsonb;
+  v_committed jsonb;
   v_rows jsonb;
 BEGIN
   PERFORM pg_advisory_xact_lock_shared(7401, p_partition);
   SELECT epoch INTO v_epoch FROM gate WHERE partition = p_partition;
-  SELECT array_agg(b.id ORDER BY b.id), array_agg(b."to" ORDER BY b.id), array_agg(b.ttl_ms ORDER BY b.id)
+  SELECT array_agg(b.id ORDER BY b.id), jsonb_object_agg(b.id, b."to"), jsonb_object_agg(b.id, b.ttl_ms)
     INTO v_ids, v_to, v_ttl_ms FROM jsonb_to_recordset(p_batch) AS b(id text, "to" text, ttl_ms bigint);
 
   WITH dead AS (
     INSERT INTO @reservations@ (id, partition, state, fingerprint, nonce, epoch, owner, lines, expires_at, ended_at)
     SELECT b.id, p_partition, 'ABORTED', '', '', v_epoch, '', '[]', now(), now()
-      FROM unnest(v_ids, v_to) AS b(id, "to")
-     WHERE b."to" IN ('RELEASED', 'ABORTED') AND NOT EXISTS (SELECT FROM @reservations@ r WHERE r.id = b.id)
+      FROM unnest(v_ids) AS b(id)
+     WHERE v_to->>b.id IN ('RELEASED', 'ABORTED')
      ORDER BY b.id
     ON CONFLICT (id) DO NOTHING
     RETURNING *
@@ -40,15 +40,14 @@ BEGIN
 
   WITH moved AS (
     UPDATE @reservations@ r
-       SET state = CASE b."to" WHEN 'EXTENDED' THEN 'ACTIVE' ELSE b."to" END,
-           ended_at = CASE b."to" WHEN 'EXTENDED' THEN NULL ELSE now() END,
-           expires_at = CASE b."to" WHEN 'EXTENDED'
-             THEN greatest(r.expires_at, now() + b.ttl_ms * interval '1 millisecond') ELSE r.expires_at END
-      FROM unnest(v_ids, v_to, v_ttl_ms) AS b(id, "to", ttl_ms)
-     WHERE r.id = b.id AND r.state = 'ACTIVE'
-       AND (b."to" IN ('COMMITTED', 'RELEASED', 'EXTENDED')
-            OR (b."to" = 'EXPIRED' AND r.expires_at + p_grace_ms * interval '1 millisecond' <= now()))
-    RETURNING r.*, b."to" AS became
+       SET state = CASE v_to->>r.id WHEN 'EXTENDED' THEN 'ACTIVE' ELSE v_to->>r.id END,
+           ended_at = CASE v_to->>r.id WHEN 'EXTENDED' THEN NULL ELSE now() END,
+           expires_at = CASE v_to->>r.id WHEN 'EXTENDED'
+             THEN greatest(r.expires_at, now() + (v_ttl_ms->>r.id)::bigint * interval '1 millisecond') ELSE r.expires_at END
+     WHERE r.id = ANY (v_ids) AND r.ended_at IS NULL
+       AND (v_to->>r.id IN ('COMMITTED', 'RELEASED', 'EXTENDED')
+            OR (v_to->>r.id = 'EXPIRED' AND r.expires_at + p_grace_ms * interval '1 millisecond' <= now()))
+    RETURNING r.*, v_to->>r.id AS became
   ), told AS (
     INSERT INTO outbox (type, key, payload) SELECT '@event@.' || lower(r.became), r.id, @payload@ FROM moved r
   ), lines AS (
@@ -65,17 +64,18 @@ BEGIN
   )
   SELECT v_changed || coalesce((SELECT array_agg(id) FROM moved), '{}'),
          (SELECT array_agg(key ORDER BY key) FROM sums),
-         (SELECT array_agg(quantity::bigint ORDER BY key) FROM sums),
-         (SELECT array_agg(committed::bigint ORDER BY key) FROM sums)
+         (SELECT jsonb_object_agg(key, quantity) FROM sums),
+         (SELECT jsonb_object_agg(key, committed) FROM sums)
     INTO v_changed, v_keys, v_quantities, v_committed;
 
   IF v_keys IS NOT NULL THEN
     PERFORM 1 FROM @levels@ s WHERE s.key = ANY (v_keys) ORDER BY s.key FOR NO KEY UPDATE;
     WITH moved AS (
       UPDATE @levels@ s
-         SET reserved = s.reserved - m.quantity, committed = s.committed + m.committed, version = s.version + 1
-        FROM unnest(v_keys, v_quantities, v_committed) AS m(key, quantity, committed)
-       WHERE s.key = m.key
+         SET reserved = s.reserved - (v_quantities->>s.key)::bigint,
+             committed = s.committed + (v_committed->>s.key)::bigint,
+             version = s.version + 1
+       WHERE s.key = ANY (v_keys)
       RETURNING s.*
     )
     @tell_levels:moved:SETTLE@;
