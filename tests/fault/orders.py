@@ -24,8 +24,6 @@ from tests.fault.cluster import Cluster
 from tests.fault.oracle import Verdict
 
 CLIENTS = 8
-UNITS = 400
-USES = 30
 TOKENS = ("tok_ok", "tok_ok", "tok_ok", "tok_declined", "tok_ok", "tok_timeout")
 PAID = ("AUTHORIZED", "CAPTURED")
 DONE = ("CONFIRMED", "CANCELLED")
@@ -34,16 +32,30 @@ UNFINISHED_AFTER_S = 120.0
 POLL_S = 0.5
 
 SALES: LiteralString = """
-SELECT o.order_id, o.state, l.quantity, p.status, o.discounts <> '[]'
+SELECT o.order_id, o.state, l.quantity, p.status, o.discounts <> '[]', l.sku
   FROM orders o CROSS JOIN LATERAL jsonb_to_recordset(o.lines) AS l (sku text, quantity bigint)
-  LEFT JOIN sandbox_payments p USING (order_id) WHERE l.sku = %s"""
+  LEFT JOIN sandbox_payments p USING (order_id) WHERE l.sku = ANY (%s)"""
 CLAIM: LiteralString = "SELECT id, state FROM reservations WHERE id = ANY (%s)"
 LEVEL: LiteralString = "SELECT reserved, committed FROM stock_levels WHERE sku = %s"
 
 
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """A sku of a try and the code that every second buyer of it presents."""
+
+    name: str
+    units: int
+    uses: int
+
+    @property
+    def code(self) -> str:
+        """Also the promotion's id."""
+        return self.name.replace(".", "-")[-40:]
+
+
 @dataclass
 class Trickle:
-    """Orders of one try: a sku and a code of its own."""
+    """Orders of one try, in turns for a deal that ends early and for one that outlasts every fault."""
 
     cluster: Cluster
     run: str
@@ -55,20 +67,16 @@ class Trickle:
     _pool: Pool | None = None
 
     @property
-    def sku(self) -> str:
-        """What is bought."""
-        return f"{self.run}-ORDERED"
-
-    @property
-    def code(self) -> str:
-        """What every second buyer presents; it can be used USES times."""
-        return self.run.replace(".", "-")[-40:]
+    def deals(self) -> tuple[Deal, Deal]:
+        """The first is used up and sold out within seconds, the second never."""
+        return Deal(f"{self.run}-FEW", 400, 30), Deal(f"{self.run}-MANY", 10_000_000, 10_000_000)
 
     async def begin(self) -> None:
-        """Goods, a code, and buyers that go on until `end`."""
+        """Goods, their codes, and buyers that go on until `end`."""
         async with grpc.aio.insecure_channel(self.cluster.addresses["inventory"]) as channel:
-            await shop.filled(channel, self.sku, {self.sku: UNITS})
-        await self._offer()
+            await shop.filled(channel, f"{self.run}-orders", {deal.name: deal.units for deal in self.deals})
+        for deal in self.deals:
+            await self._offer(deal)
         self._pool = Pool(f"http://{self.cluster.addresses['edge']}", CLIENTS)
         buyers = Shop(self._pool, self.cluster.token)
         self.troubles = buyers.troubles
@@ -87,6 +95,16 @@ class Trickle:
         """No more orders; every one gets its answer."""
         self._stopped = True
         await asyncio.gather(*self._clients)
+        await self._leave()
+
+    async def abandon(self) -> None:
+        """No more orders, nor answers to those under way."""
+        for client in self._clients:
+            client.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+        await self._leave()
+
+    async def _leave(self) -> None:
         if self._pool is not None:
             await self._pool.close()
 
@@ -94,10 +112,11 @@ class Trickle:
         number = 0
         while not self._stopped:
             number += 1
+            deal = self.deals[number // 2 % 2]
             body = {
-                "lines": [{"sku": self.sku, "quantity": 1 + number % 2}],
+                "lines": [{"sku": deal.name, "quantity": 1 + number % 2}],
                 "customer": {"id": f"{self.run}-{client}", "email": "buyer@example.com"},
-                "codes": [self.code] if number % 2 else [],
+                "codes": [deal.code] if number % 2 else [],
                 "currency": "EUR",
                 "channel": "web",
                 "payment": {"provider": "sandbox", "token": TOKENS[(number + client) % len(TOKENS)]},
@@ -106,22 +125,23 @@ class Trickle:
             twins = 2 if number % 5 == 0 else 1
             self.replies += await asyncio.gather(*(buyers.post("/v1/orders", body, key) for _ in range(twins)))
 
-    async def _offer(self) -> None:
+    async def _offer(self, deal: Deal) -> None:
         offer = promotion_pb2.Promotion(
-            promotion_id=self.code, name="Ten percent off", percent_bps=1_000, code=self.code, usage_limit=USES
+            promotion_id=deal.code, name="Ten percent off", percent_bps=1_000, code=deal.code, usage_limit=deal.uses
         )
         async with grpc.aio.insecure_channel(self.cluster.addresses["promo"]) as channel:
             stub: Any = PromotionServiceStub(channel)
-            create = pb.CreatePromotionRequest(request_id=f"{self.run}-code", promotion=offer)
+            create = pb.CreatePromotionRequest(request_id=f"{deal.name}-code", promotion=offer)
             await call(stub.CreatePromotion, create)
-            activate = pb.ActivatePromotionRequest(request_id=f"{self.run}-on", promotion_id=self.code)
+            activate = pb.ActivatePromotionRequest(request_id=f"{deal.name}-on", promotion_id=deal.code)
             await call(stub.ActivatePromotion, activate)
 
     async def judged(self, healed_at: float) -> Verdict:
         """Waits for the last order to end, for 120 s after the fault at most, then compares all books."""
         deadline = healed_at + UNFINISHED_AFTER_S
+        names = [deal.name for deal in self.deals]
         while True:
-            sales = await asyncio.to_thread(databases.read, self.cluster.database("orders"), SALES, self.sku)
+            sales = await asyncio.to_thread(databases.read, self.cluster.database("orders"), SALES, names)
             open_now = [sale for sale in sales if sale[1] not in DONE]
             if not open_now or time.monotonic() > deadline:
                 break
@@ -129,17 +149,20 @@ class Trickle:
         verdict = Verdict(stranded=len(open_now))
         for sale in open_now:
             verdict.note(f"order {sale[0]} is still {sale[1]}")
-        await asyncio.to_thread(self._sold, verdict, sales)
-        await self._used(verdict, sales)
+        for deal in self.deals:
+            of_deal = [sale for sale in sales if sale[5] == deal.name]
+            await asyncio.to_thread(self._sold, verdict, deal, of_deal)
+            await self._used(verdict, deal, sum(sale[4] for sale in of_deal if sale[1] == "CONFIRMED"))
+        await self._audited(verdict)
         self._kept(verdict, {sale[0]: sale[1] for sale in sales})
         return verdict
 
-    def _sold(self, verdict: Verdict, sales: list[tuple[Any, ...]]) -> None:
+    def _sold(self, verdict: Verdict, deal: Deal, sales: list[tuple[Any, ...]]) -> None:
         """Stock behind every confirmed order, money for exactly those, and the level their sum."""
         inventory = self.cluster.database("inventory")
         claims = dict(databases.read(inventory, CLAIM, [sale[0] for sale in sales]))
         units = 0
-        for order_id, state, quantity, payment, _ in sales:
+        for order_id, state, quantity, payment, _, _ in sales:
             confirmed = state == "CONFIRMED"
             units += quantity if confirmed else 0
             if confirmed and claims.get(order_id) != "COMMITTED":
@@ -148,27 +171,32 @@ class Trickle:
             if (payment in PAID) != confirmed:
                 verdict.lost += 1
                 verdict.note(f"order {order_id} is {state}, its payment is {payment}")
-        reserved, committed = databases.read(inventory, LEVEL, self.sku)[0]
-        if units > UNITS:
-            verdict.oversold += units - UNITS
-            verdict.note(f"{units} of {UNITS} units are sold")
+        reserved, committed = databases.read(inventory, LEVEL, deal.name)[0]
+        if units > deal.units:
+            verdict.oversold += units - deal.units
+            verdict.note(f"{units} of {deal.units} units of {deal.name} are sold")
         if (reserved, committed) != (0, units):
             verdict.stranded += abs(reserved) + abs(committed - units)
-            verdict.note(f"{units} units are sold, the level says {reserved} reserved, {committed} committed")
+            verdict.note(
+                f"{units} units of {deal.name} are sold, the level says {reserved} reserved, {committed} committed"
+            )
 
-    async def _used(self, verdict: Verdict, sales: list[tuple[Any, ...]]) -> None:
+    async def _used(self, verdict: Verdict, deal: Deal, used: int) -> None:
         """The code was used by confirmed orders only, and not too often."""
-        used = sum(sale[4] for sale in sales if sale[1] == "CONFIRMED")
         async with grpc.aio.insecure_channel(self.cluster.addresses["promo"]) as channel:
             stub: Any = PromotionServiceStub(channel)
-            found = (await call(stub.GetPromotion, pb.GetPromotionRequest(promotion_id=self.code))).promotion.used
-            audit = await call(stub.AuditUsage, pb.AuditUsageRequest())
-        if used > USES:
-            verdict.oversold += used - USES
-            verdict.note(f"{self.code} was used {used} times of {USES}")
+            found = (await call(stub.GetPromotion, pb.GetPromotionRequest(promotion_id=deal.code))).promotion.used
+        if used > deal.uses:
+            verdict.oversold += used - deal.uses
+            verdict.note(f"{deal.code} was used {used} times of {deal.uses}")
         if found != used:
             verdict.stranded += abs(found - used)
-            verdict.note(f"{self.code}: {used} orders have it, promo says {found}")
+            verdict.note(f"{deal.code}: {used} orders have it, promo says {found}")
+
+    async def _audited(self, verdict: Verdict) -> None:
+        async with grpc.aio.insecure_channel(self.cluster.addresses["promo"]) as channel:
+            stub: Any = PromotionServiceStub(channel)
+            audit = await call(stub.AuditUsage, pb.AuditUsageRequest())
         wrong = audit.gate_mismatches + audit.movement_mismatches + audit.redemption_mismatches
         if wrong:
             verdict.stranded += wrong

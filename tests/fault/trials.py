@@ -119,16 +119,15 @@ async def _try(
         await trickle.begin()
     scene = Scene(running, settings, generators, run, goods, trickle)
     generators.begin(dataclasses.replace(spec, hot=goods.hot, skus=goods.skus))
-    await _in_the_middle(scene, spec.rate)
-    await fault.act(scene)
-    scene.healed_at = scene.healed_at or time.monotonic()
-    well_at = await healing.acknowledged(address, run)
-    if trickle is not None:
-        await trickle.placed(1)
-        well_at = time.monotonic()
-    await _in_the_middle(scene, spec.rate)
-    if trickle is not None:
-        await trickle.end()
+    try:
+        well_at = await _acted(scene, fault, spec)
+        if trickle is not None:
+            await trickle.end()
+    except Exception:
+        if trickle is not None:
+            await trickle.abandon()
+        await generators.end()
+        raise
     ledger = await generators.end()
     for check in scene.afterwards:
         check(ledger)
@@ -139,6 +138,19 @@ async def _try(
     row.told += scene.told
     row.failed += [f"{count} x {what}" for what, count in ledger.outcomes.items() if what.startswith("bug")]
     return Trial(row, scene, ledger)
+
+
+async def _acted(scene: Scene, fault: Fault, spec: Spec) -> float:
+    """Load, the fault, load again; the monotonic time of the first good answers after it."""
+    await _in_the_middle(scene, spec.rate)
+    await fault.act(scene)
+    scene.healed_at = scene.healed_at or time.monotonic()
+    well_at = await healing.acknowledged(spec.address, scene.run)
+    if scene.trickle is not None:
+        await scene.trickle.placed(1)
+        well_at = time.monotonic()
+    await _in_the_middle(scene, spec.rate)
+    return well_at
 
 
 async def _in_the_middle(scene: Scene, rate: float) -> None:
