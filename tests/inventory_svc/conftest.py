@@ -27,8 +27,9 @@ def settings(new_database: Callable[[str], str], valkey_url: str) -> Settings:
 
 @pytest.fixture(scope="module")
 async def process(settings: Settings) -> AsyncIterator[Inventory]:
-    """The whole service, with its background jobs."""
+    """The whole service, with its background jobs; the gate is loaded."""
     async with running(settings) as inventory:
+        await inventory.partition.epochs.ensure(0)
         yield inventory
         await inventory.server.stop()
 

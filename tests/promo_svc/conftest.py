@@ -27,8 +27,9 @@ def settings(new_database: Callable[[str], str], valkey_url: str) -> Settings:
 
 @pytest.fixture(scope="module")
 async def process(settings: Settings) -> AsyncIterator[Promo]:
-    """The whole service, with its background jobs."""
+    """The whole service, with its background jobs; the gate is loaded."""
     async with running(settings) as promo:
+        await promo.partition.epochs.ensure(0)
         yield promo
         await promo.server.stop()
 
