@@ -1,22 +1,31 @@
-"""All methods of a server in one table: what finding one costs does not grow with their number."""
+"""All methods of a server in one table, and the few that no crowd may hold up in queues of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import grpc
 
 
 class Methods(grpc.GenericRpcHandler):
-    """Stands in for the server where generated code adds a servicer's methods; the server gets this table instead.
+    """Stands in for the server where generated code adds a servicer's methods; `add_to` gives the server this table instead.
 
     Added one by one as generated code does it, every call would wake grpc's loop to look at each method's next call anew:
-    a microsecond per method and call (grpcio 1.85, `_server_main_loop`).
+    a microsecond per method and call (grpcio 1.85, `_server_main_loop`). On the other hand such methods do not wait behind
+    the calls of others, and are not refused because others are many: that is worth it for those in `ahead`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ahead: Collection[str] = ()) -> None:
+        self._ahead = ahead
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Once, before it starts. KeyError when a name in `ahead` is not a method's, such as `grpc.health.v1.Health/Check`."""
+        server.add_generic_rpc_handlers((self,))
+        for name in self._ahead:
+            service, _, method = name.partition("/")
+            server.add_registered_method_handlers(service, {method: self._handlers[f"/{name}"]})
 
     def add_registered_method_handlers(
         self, service: str, handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]

@@ -78,6 +78,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
             reservation_service_pb2_grpc,
             "ReservationService",
             ReservationServicer(reservations, fulfillment),
+            ahead=("CommitReservation", "BatchCommitReservations", "ReleaseReservation"),
         ),
     ]
     server = Server(settings.address, servicers, TABLE, partition.epochs.is_serving)

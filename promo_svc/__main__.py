@@ -62,7 +62,15 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
     redemptions = Redemptions(db, partition, catalogue, limits, now)
 
     servicer = PromotionServicer(promotions, quotes, redemptions)
-    servicers = [Servicer(promotion_service_pb2, promotion_service_pb2_grpc, "PromotionService", servicer)]
+    servicers = [
+        Servicer(
+            promotion_service_pb2,
+            promotion_service_pb2_grpc,
+            "PromotionService",
+            servicer,
+            ahead=("CommitRedemption", "BatchCommitRedemptions", "ReleaseRedemption"),
+        )
+    ]
     server = Server(settings.address, servicers, TABLE, partition.epochs.is_serving)
 
     events_out = Relay(db, stream_client, "promo")

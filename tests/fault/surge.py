@@ -22,9 +22,8 @@ from tests.bench.channel import Channel
 from tests.fault.ledger import Latencies
 
 METHOD = "/inventory.v1.ReservationService/ReserveStock"
-CONNECTIONS = 4
 IN_FLIGHT = 128
-MOST_IN_FLIGHT = 12_000
+MOST_IN_FLIGHT = 80_000
 DEADLINE_S = 2.0
 """Of a buyer in a crowd."""
 TICK_S = 0.005
@@ -52,6 +51,7 @@ class Crowd:
     skus: tuple[str, ...]
     seconds: float
     times: float
+    connections: int
 
 
 async def surge(crowd: Crowd) -> tuple[Counted, Counted]:
@@ -74,7 +74,7 @@ def _serve(pipe: Any, crowd: Crowd) -> None:
 
 
 async def _both(crowd: Crowd) -> tuple[Counted, Counted]:
-    channel = Channel(crowd.address, METHOD, int(DEADLINE_S), connections=CONNECTIONS)
+    channel = Channel(crowd.address, METHOD, int(DEADLINE_S), connections=crowd.connections)
     await channel.open()
     try:
         peak = await _Loop(crowd, channel, "peak").closed(crowd.seconds)

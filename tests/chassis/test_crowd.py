@@ -1,0 +1,90 @@
+"""What a server does when more calls come than it can look at."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import grpc
+import pytest
+
+from chassis import client
+from chassis.server import MOST_PENDING, STREAMS_PER_CONNECTION, Server, Servicer
+from gen.inventory.v1 import catalog_service_pb2 as pb
+from gen.inventory.v1 import catalog_service_pb2_grpc as pb_grpc
+
+WITHIN_S = 30.0
+CONNECTIONS = 2 * MOST_PENDING // STREAMS_PER_CONNECTION
+REFUSALS = (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
+
+
+class Catalog:
+    """Answers every method with its empty response."""
+
+    def __getattr__(self, name: str) -> Any:
+        async def answer(_request: object, _context: object) -> Any:
+            return getattr(pb, f"{name}Response")()
+
+        return answer
+
+
+@pytest.fixture
+async def address() -> AsyncIterator[str]:
+    """Of a server in this loop: while the loop does something else, nobody looks at what comes."""
+
+    async def ready() -> bool:
+        return True
+
+    server = Server("127.0.0.1:0", [Servicer(pb, pb_grpc, "CatalogService", Catalog(), ahead=("ListSkus",))], {}, ready)
+    await server.start()
+    yield f"127.0.0.1:{server.port}"
+    await server.stop()
+
+
+@contextmanager
+def _threaded(address: str) -> Iterator[Any]:
+    """A stub whose calls need no loop, over a connection of its own."""
+    with grpc.insecure_channel(address, options=[client.OWN_CONNECTION, ("grpc.enable_retries", 0)]) as channel:
+        yield pb_grpc.CatalogServiceStub(channel)
+
+
+@pytest.mark.parametrize("times", [1, 8])
+async def test_who_asks_more_at_once_than_a_connection_carries_waits_and_is_not_refused(
+    address: str, times: int
+) -> None:
+    async with client.connect(address) as channel:
+        stub: Any = pb_grpc.CatalogServiceStub(channel)
+        for _ in range(2):  # the second crowd meets what the first one leaves to be cleared away
+            calls = (stub.GetSku(pb.GetSkuRequest(), timeout=WITHIN_S) for _ in range(times * STREAMS_PER_CONNECTION))
+            await asyncio.gather(*calls)
+
+
+async def test_what_goes_ahead_is_answered_where_a_crowd_is_refused(address: str) -> None:
+    with ExitStack() as opened:
+        *crowd, last = (opened.enter_context(_threaded(address)) for _ in range(CONNECTIONS))
+        ahead = _between_refusals(crowd, last)  # this loop stands still meanwhile
+        assert isinstance(await asyncio.to_thread(ahead.result), pb.ListSkusResponse)
+
+
+def _between_refusals(crowd: Sequence[Any], last: Any) -> Any:
+    """A call of ListSkus, begun after a call of the crowd was refused; another one, behind it in line, was refused too."""
+    refused, refused_behind = threading.Event(), threading.Event()
+    for stub in crowd:
+        _ask(stub, STREAMS_PER_CONNECTION, refused)
+    assert refused.wait(WITHIN_S)
+    ahead = last.ListSkus.future(pb.ListSkusRequest(), timeout=WITHIN_S)
+    _ask(last, STREAMS_PER_CONNECTION - 1, refused_behind)
+    assert refused_behind.wait(WITHIN_S)
+    return ahead
+
+
+def _ask(stub: Any, times: int, refused: threading.Event) -> None:
+    def ended(call: Any) -> None:
+        if call.code() in REFUSALS:
+            refused.set()
+
+    for _ in range(times):
+        stub.GetSku.future(pb.GetSkuRequest(), timeout=WITHIN_S).add_done_callback(ended)
