@@ -1,4 +1,4 @@
-"""Several connections to one address that look like one channel: each call takes the next of them in turn."""
+"""Several connections to one address that look like one channel: each call takes the next of them that is not down."""
 
 from __future__ import annotations
 
@@ -53,9 +53,14 @@ class Spread(grpc.aio.Channel):
 
     def _in_turn(self, callables: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
         # One row for all methods: also a stub that is made for a single call takes the next channel.
-        turns = self._turns
+        channels, turns, down = self._channels, self._turns, grpc.ChannelConnectivity.TRANSIENT_FAILURE
 
         def call(*request: Any, **options: Any) -> Any:
-            return callables[next(turns)](*request, **options)
+            turn = next(turns)
+            for _ in callables:  # one that waits to connect again fails its calls, while others may serve them
+                if channels[turn].get_state() is not down:
+                    break
+                turn = next(turns)
+            return callables[turn](*request, **options)
 
         return call
