@@ -19,6 +19,7 @@ FEW, MANY = 4, 32
 """Connections. Few is how services call each other: who is too much waits at the caller, and almost all of the peak is served.
 From many the server must refuse calls it has read, on processors that it shares with the crowd."""
 LEAST_SHARE = {FEW: 0.8, MANY: 0.5}
+REFUSALS = ("CANCELLED", "UNAVAILABLE", "RESOURCE_EXHAUSTED")
 LISTENING = 12
 """Answers in a row over connections of their own: among two listeners both were met."""
 ANSWERS = frozenset(
@@ -54,7 +55,7 @@ async def _overload(scene: Scene, connections: int) -> None:
     peak, over = await surge(Crowd(scene.run, address, plenty, SECONDS, TIMES, connections))
     scene.healed()
     share = over.goodput / peak.goodput
-    refused = over.latencies.percentile("CANCELLED", 0.99)
+    refused = max(over.latencies.percentile(code, 0.99) for code in REFUSALS)
     scene.told.append(
         f"peak {peak.goodput:,.0f}/s, offered {over.offered:,.0f}/s, goodput {over.goodput:,.0f}/s ({share:.0%}),"
         f" {dict(over.outcomes)}, p99 of refusals {refused:.0f} ms, of acknowledgements"
