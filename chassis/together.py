@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from chassis import futures
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -69,9 +71,4 @@ class Together(Generic[T, R]):
         finally:
             self._next()
         for answer, result in zip(answers, results, strict=True):
-            if answer.done():
-                continue
-            if isinstance(result, Exception):
-                answer.set_exception(result)
-            else:
-                answer.set_result(result)
+            futures.resolve(answer, result)

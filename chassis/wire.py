@@ -14,6 +14,7 @@ import hiredis
 import redis.exceptions as failures
 from redis.asyncio.connection import DefaultParser
 
+from chassis import futures
 from chassis.redis import SOCKET_TIMEOUT_S, Client
 
 Word: TypeAlias = str | bytes | int
@@ -99,13 +100,7 @@ class _Link(asyncio.Protocol):
         while (answer := self._reader.gets()) is not False:
             if isinstance(answer, hiredis.PushNotification):
                 continue  # a server may tell of its maintenance; nobody asked
-            waiting = self._waiting.popleft()
-            if waiting.done():
-                continue
-            if isinstance(answer, Exception):
-                waiting.set_exception(answer)
-            else:
-                waiting.set_result(answer)
+            futures.resolve(self._waiting.popleft(), answer)
 
     def connection_lost(self, _why: Exception | None) -> None:
         self.close()
@@ -114,6 +109,4 @@ class _Link(asyncio.Protocol):
         self.broken = True
         self._transport.close()
         while self._waiting:
-            waiting = self._waiting.popleft()
-            if not waiting.done():
-                waiting.set_exception(failures.ConnectionError("the connection to Redis broke"))
+            futures.resolve(self._waiting.popleft(), failures.ConnectionError("the connection to Redis broke"))

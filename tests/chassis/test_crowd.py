@@ -12,9 +12,10 @@ import grpc
 import pytest
 
 from chassis import client
-from chassis.server import MOST_PENDING, STREAMS_PER_CONNECTION, Server, Servicer
+from chassis.server import MOST_PENDING, STREAMS_PER_CONNECTION
 from gen.inventory.v1 import catalog_service_pb2 as pb
 from gen.inventory.v1 import catalog_service_pb2_grpc as pb_grpc
+from tests.chassis.serving import serving
 
 WITHIN_S = 30.0
 CONNECTIONS = 2 * MOST_PENDING // STREAMS_PER_CONNECTION
@@ -34,14 +35,8 @@ class Catalog:
 @pytest.fixture
 async def address() -> AsyncIterator[str]:
     """Of a server in this loop: while the loop does something else, nobody looks at what comes."""
-
-    async def ready() -> bool:
-        return True
-
-    server = Server("127.0.0.1:0", [Servicer(pb, pb_grpc, "CatalogService", Catalog(), ahead=("ListSkus",))], {}, ready)
-    await server.start()
-    yield f"127.0.0.1:{server.port}"
-    await server.stop()
+    async with serving(Catalog(), ahead=("ListSkus",)) as address:
+        yield address
 
 
 @contextmanager

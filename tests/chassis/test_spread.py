@@ -12,11 +12,11 @@ import pytest
 
 from chassis import client
 from chassis.local import ports
-from chassis.server import Server, Servicer
 from chassis.spread import Spread
 from gen.inventory.v1 import catalog_service_pb2 as pb
 from gen.inventory.v1 import catalog_service_pb2_grpc as pb_grpc
 from gen.inventory.v1.sku_pb2 import Sku
+from tests.chassis.serving import serving
 
 CALLS = 12
 
@@ -37,18 +37,8 @@ class Catalog:
 @pytest.fixture
 async def addresses() -> AsyncIterator[list[str]]:
     """Of two servers, a and b."""
-
-    async def ready() -> bool:
-        return True
-
-    servers = [
-        Server("127.0.0.1:0", [Servicer(pb, pb_grpc, "CatalogService", Catalog(name))], {}, ready) for name in "ab"
-    ]
-    for server in servers:
-        await server.start()
-    yield [f"127.0.0.1:{server.port}" for server in servers]
-    for server in servers:
-        await server.stop()
+    async with serving(Catalog("a")) as a, serving(Catalog("b")) as b:
+        yield [a, b]
 
 
 async def test_calls_take_the_connections_in_turn(addresses: list[str]) -> None:
