@@ -1,4 +1,4 @@
-"""Group work without a timer."""
+"""Group work."""
 
 from __future__ import annotations
 
@@ -51,6 +51,21 @@ async def test_what_arrives_during_a_batch_is_the_next_batch_up_to_its_weight() 
     recorder.gate.set()
     assert await asyncio.gather(first, *rest) == [2, 4, 6, 8, 10]
     assert recorder.batches == [[1], [2, 3, 4], [5]]
+    await batcher.close()
+
+
+async def test_a_paced_batch_waits_for_more_and_a_lone_item_for_nothing() -> None:
+    recorder = Recorder()
+    recorder.gate.set()
+    batcher = _batcher(recorder, pace_s=0.5)
+    answers = []
+    for number in (1, 2, 3):
+        answers.append(asyncio.create_task(batcher.submit(number)))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert [answer.done() for answer in answers] == [True, False, False][:number]
+    assert await asyncio.gather(*answers) == [2, 4, 6]
+    assert recorder.batches == [[1], [2, 3]]
     await batcher.close()
 
 
