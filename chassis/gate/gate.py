@@ -39,6 +39,13 @@ class Settlement(NamedTuple):
     """By the gate's clock; 0 is when it arrives."""
 
 
+class Due(NamedTuple):
+    """An entry that is to be looked at; `nonce` is its take, empty when there is no entry any more."""
+
+    id: str
+    nonce: str
+
+
 class Entry(NamedTuple):
     """One reservation as the gate has it."""
 
@@ -96,17 +103,11 @@ class Gate:
         answer = await self._eval("adjust", keys, [str(epoch), orjson.dumps(named), str(APPLIED_MEMORY_MS)], epoch)
         return str(answer).split()[0]
 
-    async def due(self, epoch: int, ahead_ms: int, most: int) -> tuple[int, list[Entry]]:
-        """The gate's time, and the entries that the sweeper should look at by `ahead_ms` from then. Those without a body
-        are dropped from the set by `settle`."""
-        async with _translated(epoch):
-            now_ms = await self._now_ms()
-            by_ms = now_ms + ahead_ms
-            ids: list[Any] = await self._redis.zrangebyscore(self._keys.due(epoch), "-inf", by_ms, start=0, num=most)
-            if not ids:
-                return now_ms, []
-            raw: list[Any] = await self._redis.hmget(self._keys.reservations(epoch), ids)
-        return now_ms, [_entry(id, body) for id, body in zip(ids, raw, strict=True)]
+    async def due(self, epoch: int, ahead_ms: int, most: int) -> tuple[int, list[Due]]:
+        """The gate's time, and what the sweeper should look at by `ahead_ms` from then. `settle` drops ids without an entry."""
+        names = [self._keys.reservations(epoch), self._keys.due(epoch)]
+        now_ms, *found = await self._eval("due", names, [str(ahead_ms), str(most)], epoch)
+        return int(now_ms), [Due(id, nonce) for id, nonce in zip(found[::2], found[1::2], strict=True)]
 
     async def next_lapse(self, epoch: int, keys: Sequence[str]) -> list[int]:
         """When the next reservation on each counter lapses, unix ms, as far as the gate can tell; 0 when not soon."""
@@ -221,13 +222,6 @@ def _outcome(claim: Claim, nonce: str, answer: list[Any], epoch: int) -> Take | 
 
 def _taken(raw: list[list[Any]]) -> Taken:
     return tuple((key, int(quantity)) for key, quantity in raw)
-
-
-def _entry(id: str, body: str | None) -> Entry:
-    if body is None:
-        return Entry(id, "", "", ())
-    fingerprint, nonce, taken, expires_ms = orjson.loads(body)
-    return Entry(id, fingerprint, nonce, _taken(taken), int(expires_ms))
 
 
 @asynccontextmanager

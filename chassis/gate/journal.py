@@ -10,7 +10,7 @@ import orjson
 from chassis import patience
 from chassis.db import Database, Tx
 from chassis.gate import meters
-from chassis.gate.model import Reservation, Stale, Take
+from chassis.gate.model import Reservation, Stale, State, Take
 
 LOCK_CLASS = 7401
 """Advisory lock (class, partition): shared by every writer of the journal, exclusive for the rebuilder."""
@@ -24,6 +24,7 @@ ANSWER_S = 5.0
 
 RESERVE: LiteralString = "SELECT journal_reserve(%s, %s, %s::jsonb)::text"
 SETTLE: LiteralString = "SELECT journal_settle(%s, %s::jsonb, %s)::text"
+LOOK: LiteralString = "SELECT journal_look(%s, %s)::text"
 ENTER: LiteralString = "SELECT pg_advisory_xact_lock_shared(7401, %s)"
 EPOCH: LiteralString = "SELECT epoch FROM gate WHERE partition = %s"
 NOTE: LiteralString = """
@@ -52,6 +53,16 @@ class Settled(NamedTuple):
     epoch: int
     reservations: dict[str, Reservation]
     changed: set[str]
+
+
+class Standing(NamedTuple):
+    """What became of a reservation; the take that made it is told only of one that has ended."""
+
+    state: State
+    nonce: str = ""
+
+
+ACTIVE = Standing("ACTIVE")
 
 
 class Noted(NamedTuple):
@@ -119,12 +130,16 @@ class Journal:
             cursor = await connection.execute(self._expired, (self.partition, GRACE_MS, most))
             return [row[0] for row in await cursor.fetchall()]
 
-    async def states_under(self, epoch: int, ids: Sequence[str]) -> dict[str, Reservation]:
-        """As `read`, but Stale unless `epoch` is current while it reads."""
-        async with self._db.transaction() as tx:
-            if await enter(tx, self.partition) != epoch:
-                raise Stale(epoch)
-            return await self.read_in(tx, ids)
+    async def look(self, epoch: int, ids: Sequence[str]) -> dict[str, Standing]:
+        """What became of those of the reservations that exist. Stale unless `epoch` is current while it reads."""
+        with meters.CALL_SECONDS.of("look").timed():
+            async with self._db.connection() as connection:
+                answer = await _json(await connection.execute(LOOK, (self.partition, " ".join(ids))))
+        if answer["epoch"] != epoch:
+            raise Stale(epoch)
+        found = dict.fromkeys(answer["active"].split(), ACTIVE)
+        found.update((id, Standing(state, nonce)) for id, state, nonce in answer["ended"])
+        return found
 
     async def note(self, tx: Tx, epoch: int, deltas: Mapping[str, int]) -> list[Noted]:
         """Writes down, inside the caller's transaction, what the gate must learn after it; no row for no change."""

@@ -27,7 +27,7 @@ class JournalSchema:
     def statements(self) -> list[str]:
         """CREATE OR REPLACE statements, in their order; safe to repeat."""
         shared = self._render("shared").split(";\n\n")
-        return [*shared, self._render("reserve"), self._render("settle")]
+        return [*shared, *(self._render(name) for name in ("reserve", "settle", "look"))]
 
     def _render(self, name: str) -> str:
         text = (FOLDER / f"{name}.sql").read_text()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from chassis.gate.gate import APPLIED_MEMORY_MS, Entry, Settlement
+from chassis.gate.gate import APPLIED_MEMORY_MS, Due, Entry, Settlement
 from chassis.gate.model import Claim, Refused, Reused, ShortLine, Stale, Take, Taken, WantedLine
 
 
@@ -129,15 +129,11 @@ class GateServer:
                 left[key] = left.get(key, 0) + delta
         return "DONE"
 
-    def due_ids(self, epoch: int, now_ms: int, most: int) -> list[str]:
-        """ZRANGEBYSCORE of the due set."""
-        due = self.keys.due.get(epoch, {})
-        return list(islice(sorted((id for id in due if due[id] <= now_ms), key=lambda id: (due[id], id)), most))
-
-    def bodies(self, epoch: int, ids: Sequence[str]) -> list[Entry]:
-        """HMGET of the entries; one without a body has no nonce."""
-        entries = self.keys.reservations.get(epoch, {})
-        return [entries.get(id) or Entry(id, "", "", ()) for id in ids]
+    def due(self, epoch: int, by_ms: int, most: int) -> list[Due]:
+        """due.lua"""
+        due, entries = self.keys.due.get(epoch, {}), self.keys.reservations.get(epoch, {})
+        ids = sorted((id for id in due if due[id] <= by_ms), key=lambda id: (due[id], id))
+        return [Due(id, entries[id].nonce if id in entries else "") for id in islice(ids, most)]
 
     def announce(self, epoch: int) -> None:
         """SADD"""

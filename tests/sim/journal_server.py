@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import psycopg
 
 from chassis.gate.gate import Entry
-from chassis.gate.journal import GRACE_MS, Noted, Settled, Transition
+from chassis.gate.journal import ACTIVE, GRACE_MS, Noted, Settled, Standing, Transition
 from chassis.gate.model import Reservation, Stale, Take
 from chassis.gate.rebuilds import Serving
 
@@ -120,11 +120,12 @@ class JournalServer:
         lapsed = [row for row in self.rows.values() if row.state == "ACTIVE" and row.expires_ms < now - GRACE_MS]
         return [row.id for row in sorted(lapsed, key=lambda row: row.expires_ms)[:most]]
 
-    def states_under(self, epoch: int, ids: Sequence[str]) -> dict[str, Reservation]:
-        """Rows, if the epoch is current."""
+    def look(self, epoch: int, ids: Sequence[str]) -> dict[str, Standing]:
+        """journal_look, if the epoch is current."""
         if epoch != self.epoch and self.checks_epoch:
             raise Stale(epoch)
-        return {id: self.rows[id] for id in ids if id in self.rows}
+        rows = [self.rows[id] for id in ids if id in self.rows]
+        return {row.id: ACTIVE if row.state == "ACTIVE" else Standing(row.state, row.nonce) for row in rows}
 
     def change(self, reference: str, key: str, on_hand: int) -> list[Noted]:
         """A use case's transaction: a level changes, with its movement and a note for the gate."""

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from chassis import errors
-from chassis.gate.gate import FIRST_LOOK_MS, Entry, Settlement
-from chassis.gate.journal import Noted, Settled, Transition
+from chassis.gate.gate import FIRST_LOOK_MS, Due, Entry, Settlement
+from chassis.gate.journal import Noted, Settled, Standing, Transition
 from chassis.gate.model import Claim, Refused, Reservation, Take
 from chassis.gate.rebuilds import Serving
 from tests.sim.gate_server import GateServer
@@ -62,13 +62,12 @@ class GateLink:
 
         return await self._call(effect)
 
-    async def due(self, epoch: int, ahead_ms: int, most: int) -> tuple[int, list[Entry]]:
-        def effect(gate: GateServer) -> tuple[int, list[str]]:
+    async def due(self, epoch: int, ahead_ms: int, most: int) -> tuple[int, list[Due]]:
+        def effect(gate: GateServer) -> tuple[int, list[Due]]:
             now_ms = self._site.now_ms()
-            return now_ms, gate.due_ids(epoch, now_ms + ahead_ms, most)
+            return now_ms, gate.due(epoch, now_ms + ahead_ms, most)
 
-        now_ms, ids = await self._call(effect)
-        return now_ms, (await self._call(lambda gate: gate.bodies(epoch, ids)) if ids else [])
+        return await self._call(effect)
 
     async def serves(self, epoch: int) -> bool:
         loaded = await self._call(lambda gate: epoch in gate.scripts)
@@ -167,8 +166,8 @@ class JournalLink:
     async def expired(self, most: int) -> list[str]:
         return await self._call(lambda: self._site.journal.expired(most))
 
-    async def states_under(self, epoch: int, ids: Sequence[str]) -> dict[str, Reservation]:
-        return await self._call(lambda: self._site.journal.states_under(epoch, ids))
+    async def look(self, epoch: int, ids: Sequence[str]) -> dict[str, Standing]:
+        return await self._call(lambda: self._site.journal.look(epoch, ids))
 
     async def noted(self, most: int) -> list[Noted]:
         rows = await self._call(lambda: self._site.journal.pending(most))
