@@ -28,9 +28,9 @@ GATE_LANES = 1
 """One script at a time per process: what arrives meanwhile is the next batch."""
 JOURNAL_LANES = 1
 """One transaction at a time per process: two would wait for each other's rows, and be smaller."""
-PACE_S = 0.008
+PACE_S = 0.007
 """A batch begins so long after the one before it began. A lone request waits for nobody; of a busy process's requests each
-waits 4 ms on average, and all of them come sooner, since a batch costs as much as a request: 1.6 times the refusals and
+waits 3 ms on average, and all of them come sooner, since a batch costs as much as a request: 1.6 times the refusals and
 1.3 times the reservations a second, at a lower median (`make bench`)."""
 BATCH_LINES = 1_000
 """Lines per batch: keeps a script within a few milliseconds, hence the gate responsive to others."""
