@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import Awaitable, Callable
 
 from chassis import metrics, telemetry
@@ -32,12 +33,14 @@ class Jobs:
         run_once: Callable[[], Awaitable[int | None]],
         pause_s: float,
         only_while: asyncio.Event | None = None,
+        rest: float = 0.0,
     ) -> None:
-        """Runs `run_once` until stopped. It answers how much it did: more than nothing means go on at once.
+        """Runs `run_once` until stopped. It answers how much it did: more than nothing means go on, at once or after a
+        rest of so many times as long as the round took, where requests matter more.
 
         With `only_while` no round begins unless that is set: `leader.leading` for work that one process is enough for.
         """
-        self._tasks.append(asyncio.create_task(self._loop(name, run_once, pause_s, only_while), name=name))
+        self._tasks.append(asyncio.create_task(self._loop(name, run_once, pause_s, only_while, rest), name=name))
 
     async def stop(self) -> None:
         """Lets every loop finish its round, but not for long: what a round had begun is safe to cut, jobs repeat."""
@@ -56,12 +59,14 @@ class Jobs:
         run_once: Callable[[], Awaitable[int | None]],
         pause_s: float,
         only_while: asyncio.Event | None,
+        rest: float,
     ) -> None:
         failures = 0
         while not self._stopping.is_set():
             if only_while is not None and not only_while.is_set():
                 await self._until(only_while)
                 continue
+            began_s = time.monotonic()
             try:
                 done = await run_once()
                 failures = 0
@@ -71,9 +76,14 @@ class Jobs:
                 ROUNDS.of(name, "failed").value += 1
                 log.warning("job.failed", job=name, failures=failures, error=repr(failed))
             if not done:
-                pause = min(pause_s * 2**failures, max(MOST_PAUSE_S, pause_s))
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), pause * random.uniform(0.8, 1.2))
+                await self._pause(min(pause_s * 2**failures, max(MOST_PAUSE_S, pause_s)) * random.uniform(0.8, 1.2))
+            elif rest:
+                await self._pause((time.monotonic() - began_s) * rest)
+
+    async def _pause(self, seconds: float) -> None:
+        """Ends early when the jobs shall stop."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _until(self, event: asyncio.Event) -> None:
         """Returns when the event is set or the jobs shall stop."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -29,6 +30,26 @@ async def test_a_job_goes_on_at_once_while_there_is_work_and_survives_a_failure(
         await three.wait()
         await loops.stop()
     assert rounds[:4] == [0, 1, 2, 3]
+
+
+async def test_a_job_that_rests_leaves_others_as_many_times_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock_s, rested = 0.0, asyncio.Queue[float]()
+
+    async def pause(_: Jobs, seconds: float) -> None:
+        rested.put_nowait(seconds)
+        await asyncio.sleep(0)
+
+    async def run_once() -> int:
+        nonlocal clock_s
+        clock_s += 3.0
+        return 1
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock_s)
+    monkeypatch.setattr(Jobs, "_pause", pause)
+    loops = Jobs()
+    loops.start("rests", run_once, 60, rest=2.0)
+    assert [await rested.get() for _ in range(3)] == [6.0] * 3
+    await loops.stop()
 
 
 async def test_stopping_lets_a_round_finish_and_cuts_one_that_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
