@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from chassis import errors, telemetry
+from chassis import errors, futures, telemetry
 from chassis.stage_meter import StageMeter
 
 T = TypeVar("T")
@@ -146,9 +146,4 @@ class Batcher(Generic[T, R]):
             results = [failed] * len(batch)
         self._meter.ends(began)
         for (_, answer), result in zip(batch, results, strict=True):
-            if answer.done():
-                continue
-            if isinstance(result, Exception):
-                answer.set_exception(result)
-            else:
-                answer.set_result(result)
+            futures.resolve(answer, result)
