@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
 import grpc
 import orjson
@@ -37,6 +38,17 @@ SELECT o.order_id, o.state, l.quantity, p.status, o.discounts <> '[]', l.sku
   LEFT JOIN sandbox_payments p USING (order_id) WHERE l.sku = ANY (%s)"""
 CLAIM: LiteralString = "SELECT id, state FROM reservations WHERE id = ANY (%s)"
 LEVEL: LiteralString = "SELECT reserved, committed FROM stock_levels WHERE sku = %s"
+
+
+class Sale(NamedTuple):
+    """One order of the trickle as the books have it: a row of SALES."""
+
+    order_id: str
+    state: str
+    quantity: int
+    payment: str | None
+    discounted: bool
+    sku: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,28 +153,29 @@ class Trickle:
         deadline = healed_at + UNFINISHED_AFTER_S
         names = [deal.name for deal in self.deals]
         while True:
-            sales = await asyncio.to_thread(databases.read, self.cluster.database("orders"), SALES, names)
-            open_now = [sale for sale in sales if sale[1] not in DONE]
+            rows = await asyncio.to_thread(databases.read, self.cluster.database("orders"), SALES, names)
+            sales = [Sale(*row) for row in rows]
+            open_now = [sale for sale in sales if sale.state not in DONE]
             if not open_now or time.monotonic() > deadline:
                 break
             await asyncio.sleep(POLL_S)
         verdict = Verdict(stranded=len(open_now))
         for sale in open_now:
-            verdict.note(f"order {sale[0]} is still {sale[1]}")
+            verdict.note(f"order {sale.order_id} is still {sale.state}")
         for deal in self.deals:
-            of_deal = [sale for sale in sales if sale[5] == deal.name]
+            of_deal = [sale for sale in sales if sale.sku == deal.name]
             await asyncio.to_thread(self._sold, verdict, deal, of_deal)
-            await self._used(verdict, deal, sum(sale[4] for sale in of_deal if sale[1] == "CONFIRMED"))
+            await self._used(verdict, deal, sum(sale.discounted for sale in of_deal if sale.state == "CONFIRMED"))
         await self._audited(verdict)
-        self._kept(verdict, {sale[0]: sale[1] for sale in sales})
+        self._kept(verdict, {sale.order_id: sale.state for sale in sales})
         return verdict
 
-    def _sold(self, verdict: Verdict, deal: Deal, sales: list[tuple[Any, ...]]) -> None:
+    def _sold(self, verdict: Verdict, deal: Deal, sales: Sequence[Sale]) -> None:
         """Stock behind every confirmed order, money for exactly those, and the level their sum."""
         inventory = self.cluster.database("inventory")
-        claims = dict(databases.read(inventory, CLAIM, [sale[0] for sale in sales]))
+        claims = dict(databases.read(inventory, CLAIM, [sale.order_id for sale in sales]))
         units = 0
-        for order_id, state, quantity, payment, _, _ in sales:
+        for order_id, state, quantity, payment, *_ in sales:
             confirmed = state == "CONFIRMED"
             units += quantity if confirmed else 0
             if confirmed and claims.get(order_id) != "COMMITTED":
