@@ -21,6 +21,8 @@ from tests.e2e.test_selling import BUYERS, SHORT, SOLD, UNITS, assert_exactly_th
 
 WORKERS = 2
 CONNECTIONS = 8
+TRIES = 10
+"""The kernel may lead all connections to one worker, which turns away what exceeds its thousand calls, unseen."""
 VICTIMS = ("inventory", "promo", "edge")
 """Not order: its orders go on when the dead process's lease ends, in half a minute; test_crashes waits for that."""
 LEADERS = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE classid = 7404 AND datname = %s"
@@ -59,10 +61,15 @@ async def test_500_carts_that_reserve_twice_at_once_over_grpc_hold_50_units(prod
             request = reservation_service_pb2.ReserveStockRequest(
                 request_id=request_id, lines=[reservation_service_pb2.ReserveLine(sku=sku, quantity=1)]
             )
-            try:
-                return str((await client.call(stub.ReserveStock, request, TIMEOUT_S)).reservation.reservation_id)
-            except ServiceError as refused:
-                return refused.reason
+            reason = ""
+            for _ in range(TRIES):
+                try:
+                    return str((await client.call(stub.ReserveStock, request, TIMEOUT_S)).reservation.reservation_id)
+                except ServiceError as refused:
+                    reason = refused.reason
+                if reason != "UNAVAILABLE":
+                    break
+            return reason
 
         keys = [f"{sku}-{buyer}" for buyer in range(BUYERS) for _ in range(2)]
         verdicts = await asyncio.gather(*map(reserve, keys))
