@@ -6,6 +6,9 @@ import os
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
+from chassis.events import broker
+from chassis.events.event import JSON, PROTOBUF, ContentType
+
 MOST_WORKERS = 64
 """Per service and machine: one per core is enough, each has a pool of connections to Postgres."""
 CONNECTIONS_PER_WORKER = 4
@@ -59,10 +62,24 @@ def gate_url() -> str:
     return text("REDIS_URL")
 
 
-def stream_url() -> str:
-    """STREAM_REDIS_URL; by default database 1 of the gate's server, so that streams never share the gate's keys."""
+def broker_url() -> str:
+    """BROKER_URL: what carries events between services, see `chassis.events.broker.connect`.
+
+    By default Redis Streams in database 1 of the gate's server, so that streams never share the gate's keys.
+    """
     default = urlunsplit((*urlsplit(gate_url())[:2], "/1", "", ""))
-    return text("STREAM_REDIS_URL", default)
+    url = text("BROKER_URL", default)
+    if url.partition("://")[0] not in broker.SCHEMES:
+        raise ConfigError("BROKER_URL must start with redis://")
+    return url
+
+
+def events_content_type() -> ContentType:
+    """EVENTS_FORMAT: `protobuf`, or `json` for consumers that cannot read protobuf. Our own read both."""
+    format_ = text("EVENTS_FORMAT", "protobuf")
+    if format_ not in ("protobuf", "json"):
+        raise ConfigError(f"EVENTS_FORMAT={format_} is neither protobuf nor json")
+    return PROTOBUF if format_ == "protobuf" else JSON
 
 
 def address(service: str) -> str:

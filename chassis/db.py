@@ -40,6 +40,8 @@ class Database:
 
     def __init__(self, url: str, size: int = POOL_SIZE, application: str = "one-stock") -> None:
         self.url = url
+        self.written = asyncio.Event()
+        """Set after each commit that may have told the outbox something; who carries events on clears it."""
         self._pool: AsyncConnectionPool[Tx] = AsyncConnectionPool(
             url,
             connection_class=patience.PatientConnection,
@@ -92,6 +94,7 @@ class Database:
         with tracing.inner("db.transaction"):
             async with self.connection() as connection, connection.transaction():
                 yield connection
+            self.written.set()
 
     async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Runs `work` in one transaction that the caller's cancellation cannot cut, again after a deadlock.
@@ -106,13 +109,16 @@ class Database:
         for attempt in range(1, TRIES + 1):
             try:
                 async with self._pool.connection(timeout=context.remaining_s()) as connection, connection.transaction():
-                    return await work(connection)
+                    result = await work(connection)
             except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
                 if attempt == TRIES:
                     raise
                 log.info("db.retried", attempt=attempt)
             except psycopg.OperationalError as broken:
                 raise self._unreachable(broken) from broken
+            else:
+                self.written.set()
+                return result
         raise AssertionError("unreachable")
 
     def _unreachable(self, broken: psycopg.OperationalError) -> errors.ServiceError:

@@ -26,6 +26,7 @@ class Jobs:
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
+        self._wakes: list[asyncio.Event] = []
 
     def start(
         self,
@@ -34,17 +35,24 @@ class Jobs:
         pause_s: float,
         only_while: asyncio.Event | None = None,
         rest: float = 0.0,
+        wake: asyncio.Event | None = None,
     ) -> None:
         """Runs `run_once` until stopped. It answers how much it did: more than nothing means go on, at once or after a
         rest of so many times as long as the round took, where requests matter more.
 
         With `only_while` no round begins unless that is set: `leader.leading` for work that one process is enough for.
+        `wake` ends a pause; the loop clears it before the round. With it, every round is followed by the rest.
         """
-        self._tasks.append(asyncio.create_task(self._loop(name, run_once, pause_s, only_while, rest), name=name))
+        if wake is not None:
+            self._wakes.append(wake)
+        loop = self._loop(name, run_once, pause_s, only_while, rest, wake)
+        self._tasks.append(asyncio.create_task(loop, name=name))
 
     async def stop(self) -> None:
         """Lets every loop finish its round, but not for long: what a round had begun is safe to cut, jobs repeat."""
         self._stopping.set()
+        for wake in self._wakes:
+            wake.set()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=FINISH_S)
             for task in late:
@@ -60,6 +68,7 @@ class Jobs:
         pause_s: float,
         only_while: asyncio.Event | None,
         rest: float,
+        wake: asyncio.Event | None,
     ) -> None:
         failures = 0
         while not self._stopping.is_set():
@@ -67,6 +76,8 @@ class Jobs:
                 await self._until(only_while)
                 continue
             began_s = time.monotonic()
+            if wake is not None:
+                wake.clear()
             try:
                 done = await run_once()
                 failures = 0
@@ -75,15 +86,16 @@ class Jobs:
                 done, failures = 0, failures + 1
                 ROUNDS.of(name, "failed").value += 1
                 log.warning("job.failed", job=name, failures=failures, error=repr(failed))
-            if not done:
-                await self._pause(min(pause_s * 2**failures, max(MOST_PAUSE_S, pause_s)) * random.uniform(0.8, 1.2))
-            elif rest:
+            if rest and (done or wake is not None):
                 await self._pause((time.monotonic() - began_s) * rest)
+            if not done:
+                pause_s_now = min(pause_s * 2**failures, max(MOST_PAUSE_S, pause_s)) * random.uniform(0.8, 1.2)
+                await self._pause(pause_s_now, None if failures else wake)
 
-    async def _pause(self, seconds: float) -> None:
-        """Ends early when the jobs shall stop."""
+    async def _pause(self, seconds: float, wake: asyncio.Event | None = None) -> None:
+        """Ends early when the jobs shall stop, or are woken."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            await asyncio.wait_for((wake or self._stopping).wait(), seconds)
 
     async def _until(self, event: asyncio.Event) -> None:
         """Returns when the event is set or the jobs shall stop."""

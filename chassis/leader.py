@@ -12,6 +12,7 @@ from typing import Any, LiteralString
 import psycopg
 
 from chassis import metrics, telemetry
+from chassis.db import Database
 
 log = telemetry.logger()
 
@@ -30,7 +31,8 @@ SILENT_MS = 15_000
 RETRY_S = 1.0
 RESIGN_WITHIN_S = 2.0
 
-LISTEN: LiteralString = "LISTEN leader_resigned"
+LISTEN: LiteralString = "LISTEN leader_resigned; LISTEN outbox_written"
+TELL: LiteralString = "NOTIFY outbox_written"
 TAKE: LiteralString = f"SELECT pg_try_advisory_lock({LEADER_CLASS}, 0)"
 RESIGN: LiteralString = f"SELECT pg_advisory_unlock({LEADER_CLASS}, 0), pg_notify('leader_resigned', '')"
 CHECK: LiteralString = "SELECT"
@@ -40,10 +42,12 @@ Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 class Leader:
     """`leading` is set while this process leads; jobs wait for it. `start` in the running loop, `close` after the jobs."""
 
-    def __init__(self, url: str, application: str) -> None:
+    def __init__(self, db: Database, application: str) -> None:
         self.leading = asyncio.Event()
+        self.following = asyncio.Event()
+        self.following.set()
         LEADS.read_from(self.leading.is_set)
-        self._url = url
+        self._db = db
         self._application = f"{application} leader"
         self._task: asyncio.Task[None] | None = None
 
@@ -57,6 +61,11 @@ class Leader:
             self._task.cancel()
             await asyncio.wait([self._task])
 
+    async def tell(self) -> None:
+        """Has the process that leads carry on what this one has written: the job of those that follow."""
+        async with self._db.connection() as connection:
+            await connection.execute(TELL)
+
     async def _run(self) -> None:
         while True:
             try:
@@ -69,7 +78,7 @@ class Leader:
 
     async def _connect(self) -> Connection:
         return await psycopg.AsyncConnection.connect(
-            self._url,
+            self._db.url,
             autocommit=True,
             application_name=self._application,
             options=f"-c statement_timeout=5000 -c idle_session_timeout={SILENT_MS}",
@@ -88,11 +97,13 @@ class Leader:
     async def _lead(self, connection: Connection) -> None:
         """Until the connection is lost or we are cancelled."""
         self.leading.set()
+        self.following.clear()
         log.info("leader.leads")
         try:
             while True:
-                async for _ in connection.notifies(timeout=CHECK_S):
-                    pass
+                async for told in connection.notifies(timeout=CHECK_S):
+                    if told.channel == "outbox_written":
+                        self._db.written.set()
                 await connection.execute(CHECK)
         except asyncio.CancelledError:
             with contextlib.suppress(psycopg.Error, TimeoutError):
@@ -101,4 +112,5 @@ class Leader:
             raise
         finally:
             self.leading.clear()
+            self.following.set()
             log.info("leader.resigned")

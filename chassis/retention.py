@@ -1,4 +1,5 @@
-"""Forgets what nobody can ask for again: published events, and the answers to old requests. Keeps the tables bounded."""
+"""Forgets what nobody can ask for again: published events, which
+events were handled, and the answers to old requests. Keeps the tables bounded."""
 
 from __future__ import annotations
 
@@ -15,8 +16,14 @@ REQUEST_DAYS = 30
 
 OLD_EVENTS: LiteralString = """
 DELETE FROM outbox WHERE id IN (
-  SELECT id FROM (SELECT id, published_at FROM outbox ORDER BY id LIMIT %s) AS oldest
-   WHERE published_at < now() - make_interval(days => %s))"""
+  SELECT id FROM (SELECT id, published_at, position FROM outbox ORDER BY id LIMIT %s) AS oldest
+   WHERE position <= (SELECT sent FROM event_log) AND published_at < now() - make_interval(days => %s))"""
+INBOX_DAYS = 8
+"""Longer than events are kept: none comes again after it was forgotten here."""
+OLD_INBOX: LiteralString = """
+DELETE FROM inbox WHERE (consumer, source, position) IN (
+  SELECT consumer, source, position FROM inbox
+   WHERE handled_at < now() - make_interval(days => %s) ORDER BY handled_at LIMIT %s)"""
 OLD_REQUESTS: LiteralString = """
 DELETE FROM requests WHERE request_id IN (
   SELECT request_id FROM requests WHERE created_at < now() - make_interval(days => %s) ORDER BY created_at LIMIT %s)"""
@@ -33,6 +40,7 @@ class Retention:
         """Deletes up to BATCH rows of each kind; answers how many. A repeat goes on where this ended."""
         async with self._db.connection() as connection:
             forgotten = (await connection.execute(OLD_EVENTS, (BATCH, EVENT_DAYS))).rowcount
+            forgotten += (await connection.execute(OLD_INBOX, (INBOX_DAYS, BATCH))).rowcount
             if self._keeps_requests:
                 forgotten += (await connection.execute(OLD_REQUESTS, (REQUEST_DAYS, BATCH))).rowcount
         return forgotten

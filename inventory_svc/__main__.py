@@ -6,18 +6,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from chassis import process, redis, relay
-from chassis.backlog import Backlog
+from chassis import process, redis
 from chassis.db import Database
+from chassis.events.source import EventSource
 from chassis.gate.partition import Partition, Tables
 from chassis.jobs import Jobs
 from chassis.leader import Leader
-from chassis.relay import Relay
 from chassis.retention import Retention
 from chassis.server import Server, Servicer
 from gen.inventory.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
+    events_pb2,
     reservation_service_pb2,
     reservation_service_pb2_grpc,
     stock_service_pb2,
@@ -55,7 +55,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
     db = Database(settings.database_url, application="inventory")
     await db.open()
     gate_client = redis.connect(settings.gate_url)
-    stream_client = redis.connect(settings.stream_url)
+    events_out = EventSource(db, settings.broker_url, "inventory", [events_pb2], settings.events_content_type)
 
     tables = Tables(
         levels="stock_levels", movements="stock_movements", reservations="reservations", audit_event="inventory.audit"
@@ -71,6 +71,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
 
     stock_servicer = StockServicer(stock, levels, locations, StockAudit(db, partition))
     servicers = [
+        events_out.servicer,
         Servicer(catalog_service_pb2, catalog_service_pb2_grpc, "CatalogService", CatalogServicer(catalog)),
         Servicer(stock_service_pb2, stock_service_pb2_grpc, "StockService", stock_servicer),
         Servicer(
@@ -84,15 +85,13 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
     server = Server(settings.address, servicers, TABLE, partition.epochs.is_serving)
 
     expire_lots = ExpireLots(db, partition.adjustments)
-    events_out = Relay(db, stream_client, "inventory")
-    jobs, leader = Jobs(), Leader(settings.database_url, "inventory")
+    jobs, leader = Jobs(), Leader(db, "inventory")
     leader.start()
     partition.start(jobs, leader.leading)
     catalog.start()
     levels.start()
     jobs.start("expire-lots", expire_lots.run_once, 60.0, leader.leading)
-    jobs.start("relay", events_out.run_round, relay.PAUSE_S, leader.leading)
-    jobs.start("backlog", Backlog(db).run_once, 5.0)
+    events_out.start(jobs, leader)
     jobs.start("forget", Retention(db).run_once, 60.0, leader.leading)
 
     await server.start()
@@ -105,8 +104,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
         await catalog.close()
         await partition.close()
         await gate_client.aclose()
-        events_out.close()
-        await stream_client.aclose()
+        await events_out.close()
         await db.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chassis import config
+from chassis.events.event import ContentType
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,8 @@ class Settings:
     address: str
     database_url: str
     gate_url: str
-    stream_url: str
+    broker_url: str
+    events_content_type: ContentType
 
 
 def load() -> Settings:
@@ -23,5 +25,6 @@ def load() -> Settings:
         address=config.address("inventory"),
         database_url=config.database_url("inventory"),
         gate_url=config.gate_url(),
-        stream_url=config.stream_url(),
+        broker_url=config.broker_url(),
+        events_content_type=config.events_content_type(),
     )

@@ -8,15 +8,14 @@ from datetime import UTC, datetime
 
 import grpc
 
-from chassis import client, process, redis, relay
-from chassis.backlog import Backlog
+from chassis import client, process
 from chassis.db import Database
+from chassis.events.source import EventSource
 from chassis.jobs import Jobs
 from chassis.leader import Leader
-from chassis.relay import Relay
 from chassis.retention import Retention
 from chassis.server import Server, Servicer
-from gen.order.v1 import order_service_pb2, order_service_pb2_grpc, saga_service_pb2, saga_service_pb2_grpc
+from gen.order.v1 import events_pb2, order_service_pb2, order_service_pb2_grpc, saga_service_pb2, saga_service_pb2_grpc
 from order_svc import config
 from order_svc.api.errors import TABLE
 from order_svc.api.orders import OrderServicer
@@ -85,20 +84,18 @@ async def serve(settings: config.Settings) -> None:
     """Runs until SIGTERM."""
     db = Database(settings.database_url, application="order")
     await db.open()
-    stream_client = redis.connect(settings.stream_url)
+    events_out = EventSource(db, settings.broker_url, "order", [events_pb2], settings.events_content_type)
     inventory = client.connect(settings.inventory_address, settings.inventory_connections)
     promo = client.connect(settings.promo_address, settings.promo_connections)
 
     sandbox = Sandbox(SandboxPayments(db))
     service = compose(db, inventory, promo, {sandbox.name: sandbox}, settings.payment_wait_s, now)
-    server = Server(settings.address, service.servicers, TABLE, lambda: writable(db))
+    server = Server(settings.address, [*service.servicers, events_out.servicer], TABLE, lambda: writable(db))
 
-    events_out = Relay(db, stream_client, "order")
-    jobs, leader = Jobs(), Leader(settings.database_url, "order")
+    jobs, leader = Jobs(), Leader(db, "order")
     leader.start()
     jobs.start("resume", service.resume.run_once, PAUSE_S)
-    jobs.start("relay", events_out.run_round, relay.PAUSE_S, leader.leading)
-    jobs.start("backlog", Backlog(db).run_once, 5.0)
+    events_out.start(jobs, leader)
     jobs.start("count-stuck", CountStuck(db).run_once, 10.0)
     jobs.start("forget", Retention(db, keeps_requests=False).run_once, 60.0, leader.leading)
 
@@ -109,8 +106,7 @@ async def serve(settings: config.Settings) -> None:
     await leader.close()
     await inventory.close()
     await promo.close()
-    events_out.close()
-    await stream_client.aclose()
+    await events_out.close()
     await db.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chassis import config
+from chassis.events.event import ContentType
 
 PAYMENT_WAIT_S = 780
 """Claims hold two minutes longer than this: 900 s by default."""
@@ -16,7 +17,8 @@ class Settings:
 
     address: str
     database_url: str
-    stream_url: str
+    broker_url: str
+    events_content_type: ContentType
     inventory_address: str
     promo_address: str
     payment_wait_s: int
@@ -29,7 +31,8 @@ def load() -> Settings:
     return Settings(
         address=config.address("order"),
         database_url=config.database_url("orders"),
-        stream_url=config.stream_url(),
+        broker_url=config.broker_url(),
+        events_content_type=config.events_content_type(),
         inventory_address=config.address("inventory"),
         promo_address=config.address("promo"),
         payment_wait_s=config.whole("ORDER_PAYMENT_WAIT_S", PAYMENT_WAIT_S, 1, 80_000),

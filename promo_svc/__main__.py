@@ -7,16 +7,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chassis import process, redis, relay
-from chassis.backlog import Backlog
+from chassis import process, redis
 from chassis.db import Database
+from chassis.events.source import EventSource
 from chassis.gate.partition import Partition, Tables
 from chassis.jobs import Jobs
 from chassis.leader import Leader
-from chassis.relay import Relay
 from chassis.retention import Retention
 from chassis.server import Server, Servicer
-from gen.promo.v1 import promotion_service_pb2, promotion_service_pb2_grpc
+from gen.promo.v1 import events_pb2, promotion_service_pb2, promotion_service_pb2_grpc
 from promo_svc import config
 from promo_svc.api.errors import TABLE
 from promo_svc.api.promotion_service import PromotionServicer
@@ -48,7 +47,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
     db = Database(settings.database_url, application="promo")
     await db.open()
     gate_client = redis.connect(settings.gate_url)
-    stream_client = redis.connect(settings.stream_url)
+    events_out = EventSource(db, settings.broker_url, "promo", [events_pb2], settings.events_content_type)
 
     tables = Tables(
         levels="usage_levels", movements="usage_movements", reservations="redemptions", audit_event="promo.audit"
@@ -63,23 +62,22 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
 
     servicer = PromotionServicer(promotions, quotes, redemptions)
     servicers = [
+        events_out.servicer,
         Servicer(
             promotion_service_pb2,
             promotion_service_pb2_grpc,
             "PromotionService",
             servicer,
             ahead=("CommitRedemption", "BatchCommitRedemptions", "ReleaseRedemption"),
-        )
+        ),
     ]
     server = Server(settings.address, servicers, TABLE, partition.epochs.is_serving)
 
-    events_out = Relay(db, stream_client, "promo")
-    jobs, leader = Jobs(), Leader(settings.database_url, "promo")
+    jobs, leader = Jobs(), Leader(db, "promo")
     leader.start()
     partition.start(jobs, leader.leading)
     limits.start()
-    jobs.start("relay", events_out.run_round, relay.PAUSE_S, leader.leading)
-    jobs.start("backlog", Backlog(db).run_once, 5.0)
+    events_out.start(jobs, leader)
     jobs.start("forget", Retention(db).run_once, 60.0, leader.leading)
 
     await server.start()
@@ -91,8 +89,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
         await limits.close()
         await partition.close()
         await gate_client.aclose()
-        events_out.close()
-        await stream_client.aclose()
+        await events_out.close()
         await db.close()
 
 

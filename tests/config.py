@@ -22,7 +22,7 @@ class TestSettings:
 
 def load() -> TestSettings:
     """Reads them; nothing of the product's own settings leaks from a developer's shell into a test."""
-    product = {"DATABASE_URL", "REDIS_URL", "STREAM_REDIS_URL", "API_TOKEN", "SEED", "LOCAL_DIR", "LOG_LEVEL"}
+    product = {"DATABASE_URL", "REDIS_URL", "BROKER_URL", "API_TOKEN", "SEED", "LOCAL_DIR", "LOG_LEVEL"}
     product |= {"TRACES", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER_ARG"}
     processes = ("INVENTORY", "ORDER", "PROMO", "EDGE")
     product |= {f"{name}_ADDRESS" for name in processes}

@@ -62,6 +62,6 @@ def stack() -> Iterator[Stack]:
         environment["DATABASE_URL"] = given.database_url
     if given.redis_url is not None:  # databases of its own: tests of the gate empty theirs
         environment["REDIS_URL"] = databases.named(given.redis_url, "2")
-        environment["STREAM_REDIS_URL"] = databases.named(given.redis_url, "3")
+        environment["BROKER_URL"] = databases.named(given.redis_url, "3")
     with stacks.running(**environment) as running:
         yield running

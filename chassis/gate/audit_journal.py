@@ -10,8 +10,8 @@ from typing import Any, LiteralString, NamedTuple
 
 import orjson
 
-from chassis import outbox
 from chassis.db import Database, Tx
+from chassis.events import outbox
 from chassis.gate import audit_sql
 from chassis.gate.audit_sql import HISTORY, NUMBERS, AuditSql
 from chassis.gate.audit_state import MOST_MISMATCHES, AuditState, Mismatch, from_json

@@ -98,6 +98,7 @@ class Journal:
                 answer = await _json(cursor)
         if answer.get("stale"):
             raise Stale(epoch)
+        self._db.written.set()
         found = {raw["id"]: _reservation(raw) for raw in answer["existing"]}
         now = answer["now"]
         return {take.claim.id: found.get(take.claim.id) or _made(take, now) for take in takes}
@@ -110,6 +111,7 @@ class Journal:
                 with patience.of(ANSWER_S):
                     cursor = await connection.execute(SETTLE, (self.partition, orjson.dumps(batch).decode(), GRACE_MS))
                 answer = await _json(cursor)
+        self._db.written.set()
         rows = {raw["id"]: _reservation(raw) for raw in answer["rows"]}
         changed = {raw["id"] for raw in answer["rows"] if raw["changed"]}
         return Settled(answer["epoch"], rows, changed)

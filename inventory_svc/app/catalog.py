@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from chassis import outbox, pagination, requests
+from chassis import pagination, requests
 from chassis.db import Database, Tx
+from chassis.events import outbox
 from chassis.reads import SharedReads
 from chassis.requests import Request
 from inventory_svc.domain.errors import SkuNotFound, SkuTaken, VersionStale

@@ -27,13 +27,16 @@ class Writes:
         return await self._together.call((key, statement, values))
 
     async def _one(self, write: Write) -> Row | None:
-        return await self._db.first_row(*write[1:])
+        row = await self._db.first_row(*write[1:])
+        self._db.written.set()
+        return row
 
     async def _many(self, writes: Sequence[Write]) -> Sequence[Row | Exception | None]:
         # One order of keys for everybody, hence no deadlock among groups of several processes.
         places = sorted(range(len(writes)), key=lambda place: writes[place][0])
         try:
             rows = await self._db.first_rows([writes[place][1:] for place in places])
+            self._db.written.set()
             return [row for _, row in sorted(zip(places, rows, strict=True), key=lambda each: each[0])]
         except (psycopg.IntegrityError, psycopg.DataError):
             # Nothing of the group was done; one bad row must not fail the others.

@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chassis import errors, outbox, pagination, requests
+from chassis import errors, pagination, requests
 from chassis.db import Database, Tx
+from chassis.events import outbox
 from chassis.gate.adjustments import Row
 from chassis.requests import Request
 from promo_svc.app.catalogue import Catalogue

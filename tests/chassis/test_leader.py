@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from chassis import leader as leaders
+from chassis.db import Database
 from chassis.jobs import Jobs
 from chassis.leader import Leader
 from tests import databases
@@ -31,7 +32,7 @@ async def start(url: str) -> AsyncIterator[Callable[[str], Leader]]:
     started: list[Leader] = []
 
     def one(name: str) -> Leader:
-        started.append(Leader(url, name))
+        started.append(Leader(Database(url), name))
         started[-1].start()
         return started[-1]
 

@@ -19,12 +19,20 @@ async def db(new_database: Callable[[str], str]) -> AsyncIterator[Database]:
     await database.close()
 
 
-async def test_only_old_events_that_were_published_and_old_requests_are_forgotten(db: Database) -> None:
+async def test_only_old_events_that_were_sent_and_old_requests_are_forgotten(db: Database) -> None:
     async with db.transaction() as tx:
-        for key, published in (("old", "8 days"), ("young", "6 days"), ("waiting", None)):
+        events = (("old", "8 days", 1), ("young", "6 days", 2), ("unsent", "8 days", 3), ("waiting", None, None))
+        for key, published, position in events:
             await tx.execute(
-                "INSERT INTO outbox (type, key, payload, published_at) VALUES ('x', %s, '{}', now() - %s::interval)",
-                (key, published),
+                "INSERT INTO outbox (type, key, payload, published_at, position)"
+                " VALUES ('x', %s, '{}', now() - %s::interval, %s)",
+                (key, published, position),
+            )
+        await tx.execute("UPDATE event_log SET position = 3, sent = 2")
+        for position, age in ((1, "9 days"), (2, "7 days")):
+            await tx.execute(
+                "INSERT INTO inbox (consumer, source, position, handled_at) VALUES ('c', 's', %s, now() - %s::interval)",
+                (position, age),
             )
         for key, age in (("old", "31 days"), ("young", "29 days")):
             await tx.execute(
@@ -33,9 +41,10 @@ async def test_only_old_events_that_were_published_and_old_requests_are_forgotte
                 (key, age),
             )
     retention = Retention(db)
-    assert await retention.run_once() == 2
+    assert await retention.run_once() == 3
     assert await retention.run_once() == 0
     async with db.connection() as connection:
-        events = await (await connection.execute("SELECT key FROM outbox ORDER BY id")).fetchall()
+        handled = await (await connection.execute("SELECT position FROM inbox")).fetchall()
+        left = await (await connection.execute("SELECT key FROM outbox ORDER BY id")).fetchall()
         requests = await (await connection.execute("SELECT request_id FROM requests")).fetchall()
-    assert (events, requests) == ([("young",), ("waiting",)], [("young",)])
+    assert (left, requests, handled) == ([("young",), ("unsent",), ("waiting",)], [("young",)], [(2,)])

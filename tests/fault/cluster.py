@@ -124,7 +124,7 @@ class Cluster:
             **config.environment(),
             "DATABASE_URL": f"postgresql://{password}@127.0.0.1:{own.port}/postgres",
             "REDIS_URL": gate,
-            "STREAM_REDIS_URL": urlunsplit(streams),
+            "BROKER_URL": urlunsplit(streams),
             **{variable: self.addresses[name] for name, variable in VARIABLES.items()},
             "API_TOKEN": self.token,
             "PYTHONUNBUFFERED": "1",

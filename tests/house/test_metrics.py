@@ -13,6 +13,7 @@ KINDS = ("counter", "gauge", "histogram")
 LABELS = {
     "call",
     "code",
+    "consumer",
     "direction",
     "loop",
     "method",

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from chassis import client
+from chassis.events.event import PROTOBUF
 from inventory_svc.__main__ import Inventory, running
 from inventory_svc.config import Settings
 from tests import databases
@@ -22,7 +23,7 @@ STREAM_DATABASE = 8
 def settings(new_database: Callable[[str], str], valkey_url: str) -> Settings:
     """A fresh database, an empty gate."""
     gate, stream = (databases.emptied(valkey_url, number) for number in (GATE_DATABASE, STREAM_DATABASE))
-    return Settings("127.0.0.1:0", new_database("inventory"), gate, stream)
+    return Settings("127.0.0.1:0", new_database("inventory"), gate, stream, PROTOBUF)
 
 
 @pytest.fixture(scope="module")

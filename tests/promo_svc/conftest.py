@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from chassis import client
+from chassis.events.event import PROTOBUF
 from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
 from promo_svc.__main__ import Promo, running
 from promo_svc.config import Settings
@@ -22,7 +23,7 @@ STREAM_DATABASE = 6
 def settings(new_database: Callable[[str], str], valkey_url: str) -> Settings:
     """A fresh database, an empty gate."""
     gate, stream = (databases.emptied(valkey_url, number) for number in (GATE_DATABASE, STREAM_DATABASE))
-    return Settings("127.0.0.1:0", new_database("promo"), gate, stream)
+    return Settings("127.0.0.1:0", new_database("promo"), gate, stream, PROTOBUF)
 
 
 @pytest.fixture(scope="module")

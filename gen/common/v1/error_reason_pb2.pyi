@@ -58,6 +58,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAUTHENTICATED: a webhook's signature does not fit its body, or is too old."""
     ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 17
     """DEADLINE_EXCEEDED: the caller's deadline passed; the same request_id may be sent again."""
+    ERROR_REASON_EVENTS_FORGOTTEN: _ErrorReason.ValueType  # 18
+    """FAILED_PRECONDITION: the event log no longer reaches back that far; read the state anew. Example: {"oldest_position": "812"}."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons that every service may give in google.rpc.ErrorInfo.reason (without the ERROR_REASON_ prefix)."""
@@ -98,4 +100,6 @@ ERROR_REASON_SIGNATURE_INVALID: ErrorReason.ValueType  # 16
 """UNAUTHENTICATED: a webhook's signature does not fit its body, or is too old."""
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 17
 """DEADLINE_EXCEEDED: the caller's deadline passed; the same request_id may be sent again."""
+ERROR_REASON_EVENTS_FORGOTTEN: ErrorReason.ValueType  # 18
+"""FAILED_PRECONDITION: the event log no longer reaches back that far; read the state anew. Example: {"oldest_position": "812"}."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

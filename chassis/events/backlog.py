@@ -1,4 +1,4 @@
-"""Measures what the outbox still owes the streams: how many events wait, and how long the oldest has."""
+"""Measures what the outbox still owes the broker: how many events wait, and how long the oldest has."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ LAG = metrics.gauge("outbox_lag_seconds", "Age of the oldest event that waits to
 
 MEASURE: LiteralString = """
 SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8
-  FROM (SELECT created_at FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT %s) AS waiting"""
+  FROM (
+    (SELECT created_at FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT %(most)s)
+    UNION ALL
+    (SELECT created_at FROM outbox WHERE position > (SELECT sent FROM event_log) ORDER BY position LIMIT %(most)s)
+  ) AS waiting"""
 
 
 class Backlog:
@@ -27,7 +31,7 @@ class Backlog:
     async def run_once(self) -> None:
         """One look."""
         async with self._db.connection() as connection:
-            row = await (await connection.execute(MEASURE, (MOST,))).fetchone()
+            row = await (await connection.execute(MEASURE, {"most": MOST})).fetchone()
         if row is not None:
-            DEPTH.set(row[0])
+            DEPTH.set(min(row[0], MOST))
             LAG.set(max(0.0, row[1]))

@@ -1,0 +1,1 @@
+"""Events between services: the outbox, the log, what carries them and what takes them in. Its README says how."""

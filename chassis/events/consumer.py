@@ -1,0 +1,146 @@
+"""A consumer: takes events of other services in, each effect once, in order per key.
+
+A batch is handled in one transaction together with the note that it was. When that fails, each of its events is tried for
+itself: the first failure of a key parks that event and what comes behind it under the same key, and nothing else waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from chassis import metrics, telemetry
+from chassis.db import Database, Tx
+from chassis.errors import ServiceError
+from chassis.events.broker import Batch, Broker, BrokerUnreachable, Subscription
+from chassis.events.event import Event, matches
+from chassis.events.inbox import Inbox
+
+log = telemetry.logger()
+
+HANDLED = metrics.counter("consumer_handled_total", "Events whose effect was committed", "consumer")
+REPEATED = metrics.counter("consumer_repeated_total", "Events that came again and had no effect", "consumer")
+FAILED = metrics.counter("consumer_failed_total", "Tries to handle an event that failed", "consumer")
+AGE = metrics.histogram("consumer_age_seconds", "From an event to the commit of its effect", "consumer")
+
+PAUSE_S = 1.0
+"""Between rounds while the broker cannot be reached."""
+WAIT_S = 1.0
+"""A round waits so long for events: stopping takes no longer."""
+RETRY_PAUSE_S = 1.0
+RETRIES = 100
+"""Parked events per round."""
+
+Handle: TypeAlias = Callable[[Tx, Sequence[Event]], Awaitable[None]]
+"""Effects of events, in their order, inside the transaction. Whatever it raises means that they had none."""
+
+
+class Consumer:
+    """Handles events of `sources` whose types match `types`. Its two rounds are jobs of the process that leads."""
+
+    def __init__(
+        self, db: Database, broker: Broker, name: str, sources: Sequence[str], types: Sequence[str], handle: Handle
+    ) -> None:
+        self.name = name
+        self._db = db
+        self._broker = broker
+        self._sources = sources
+        self._types = types
+        self._handle = handle
+        self._inbox = Inbox(name)
+        self._subscription: Subscription | None = None
+
+    async def run_once(self) -> int:
+        """Handles the next batch; answers how many events it had. BrokerUnreachable and JOURNAL_UNREACHABLE: it comes again."""
+        try:
+            if self._subscription is None:
+                self._subscription = await self._broker.subscribe(self.name, self._sources)
+            batch = await self._subscription.next(WAIT_S)
+            if batch is None:
+                return 0
+            await self.take(batch)
+            await self._subscription.ack(batch)
+        except BaseException:
+            await self.close()
+            raise
+        return len(batch.events)
+
+    async def retry_once(self) -> int:
+        """Tries what is parked and due again; answers how many it tried."""
+        async with self._db.transaction() as tx:
+            due = await self._inbox.due(tx, RETRIES)
+            for event, attempts in due:
+                await self._retry(tx, event, attempts)
+        return len(due)
+
+    async def close(self) -> None:
+        """Lets another process read for this consumer."""
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            try:
+                await subscription.close()
+            except BrokerUnreachable:
+                log.debug("consumer.left_open", consumer=self.name)
+
+    async def take(self, batch: Batch) -> None:
+        """Handles events of one source, once each. JOURNAL_UNREACHABLE: repeat it."""
+        events = [event for event in batch.events if matches(event.type, self._types)]
+        if not events:
+            return
+        try:
+            await self._together(batch.source, events)
+        except ServiceError as unreachable:
+            if unreachable.reason == "JOURNAL_UNREACHABLE":
+                raise
+            await self._one_by_one(batch.source, events)
+        except Exception:
+            await self._one_by_one(batch.source, events)
+
+    async def _together(self, source: str, events: Sequence[Event]) -> None:
+        async with self._db.transaction() as tx:
+            fresh = await self._inbox.enter(tx, source, events)
+            blocked = await self._inbox.blocked(tx, source, fresh) if fresh else set()
+            for event in fresh:
+                if event.key in blocked:
+                    await self._inbox.park(tx, source, event)
+            free = [event for event in fresh if event.key not in blocked]
+            if free:
+                await self._handle(tx, free)
+        REPEATED.of(self.name).value += len(events) - len(fresh)
+        self._count(free)
+
+    async def _one_by_one(self, source: str, events: Sequence[Event]) -> None:
+        for event in events:
+            try:
+                await self._together(source, [event])
+            except ServiceError as refused:
+                if refused.reason == "JOURNAL_UNREACHABLE":
+                    raise
+                await self._park(source, event, refused)
+            except Exception as failed:
+                await self._park(source, event, failed)
+
+    async def _park(self, source: str, event: Event, failed: Exception) -> None:
+        FAILED.of(self.name).value += 1
+        log.warning("consumer.failed", consumer=self.name, event_id=event.id, type=event.type, error=repr(failed))
+        async with self._db.transaction() as tx:
+            if await self._inbox.enter(tx, source, [event]):
+                await self._inbox.park(tx, source, event, repr(failed))
+
+    async def _retry(self, tx: Tx, event: Event, attempts: int) -> None:
+        try:
+            async with tx.transaction():  # a savepoint: what fails must not take the others along
+                await self._handle(tx, [event])
+                await self._inbox.succeeded(tx, event)
+            self._count([event])
+        except Exception as failed:
+            FAILED.of(self.name).value += 1
+            if await self._inbox.failed(tx, event, attempts, repr(failed)):
+                log.warning("consumer.gave_up", consumer=self.name, event_id=event.id, error=repr(failed))
+
+    def _count(self, events: Sequence[Event]) -> None:
+        HANDLED.of(self.name).value += len(events)
+        if events:
+            told = datetime.fromisoformat(events[0].time)
+            AGE.of(self.name).observe(max(0.0, (datetime.now(UTC) - told).total_seconds()))

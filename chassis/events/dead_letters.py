@@ -1,0 +1,69 @@
+"""Dead letters: events that were given up after ten tries. They can be seen and tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, LiteralString, NamedTuple
+
+from chassis import metrics
+from chassis.db import Database
+from chassis.events.event import Event
+
+DEAD = metrics.gauge("consumer_dead_letters", "Events that were given up and wait for somebody to look")
+PARKED = metrics.gauge("consumer_parked", "Events that failed and are tried again, and those that wait behind them")
+
+LIST: LiteralString = """
+SELECT consumer, error, attempts, due_at, parked_id, source, position, event_id, type, key, time, data, content_type
+  FROM parked_events
+ WHERE state = 'DEAD' AND parked_id > %(after)s AND (%(consumer)s = '' OR consumer = %(consumer)s)
+ ORDER BY parked_id LIMIT %(most)s"""
+REPLAY: LiteralString = """
+UPDATE parked_events SET state = 'RETRYING', attempts = 0, due_at = now()
+ WHERE state = 'DEAD' AND consumer = %(consumer)s AND (%(ids)s::text[] IS NULL OR event_id = ANY (%(ids)s))"""
+COUNT: LiteralString = """
+SELECT count(*) FILTER (WHERE state = 'DEAD'), count(*) FILTER (WHERE state <> 'DEAD') FROM parked_events"""
+
+
+class DeadLetter(NamedTuple):
+    """An event that was given up. `number` orders them by when they first failed."""
+
+    consumer: str
+    error: str
+    attempts: int
+    died_at: datetime
+    number: int
+    event: Event
+
+
+class DeadLetters:
+    """Those of one service's consumers."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def find(self, consumer: str, after: int, most: int) -> list[DeadLetter]:
+        """Those after number `after`, in order; of one consumer unless it is ""."""
+        values = {"consumer": consumer, "after": after, "most": most}
+        async with self._db.connection() as connection:
+            rows = await (await connection.execute(LIST, values)).fetchall()
+        return [_letter(*row) for row in rows]
+
+    async def replay(self, consumer: str, event_ids: Sequence[str]) -> int:
+        """Has these tried again, all of the consumer's when none are named; answers how many. Safe to repeat."""
+        async with self._db.transaction() as tx:
+            return (await tx.execute(REPLAY, {"consumer": consumer, "ids": list(event_ids) or None})).rowcount
+
+    async def count(self) -> None:
+        """For the metrics; a job of the process that leads."""
+        async with self._db.connection() as connection:
+            row = await (await connection.execute(COUNT)).fetchone()
+        if row is not None:
+            DEAD.set(row[0])
+            PARKED.set(row[1])
+
+
+def _letter(consumer: str, error: str, attempts: int, died_at: datetime, number: int, *columns: Any) -> DeadLetter:
+    source, position, event_id, type_, key, time, data, content_type = columns
+    event = Event(event_id, source, type_, key, position, time, bytes(data), content_type)
+    return DeadLetter(consumer, error, attempts, died_at, number, event)

@@ -1,0 +1,91 @@
+"""The inbox: which events of others a service has handled, which failed and wait for another try, and which were given up.
+
+An event counts as handled in the transaction of its effect, so each effect happens once however often the event comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, LiteralString
+
+from chassis.db import Tx
+from chassis.events.event import Event
+
+MOST_TRIES = 10
+FIRST_PAUSE_S = 1.0
+"""After the first try; twice as long after each. Ten tries take about eight and a half minutes."""
+MOST_ERROR = 500
+"""Characters that are kept of what went wrong."""
+
+BLOCKED: LiteralString = """
+SELECT DISTINCT key FROM parked_events
+ WHERE consumer = %s AND source = %s AND key = ANY (%s) AND state IN ('RETRYING', 'WAITING')"""
+ENTER: LiteralString = """
+INSERT INTO inbox (consumer, source, position) SELECT %s, %s, unnest(%s::bigint[])
+ON CONFLICT DO NOTHING RETURNING position"""
+PARK: LiteralString = """
+INSERT INTO parked_events
+  (consumer, source, position, event_id, type, key, time, data, content_type, state, attempts, error, due_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, now() + %s * interval '1 second')
+ON CONFLICT DO NOTHING"""
+DUE: LiteralString = """
+SELECT source, position, event_id, type, key, time, data, content_type, attempts FROM parked_events p
+ WHERE consumer = %s AND due_at <= now() AND (state = 'RETRYING' OR state = 'WAITING' AND NOT EXISTS (
+         SELECT FROM parked_events b
+          WHERE (b.consumer, b.source, b.key) = (p.consumer, p.source, p.key)
+            AND b.position < p.position AND b.state IN ('RETRYING', 'WAITING')))
+ ORDER BY due_at, position LIMIT %s FOR UPDATE SKIP LOCKED"""
+DONE: LiteralString = "DELETE FROM parked_events WHERE consumer = %s AND source = %s AND position = %s"
+FAILED: LiteralString = """
+UPDATE parked_events
+   SET attempts = attempts + 1, error = %s, due_at = now() + %s * interval '1 second',
+       state = CASE WHEN attempts + 1 < %s THEN 'RETRYING' ELSE 'DEAD' END
+ WHERE consumer = %s AND source = %s AND position = %s RETURNING state"""
+
+
+class Inbox:
+    """One consumer's part of the tables `inbox` and `parked_events`; every method works in the caller's transaction."""
+
+    def __init__(self, consumer: str) -> None:
+        self._consumer = consumer
+
+    async def enter(self, tx: Tx, source: str, events: Sequence[Event]) -> list[Event]:
+        """Notes that these are handled; answers those that were not yet, in their order."""
+        cursor = await tx.execute(ENTER, (self._consumer, source, [event.position for event in events]))
+        fresh = {row[0] for row in await cursor.fetchall()}
+        return [event for event in events if event.position in fresh]
+
+    async def blocked(self, tx: Tx, source: str, events: Sequence[Event]) -> set[str]:
+        """Keys among these of which an earlier event has failed and waits for another try."""
+        cursor = await tx.execute(BLOCKED, (self._consumer, source, [event.key for event in events]))
+        return {row[0] for row in await cursor.fetchall()}
+
+    async def park(self, tx: Tx, source: str, event: Event, error: str = "") -> None:
+        """Keeps an event that failed with `error`, or one that comes behind such a one, for later."""
+        state, attempts, pause_s = ("RETRYING", 1, FIRST_PAUSE_S) if error else ("WAITING", 0, 0)
+        await tx.execute(
+            PARK,
+            (
+                *(self._consumer, source, event.position, event.id, event.type, event.key, event.time),
+                *(event.data, event.content_type, state, attempts, error[:MOST_ERROR], pause_s),
+            ),
+        )
+
+    async def due(self, tx: Tx, most: int) -> list[tuple[Event, int]]:
+        """Events whose next try is due, each the first of its key, and how often they were tried."""
+        rows: list[tuple[Any, ...]] = await (await tx.execute(DUE, (self._consumer, most))).fetchall()
+        return [
+            (Event(event_id, source, type_, key, position, time, bytes(data), content_type), attempts)
+            for source, position, event_id, type_, key, time, data, content_type, attempts in rows
+        ]
+
+    async def succeeded(self, tx: Tx, event: Event) -> None:
+        """It is handled now; the next of its key is due."""
+        await tx.execute(DONE, (self._consumer, event.source, event.position))
+
+    async def failed(self, tx: Tx, event: Event, attempts: int, error: str) -> bool:
+        """Another try failed; whether it was the last one. The next of its key is due then."""
+        pause_s = FIRST_PAUSE_S * 2**attempts
+        values = (error[:MOST_ERROR], pause_s, MOST_TRIES, self._consumer, event.source, event.position)
+        row = await (await tx.execute(FAILED, values)).fetchone()
+        return row is not None and row[0] == "DEAD"

@@ -1,0 +1,126 @@
+"""The outbox: an event is a row in the transaction of what it tells of, so that neither exists without the other.
+
+A row's `position` is its place in the log, which the relay gives it. Owns the statements on both tables.
+"""
+
+from __future__ import annotations
+
+from typing import Any, LiteralString, NamedTuple
+
+import orjson
+
+from chassis.db import Database, Tx
+
+PUT = "INSERT INTO outbox (type, key, payload) VALUES (%s, %s, %s::jsonb)"
+COLUMNS: LiteralString = (
+    "position, id, type, key, payload::text,"
+    " to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+)
+NUMBER: LiteralString = f"""
+WITH taken AS MATERIALIZED (
+  SELECT o.id, row_number() OVER (ORDER BY o.id) AS place
+    FROM (SELECT id FROM outbox WHERE published_at IS NULL AND id > %(floor)s ORDER BY id LIMIT %(most)s) AS o
+), counted AS (
+  UPDATE event_log l SET position = l.position + t.count, sent = greatest(l.sent, %(sent)s)
+    FROM (SELECT count(*) FROM taken) AS t WHERE t.count > 0 AND l.position = %(newest)s
+  RETURNING l.position - t.count AS base
+), numbered AS (
+  UPDATE outbox o SET published_at = now(), position = c.base + t.place
+    FROM taken t, counted c WHERE o.id = t.id
+  RETURNING o.*
+)
+SELECT (SELECT position FROM event_log), pg_snapshot_xmin(s.now)::text::bigint, pg_snapshot_xmax(s.now)::text::bigint, n.*
+  FROM (SELECT pg_current_snapshot() AS now) AS s LEFT JOIN (SELECT {COLUMNS} FROM numbered) AS n ON true
+ ORDER BY n.position"""
+BOUNDS: LiteralString = """
+SELECT coalesce((SELECT position FROM outbox WHERE position IS NOT NULL ORDER BY position LIMIT 1), 0), position
+  FROM event_log"""
+STATE: LiteralString = "SELECT position, sent FROM event_log"
+SENT: LiteralString = "UPDATE event_log SET sent = %s WHERE sent < %s"
+SKIP: LiteralString = "UPDATE event_log SET position = %(to)s, sent = %(to)s WHERE position < %(to)s"
+AGAIN: LiteralString = "UPDATE event_log SET sent = least(sent, %s)"
+READ: LiteralString = f"SELECT {COLUMNS} FROM outbox WHERE position > %s AND position <= %s ORDER BY position LIMIT %s"
+
+
+class Row(NamedTuple):
+    """An event as it lies in the outbox; `payload` is its message in protobuf's JSON mapping."""
+
+    position: int
+    id: int
+    type: str
+    key: str
+    payload: str
+    time: str
+
+
+class Bounds(NamedTuple):
+    """Positions of the oldest event that is kept, 0 when none is, and of the newest there ever was."""
+
+    oldest: int
+    newest: int
+
+
+class Numbered(NamedTuple):
+    """Events that got their place in the log now. `newest` was the log's last place before them; transactions before `oldest`
+    had ended then, and those from `next` on had not begun."""
+
+    rows: list[Row]
+    newest: int
+    oldest: int
+    next: int
+
+
+async def put(tx: Tx, *, type: str, key: str, payload: dict[str, Any]) -> None:
+    """One event: a CloudEvents type such as `order.order.confirmed`, the key that orders it, its message as JSON."""
+    await tx.execute(PUT, (type, key, orjson.dumps(payload).decode()))
+
+
+class Log:
+    """One database's event log: the outbox's rows in the order that the relay gave them."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def number(self, newest: int, floor: int, most: int, sent: int) -> Numbered:
+        """Gives the next places to events that have none; those with ids up to `floor` are not looked at.
+
+        One statement, which gives none unless `newest` is the log's last place: one of two relays finds that it is not.
+        Notes by the way that the broker has all up to position `sent`.
+        """
+        values = {"newest": newest, "floor": floor, "most": most, "sent": sent}
+        async with self._db.connection() as connection:
+            found = await (await connection.execute(NUMBER, values)).fetchall()
+        rows = [Row(*row[3:]) for row in found if row[3] is not None]
+        return Numbered(rows, *found[0][:3])
+
+    async def state(self) -> tuple[int, int]:
+        """The newest position, and up to which the broker is known to have all."""
+        async with self._db.connection() as connection:
+            row = await (await connection.execute(STATE)).fetchone()
+        return (0, 0) if row is None else (row[0], row[1])
+
+    async def bounds(self) -> Bounds:
+        """How far the log reaches."""
+        async with self._db.connection() as connection:
+            row = await (await connection.execute(BOUNDS)).fetchone()
+        return Bounds(0, 0) if row is None else Bounds(*row)
+
+    async def note_sent(self, position: int) -> None:
+        """The broker has all up to here."""
+        async with self._db.connection() as connection:
+            await connection.execute(SENT, (position, position))
+
+    async def send_again(self, after: int) -> None:
+        """The broker has lost what came after this position."""
+        async with self._db.connection() as connection:
+            await connection.execute(AGAIN, (after,))
+
+    async def skip_to(self, position: int) -> None:
+        """Gives no place up to here any more: a database that was restored has forgotten that it did."""
+        async with self._db.connection() as connection:
+            await connection.execute(SKIP, {"to": position})
+
+    async def read(self, after: int, up_to: int, most: int) -> list[Row]:
+        """The log after a position, in order."""
+        async with self._db.connection() as connection:
+            return [Row(*row) for row in await (await connection.execute(READ, (after, up_to, most))).fetchall()]

@@ -1,0 +1,52 @@
+"""One service as a source of events: its log, its relay, and the RPCs that show them. A composition root makes one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+
+from chassis.db import Database
+from chassis.events import broker, relay
+from chassis.events.backlog import Backlog
+from chassis.events.dead_letters import DeadLetters
+from chassis.events.event import ContentType
+from chassis.events.event_types import EventTypes
+from chassis.events.outbox import Log
+from chassis.events.relay import Relay
+from chassis.events.servicer import EventServicer
+from chassis.jobs import Jobs
+from chassis.leader import Leader
+from chassis.server import Servicer
+from gen.common.v1 import event_service_pb2, event_service_pb2_grpc
+
+TELL_S = 5.0
+"""A process that follows tells its leader this often even when it wrote nothing, and at once when it did."""
+
+
+class EventSource:
+    """Carries what `db`'s outbox tells to the broker. `modules` hold the messages of its events and of those it listens to."""
+
+    def __init__(
+        self, db: Database, broker_url: str, source: str, modules: Sequence[ModuleType], content_type: ContentType
+    ) -> None:
+        self._db = db
+        self._dead_letters = DeadLetters(db)
+        self._backlog = Backlog(db)
+        self.types = EventTypes(modules)
+        self.broker = broker.connect(broker_url)
+        self._relay = Relay(db, self.broker, source, self.types, content_type)
+        servicer = EventServicer(Log(db), self._dead_letters, source, self.types)
+        self.servicer = Servicer(event_service_pb2, event_service_pb2_grpc, "EventService", servicer)
+
+    def start(self, jobs: Jobs, leader: Leader) -> None:
+        """The relay in the process that leads, which the others wake; what measures, in each."""
+        written = self._db.written
+        jobs.start("relay", self._relay.run_round, relay.PAUSE_S, leader.leading, relay.REST, written)
+        jobs.start("tell", leader.tell, TELL_S, leader.following, relay.REST, written)
+        jobs.start("backlog", self._backlog.run_once, 5.0)
+        jobs.start("dead-letters", self._dead_letters.count, 5.0)
+
+    async def close(self) -> None:
+        """After the jobs and every consumer of `broker`."""
+        await self._relay.close()
+        await self.broker.close()
