@@ -21,8 +21,8 @@ DELETE FROM outbox WHERE id IN (
 INBOX_DAYS = 8
 """Longer than events are kept: none comes again after it was forgotten here."""
 OLD_INBOX: LiteralString = """
-DELETE FROM inbox WHERE (consumer, source, position) IN (
-  SELECT consumer, source, position FROM inbox
+DELETE FROM inbox WHERE (consumer, event_id) IN (
+  SELECT consumer, event_id FROM inbox
    WHERE handled_at < now() - make_interval(days => %s) ORDER BY handled_at LIMIT %s)"""
 OLD_REQUESTS: LiteralString = """
 DELETE FROM requests WHERE request_id IN (

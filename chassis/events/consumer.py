@@ -99,7 +99,7 @@ class Consumer:
 
     async def _together(self, source: str, events: Sequence[Event]) -> None:
         async with self._db.transaction() as tx:
-            fresh = await self._inbox.enter(tx, source, events)
+            fresh = await self._inbox.enter(tx, events)
             blocked = await self._inbox.blocked(tx, source, fresh) if fresh else set()
             for event in fresh:
                 if event.key in blocked:
@@ -125,7 +125,7 @@ class Consumer:
         FAILED.of(self.name).value += 1
         log.warning("consumer.failed", consumer=self.name, event_id=event.id, type=event.type, error=repr(failed))
         async with self._db.transaction() as tx:
-            if await self._inbox.enter(tx, source, [event]):
+            if await self._inbox.enter(tx, [event]):
                 await self._inbox.park(tx, source, event, repr(failed))
 
     async def _retry(self, tx: Tx, event: Event, attempts: int) -> None:

@@ -21,8 +21,8 @@ BLOCKED: LiteralString = """
 SELECT DISTINCT key FROM parked_events
  WHERE consumer = %s AND source = %s AND key = ANY (%s) AND state IN ('RETRYING', 'WAITING')"""
 ENTER: LiteralString = """
-INSERT INTO inbox (consumer, source, position) SELECT %s, %s, unnest(%s::bigint[])
-ON CONFLICT DO NOTHING RETURNING position"""
+INSERT INTO inbox (consumer, event_id) SELECT %s, unnest(%s::text[])
+ON CONFLICT DO NOTHING RETURNING event_id"""
 PARK: LiteralString = """
 INSERT INTO parked_events
   (consumer, source, position, event_id, type, key, time, data, content_type, state, attempts, error, due_at)
@@ -35,12 +35,12 @@ SELECT source, position, event_id, type, key, time, data, content_type, attempts
           WHERE (b.consumer, b.source, b.key) = (p.consumer, p.source, p.key)
             AND b.position < p.position AND b.state IN ('RETRYING', 'WAITING')))
  ORDER BY due_at, position LIMIT %s FOR UPDATE SKIP LOCKED"""
-DONE: LiteralString = "DELETE FROM parked_events WHERE consumer = %s AND source = %s AND position = %s"
+DONE: LiteralString = "DELETE FROM parked_events WHERE consumer = %s AND event_id = %s"
 FAILED: LiteralString = """
 UPDATE parked_events
    SET attempts = attempts + 1, error = %s, due_at = now() + %s * interval '1 second',
        state = CASE WHEN attempts + 1 < %s THEN 'RETRYING' ELSE 'DEAD' END
- WHERE consumer = %s AND source = %s AND position = %s RETURNING state"""
+ WHERE consumer = %s AND event_id = %s RETURNING state"""
 
 
 class Inbox:
@@ -49,11 +49,11 @@ class Inbox:
     def __init__(self, consumer: str) -> None:
         self._consumer = consumer
 
-    async def enter(self, tx: Tx, source: str, events: Sequence[Event]) -> list[Event]:
+    async def enter(self, tx: Tx, events: Sequence[Event]) -> list[Event]:
         """Notes that these are handled; answers those that were not yet, in their order."""
-        cursor = await tx.execute(ENTER, (self._consumer, source, [event.position for event in events]))
+        cursor = await tx.execute(ENTER, (self._consumer, [event.id for event in events]))
         fresh = {row[0] for row in await cursor.fetchall()}
-        return [event for event in events if event.position in fresh]
+        return [event for event in events if event.id in fresh]
 
     async def blocked(self, tx: Tx, source: str, events: Sequence[Event]) -> set[str]:
         """Keys among these of which an earlier event has failed and waits for another try."""
@@ -81,11 +81,11 @@ class Inbox:
 
     async def succeeded(self, tx: Tx, event: Event) -> None:
         """It is handled now; the next of its key is due."""
-        await tx.execute(DONE, (self._consumer, event.source, event.position))
+        await tx.execute(DONE, (self._consumer, event.id))
 
     async def failed(self, tx: Tx, event: Event, attempts: int, error: str) -> bool:
         """Another try failed; whether it was the last one. The next of its key is due then."""
         pause_s = FIRST_PAUSE_S * 2**attempts
-        values = (error[:MOST_ERROR], pause_s, MOST_TRIES, self._consumer, event.source, event.position)
+        values = (error[:MOST_ERROR], pause_s, MOST_TRIES, self._consumer, event.id)
         row = await (await tx.execute(FAILED, values)).fetchone()
         return row is not None and row[0] == "DEAD"

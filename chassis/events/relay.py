@@ -32,7 +32,7 @@ SLICE = 50
 """Events that are packed and sent in one go: about a millisecond in which the process answers nobody else."""
 PAUSE_S = 0.1
 """Between looks when nobody says that something was written."""
-REST = 2.0
+REST = 4.0
 """Times as long as a round took: under load the next one has more to carry, which costs less for each."""
 WHOLE_S = 10.0
 """Between looks from further back, see `_Floor`."""
@@ -61,6 +61,7 @@ class Relay:
         self._floor = _Floor(monotonic_s)
         self._publisher: Publisher | None = None
         self._checked_s = float("-inf")
+        self._durable = True
         self._newest = 0
         self._sent = 0
         self._noted = 0
@@ -94,7 +95,7 @@ class Relay:
             if again:
                 return again
         whole = self._floor.wants_more()
-        found = await self._log.number(self._newest, self._floor.start(whole), BATCH, self._sent)
+        found = await self._log.number(self._newest, self._floor.start(whole), BATCH, self._sent, self._durable)
         if found.newest != self._newest:
             self._checked_s = float("-inf")  # another process relays, or did
             return 0
@@ -112,6 +113,8 @@ class Relay:
         """Sends again what the broker does not have, a batch at a time; answers how many, 0 when it has all."""
         newest, sent = await self._log.state()
         has = await publisher.newest_position()
+        # A broker that remembers tells after a crash of Postgres which places were given: they need not wait for the disk.
+        self._durable = has is None
         if has is not None and has < sent:
             log.warning("relay.lost", source=self._source, broker_has=has, sent=sent)
             await self._log.send_again(has)

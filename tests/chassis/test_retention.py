@@ -29,10 +29,10 @@ async def test_only_old_events_that_were_sent_and_old_requests_are_forgotten(db:
                 (key, published, position),
             )
         await tx.execute("UPDATE event_log SET position = 3, sent = 2")
-        for position, age in ((1, "9 days"), (2, "7 days")):
+        for event_id, age in (("old", "9 days"), ("young", "7 days")):
             await tx.execute(
-                "INSERT INTO inbox (consumer, source, position, handled_at) VALUES ('c', 's', %s, now() - %s::interval)",
-                (position, age),
+                "INSERT INTO inbox (consumer, event_id, handled_at) VALUES ('c', %s, now() - %s::interval)",
+                (event_id, age),
             )
         for key, age in (("old", "31 days"), ("young", "29 days")):
             await tx.execute(
@@ -44,7 +44,7 @@ async def test_only_old_events_that_were_sent_and_old_requests_are_forgotten(db:
     assert await retention.run_once() == 3
     assert await retention.run_once() == 0
     async with db.connection() as connection:
-        handled = await (await connection.execute("SELECT position FROM inbox")).fetchall()
+        handled = await (await connection.execute("SELECT event_id FROM inbox")).fetchall()
         left = await (await connection.execute("SELECT key FROM outbox ORDER BY id")).fetchall()
         requests = await (await connection.execute("SELECT request_id FROM requests")).fetchall()
-    assert (left, requests, handled) == ([("young",), ("unsent",), ("waiting",)], [("young",)], [(2,)])
+    assert (left, requests, handled) == ([("young",), ("unsent",), ("waiting",)], [("young",)], [("young",)])

@@ -22,10 +22,9 @@ INSERT INTO event_log (position, sent) SELECT count(position), count(position) F
 
 CREATE TABLE inbox (
   consumer text NOT NULL,
-  source text NOT NULL,
-  position bigint NOT NULL,
+  event_id text NOT NULL,
   handled_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (consumer, source, position)
+  PRIMARY KEY (consumer, event_id)
 );
 CREATE INDEX inbox_by_age ON inbox (handled_at);
 
@@ -44,7 +43,7 @@ CREATE TABLE parked_events (
   attempts integer NOT NULL,
   error text NOT NULL,
   due_at timestamptz NOT NULL,
-  CONSTRAINT an_event_is_parked_once UNIQUE (consumer, source, position)
+  CONSTRAINT an_event_is_parked_once UNIQUE (consumer, event_id)
 );
 CREATE INDEX parked_events_of_key ON parked_events (consumer, source, key, position);
 CREATE INDEX parked_events_due ON parked_events (consumer, due_at) WHERE state <> 'DEAD';
