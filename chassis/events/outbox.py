@@ -30,9 +30,8 @@ WITH taken AS MATERIALIZED (
   RETURNING o.*
 )
 SELECT (SELECT position FROM event_log), pg_snapshot_xmin(s.now)::text::bigint, pg_snapshot_xmax(s.now)::text::bigint, n.*
-  FROM (SELECT pg_current_snapshot() AS now) AS s LEFT JOIN (SELECT {COLUMNS} FROM numbered) AS n ON true
+  FROM (SELECT pg_current_snapshot() AS now, set_config('synchronous_commit', %(wait)s, true)) AS s LEFT JOIN (SELECT {COLUMNS} FROM numbered) AS n ON true
  ORDER BY n.position"""
-LATER: LiteralString = "SET LOCAL synchronous_commit = off"
 BOUNDS: LiteralString = """
 SELECT coalesce((SELECT position FROM outbox WHERE position IS NOT NULL ORDER BY position LIMIT 1), 0), position
   FROM event_log"""
@@ -90,10 +89,8 @@ class Log:
         One statement, which gives none unless `newest` is the log's last place: one of two relays finds that it is not.
         Notes by the way that the broker has all up to position `sent`.
         """
-        values = {"newest": newest, "floor": floor, "most": most, "sent": sent}
-        async with self._db.connection() as connection, connection.transaction():
-            if not durable:
-                await connection.execute(LATER)
+        values = {"newest": newest, "floor": floor, "most": most, "sent": sent, "wait": "on" if durable else "off"}
+        async with self._db.connection() as connection:
             found = await (await connection.execute(NUMBER, values)).fetchall()
         rows = [Row(*row[3:]) for row in found if row[3] is not None]
         return Numbered(rows, *found[0][:3])
