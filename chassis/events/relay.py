@@ -32,7 +32,7 @@ SLICE = 50
 """Events that are packed and sent in one go: about a millisecond in which the process answers nobody else."""
 PAUSE_S = 0.1
 """Between looks when nobody says that something was written."""
-REST = 4.0
+REST = 1.5
 """Times as long as a round took: under load the next one has more to carry, which costs less for each."""
 WHOLE_S = 10.0
 """Between looks from further back, see `_Floor`."""
