@@ -14,6 +14,10 @@ import orjson
 from chassis import patience
 from chassis.db import Database, Tx
 
+BATCH = 500
+"""Events that get their place at once. It stands in the statement as a number: a plan for "so many as you are told" would
+expect a tenth of the table, and read all of it."""
+
 PUT = "INSERT INTO outbox (type, key, payload) VALUES (%s, %s, %s::jsonb)"
 COLUMNS: LiteralString = (
     "position, id, type, key, payload::text,"
@@ -22,7 +26,7 @@ COLUMNS: LiteralString = (
 NUMBER: LiteralString = f"""
 WITH taken AS MATERIALIZED (
   SELECT o.id, row_number() OVER (ORDER BY o.id) AS place
-    FROM (SELECT id FROM outbox WHERE published_at IS NULL AND id > %(floor)s ORDER BY id LIMIT %(most)s) AS o
+    FROM (SELECT id FROM outbox WHERE published_at IS NULL AND id > %(floor)s ORDER BY id LIMIT {BATCH}) AS o
 ), counted AS (
   UPDATE event_log l SET position = l.position + t.count, sent = greatest(l.sent, %(sent)s)
     FROM (SELECT count(*) FROM taken) AS t WHERE t.count > 0 AND l.position = %(newest)s
@@ -85,15 +89,15 @@ class Log:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def number(self, newest: int, floor: int, most: int, sent: int, durable: bool) -> Numbered:
-        """Gives the next places to events that have none; those with ids up to `floor` are not looked at.
+    async def number(self, newest: int, floor: int, sent: int, durable: bool) -> Numbered:
+        """Gives the next places to up to BATCH events that have none; those with ids up to `floor` are not looked at.
 
         Unless `durable` its commit does not wait for the disk: a server that crashes may forget the last half second of it.
 
         One statement, which gives none unless `newest` is the log's last place: one of two relays finds that it is not.
         Notes by the way that the broker has all up to position `sent`.
         """
-        values = {"newest": newest, "floor": floor, "most": most, "sent": sent, "wait": "on" if durable else "off"}
+        values = {"newest": newest, "floor": floor, "sent": sent, "wait": "on" if durable else "off"}
         async with self._asking() as connection:
             found = await (await connection.execute(NUMBER, values)).fetchall()
         rows = [Row(*row[3:]) for row in found if row[3] is not None]

@@ -1,4 +1,4 @@
-"""`make delivery`: read it from top to bottom. DELIVERY_SECONDS of orders per fault, DELIVERY_ONLY for those with that in their name."""
+"""`make delivery`: read it from top to bottom."""
 
 from __future__ import annotations
 
