@@ -88,6 +88,7 @@ class Bench:
 
     async def round(self, **by: float) -> None:
         """After so much time: the directory is refreshed, what is due is sent and recorded, until nothing is due any more."""
+        await self.settled()
         self.clock.move(**by)
         while True:
             await self.settled()
@@ -108,11 +109,11 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    db: Database, clock: Clock, timeout_s: float = 5.0, allow_private: bool = True, lookup: Lookup = system_lookup
+    db: Database, clock: Clock, timeout_s: float = 5.0, lookup: Lookup = system_lookup, **settings_: Any
 ) -> AsyncIterator[Bench]:
     """One process's parts; several on one database are several processes."""
-    settings = replace(conftest.settings_for(db.url, "", timeout_s), allow_private=allow_private)
-    receiver = Receiver(allow_private, timeout_s, lookup)
+    settings = replace(conftest.settings_for(db.url, "", timeout_s), **settings_)
+    receiver = Receiver(settings.allow_private, timeout_s, lookup)
     try:
         async with delivering(settings, db, Bodies(TYPES), receiver, clock) as parts:
             consumer = Consumer(db, None, CONSUMER, SOURCES, (), parts.intake.handle)  # type: ignore[arg-type]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 import pytest
+from aiohttp import web
 
 from chassis import client
 from chassis.db import Database
@@ -14,7 +16,7 @@ from chassis.events.event import PROTOBUF
 from gen.webhook.v1.webhook_service_pb2_grpc import WebhookEndpointServiceStub
 from tests import databases
 from tests.webhook_svc.bench import Bench, Clock, bench
-from tests.webhook_svc.receiver import Receiver
+from tests.webhook_svc.receiver import Received, Receiver
 from webhook_svc.__main__ import Webhooks, running
 from webhook_svc.config import Settings
 
@@ -90,3 +92,16 @@ async def work(db: Database, clock: Clock) -> AsyncIterator[Bench]:
     """What delivers, without loops: nothing happens unless the test says so."""
     async with bench(db, clock) as one:
         yield one
+
+
+@pytest.fixture
+async def hang(receiver: Receiver) -> AsyncIterator[Callable[[Received], Awaitable[web.Response]]]:
+    """An answer that comes when the test is over."""
+    over = asyncio.Event()
+
+    async def wait(_received: Received) -> web.Response:
+        await over.wait()
+        return web.Response()
+
+    yield wait
+    over.set()

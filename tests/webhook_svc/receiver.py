@@ -59,6 +59,20 @@ class Receiver:
         """What arrived there."""
         return [one for one in self.got if one.path == path]
 
+    def under(self, beginning: str) -> list[Received]:
+        """What arrived at paths that begin so."""
+        return [one for one in self.got if one.path.startswith(beginning)]
+
+    async def turn(self) -> None:
+        """Lets everything else that is ready go first."""
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    async def has_at(self, beginning: str, number: int, within_s: float = 20.0) -> None:
+        """Returns when so many requests have arrived at paths that begin so."""
+        async with asyncio.timeout(within_s), self._arrived:
+            await self._arrived.wait_for(lambda: len(self.under(beginning)) >= number)
+
     async def has(self, number: int, within_s: float = 10.0) -> None:
         """Returns when so many requests have arrived altogether."""
         async with asyncio.timeout(within_s), self._arrived:

@@ -72,7 +72,7 @@ class Receiver:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=False,
-            headers={"User-Agent": AGENT, "Accept": "*/*"},
+            headers={"User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "identity"},
         )
 
     async def close(self) -> None:
