@@ -16,8 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
 GEN = ROOT / "gen"
-OUR_IMPORT = re.compile(r"^(from|import) ((?:common|inventory|order|promo)\.v1)\b", re.MULTILINE)
-STUB_IMPORT = re.compile(r"(?<![\w./\"])((?:common|inventory|order|promo)\.v1\.\w+_pb2)")
+OUR_IMPORT = re.compile(r"^(from|import) ((?:common|inventory|order|promo|webhook)\.v1)\b", re.MULTILINE)
+STUB_IMPORT = re.compile(r"(?<![\w./\"])((?:common|inventory|order|promo|webhook)\.v1\.\w+_pb2)")
 
 
 def generate(target: Path) -> None:

@@ -84,7 +84,7 @@ def events_content_type() -> ContentType:
 
 def address(service: str) -> str:
     """host:port of a service's gRPC server, for example INVENTORY_ADDRESS."""
-    ports = {"inventory": 50051, "order": 50052, "promo": 50053}
+    ports = {"inventory": 50051, "order": 50052, "promo": 50053, "webhook": 50054}
     return text(f"{service.upper()}_ADDRESS", f"127.0.0.1:{ports[service]}")
 
 
@@ -93,7 +93,7 @@ def metrics_address(process: str) -> str:
 
     One port above the other per kind of process, ten apart per worker of one: inventory's WORKER_NUMBER 2 has 9171.
     """
-    ports = {"edge": 9150, "inventory": 9151, "order": 9152, "promo": 9153}
+    ports = {"edge": 9150, "inventory": 9151, "order": 9152, "promo": 9153, "webhook": 9154}
     name = f"{process.upper()}_METRICS_ADDRESS"
     given = text(name, f"127.0.0.1:{ports[process]}")
     host, _, port = given.rpartition(":")

@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, pool
 
 from chassis import config
 
-SERVICES = {"inventory": "inventory_svc", "orders": "order_svc", "promo": "promo_svc"}
+SERVICES = {"inventory": "inventory_svc", "orders": "order_svc", "promo": "promo_svc", "webhooks": "webhook_svc"}
 LOCK = 7_401_002
 """Two migrations at once wait for each other on this advisory lock."""
 
@@ -36,7 +36,7 @@ def run_environment() -> None:
 
 
 def migrate(database: str, url: str) -> None:
-    """Brings `database` (inventory, orders or promo) at `url` up to date. A repeat changes nothing."""
+    """Brings `database` (inventory, orders, promo or webhooks) at `url` up to date. A repeat changes nothing."""
     create_database(url)
     package = import_module(SERVICES[database])
     folder = Path(str(package.__file__)).parent / "migrations"
@@ -73,7 +73,7 @@ def create_database(url: str) -> None:
 
 
 def main() -> None:
-    """`python -m chassis.migrate inventory|orders|promo`"""
+    """`python -m chassis.migrate inventory|orders|promo|webhooks`"""
     if len(sys.argv) != 2 or sys.argv[1] not in SERVICES:
         raise SystemExit(f"usage: python -m chassis.migrate {'|'.join(SERVICES)}")
     try:

@@ -17,7 +17,17 @@ from edge.clients import Clients
 from edge.config import Settings
 from edge.middleware import Authentication, Envelope
 from edge.problems import Problem
-from edge.routes import inventory, locations, orders, promotions, reservations, skus, system
+from edge.routes import (
+    inventory,
+    locations,
+    orders,
+    promotions,
+    reservations,
+    skus,
+    system,
+    webhook_deliveries,
+    webhook_endpoints,
+)
 from edge.tracing import Traced
 from edge.webhooks import sandbox
 
@@ -74,6 +84,8 @@ def _routers() -> list[APIRouter]:
         inventory.router,
         skus.router,
         promotions.router,
+        webhook_endpoints.router,
+        webhook_deliveries.router,
         sandbox.router,
         system.router,
     ]

@@ -1,4 +1,4 @@
-"""The three services as the edge reaches them: one channel each, their stubs, their health."""
+"""The services as the edge reaches them: one channel each, their stubs, their health."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gen.inventory.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from gen.inventory.v1.stock_service_pb2_grpc import StockServiceStub
 from gen.order.v1.order_service_pb2_grpc import OrderServiceStub
 from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
+from gen.webhook.v1.webhook_service_pb2_grpc import WebhookEndpointServiceStub
 
 HEALTH_TIMEOUT_S = 2.0
 """A probe that waits longer than this has its answer: not ready."""
@@ -28,6 +29,7 @@ class Clients:
             "inventory": settings.inventory_address,
             "order": settings.order_address,
             "promo": settings.promo_address,
+            "webhook": settings.webhook_address,
         }
         self._channels = {
             name: client.connect(address, settings.connections.get(name, 1)) for name, address in addresses.items()
@@ -37,6 +39,7 @@ class Clients:
         self.stock = StockServiceStub(inventory)
         self.reservations = ReservationServiceStub(inventory)
         self.orders = OrderServiceStub(self._channels["order"])
+        self.webhooks = WebhookEndpointServiceStub(self._channels["webhook"])
         self.promotions = PromotionServiceStub(self._channels["promo"])
 
     async def health(self) -> dict[str, str]:

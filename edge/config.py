@@ -21,6 +21,7 @@ class Settings:
     inventory_address: str
     order_address: str
     promo_address: str
+    webhook_address: str
     connections: Mapping[str, int] = field(default_factory=dict)
     """To each service; one to those that are not named."""
     lame_duck_s: float = 0.0
@@ -45,7 +46,8 @@ def from_environment() -> Settings:
         inventory_address=config.address("inventory"),
         order_address=config.address("order"),
         promo_address=config.address("promo"),
-        connections={service: config.connections(service) for service in ("inventory", "order", "promo")},
+        webhook_address=config.address("webhook"),
+        connections={service: config.connections(service) for service in ("inventory", "order", "promo", "webhook")},
         lame_duck_s=config.lame_duck_s(),
     )
 

@@ -22,9 +22,18 @@ class TestSettings:
 
 def load() -> TestSettings:
     """Reads them; nothing of the product's own settings leaks from a developer's shell into a test."""
-    product = {"DATABASE_URL", "REDIS_URL", "BROKER_URL", "API_TOKEN", "SEED", "LOCAL_DIR", "LOG_LEVEL"}
+    product = {
+        "DATABASE_URL",
+        "REDIS_URL",
+        "BROKER_URL",
+        "API_TOKEN",
+        "SEED",
+        "LOCAL_DIR",
+        "LOG_LEVEL",
+        "WEBHOOK_ALLOW_PRIVATE",
+    }
     product |= {"TRACES", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER_ARG"}
-    processes = ("INVENTORY", "ORDER", "PROMO", "EDGE")
+    processes = ("INVENTORY", "ORDER", "PROMO", "WEBHOOK", "EDGE")
     product |= {f"{name}_ADDRESS" for name in processes}
     unseen = {f"{name}_METRICS_ADDRESS": "" for name in processes}  # a test's processes leave the known ports alone
     return TestSettings(

@@ -21,7 +21,7 @@ def named(server_url: str, name: str) -> str:
 
 
 def create(server_url: str, service_database: str) -> str:
-    """A new database with the schema of `inventory`, `orders` or `promo`; returns its URL."""
+    """A new database with the schema of `inventory`, `orders`, `promo` or `webhooks`; returns its URL."""
     template = f"{service_database}_template"
     if (server_url, template) not in _templates:
         drop(named(server_url, template))

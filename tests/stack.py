@@ -45,11 +45,11 @@ class Stack:
         return {"Authorization": f"Bearer {self.run['token']}"}
 
     def address(self, service: str) -> str:
-        """host:port of `inventory`, `order` or `promo`."""
+        """host:port of `inventory`, `order`, `promo` or `webhook`."""
         return str(self.run[service])
 
     def database(self, name: str) -> str:
-        """The URL of the database `inventory`, `orders` or `promo`."""
+        """The URL of the database `inventory`, `orders`, `promo` or `webhooks`."""
         return str(self.run["databases"][name])
 
     def pid(self, name: str) -> int | None:

@@ -32,8 +32,12 @@ RETRY_PAUSE_S = 1.0
 RETRIES = 100
 """Parked events per round."""
 
-Handle: TypeAlias = Callable[[Tx, Sequence[Event]], Awaitable[None]]
-"""Effects of events, in their order, inside the transaction. Whatever it raises means that they had none."""
+After: TypeAlias = Callable[[], None]
+Handle: TypeAlias = Callable[[Tx, Sequence[Event]], Awaitable[After | None]]
+"""Effects of events, in their order, inside the transaction. Whatever it raises means that they had none.
+
+It may answer what shall be called once they are committed, for what only this process can do; a crash may skip that.
+"""
 
 
 class Consumer:
@@ -70,8 +74,10 @@ class Consumer:
         """Tries what is parked and due again; answers how many it tried."""
         async with self._db.transaction() as tx:
             due = await self._inbox.due(tx, RETRIES)
-            for event, attempts in due:
-                await self._retry(tx, event, attempts)
+            afters = [await self._retry(tx, event, attempts) for event, attempts in due]
+        for after in afters:
+            if after is not None:
+                after()
         return len(due)
 
     async def close(self) -> None:
@@ -105,8 +111,9 @@ class Consumer:
                 if event.key in blocked:
                     await self._inbox.park(tx, source, event)
             free = [event for event in fresh if event.key not in blocked]
-            if free:
-                await self._handle(tx, free)
+            after = await self._handle(tx, free) if free else None
+        if after is not None:
+            after()
         REPEATED.of(self.name).value += len(events) - len(fresh)
         self._count(free)
 
@@ -128,16 +135,19 @@ class Consumer:
             if await self._inbox.enter(tx, [event]):
                 await self._inbox.park(tx, source, event, repr(failed))
 
-    async def _retry(self, tx: Tx, event: Event, attempts: int) -> None:
+    async def _retry(self, tx: Tx, event: Event, attempts: int) -> After | None:
+        after: After | None = None
         try:
             async with tx.transaction():  # a savepoint: what fails must not take the others along
-                await self._handle(tx, [event])
+                after = await self._handle(tx, [event])
                 await self._inbox.succeeded(tx, event)
             self._count([event])
         except Exception as failed:
             FAILED.of(self.name).value += 1
             if await self._inbox.failed(tx, event, attempts, repr(failed)):
                 log.warning("consumer.gave_up", consumer=self.name, event_id=event.id, error=repr(failed))
+            return None
+        return after
 
     def _count(self, events: Sequence[Event]) -> None:
         HANDLED.of(self.name).value += len(events)

@@ -50,10 +50,11 @@ class Inbox:
         self._consumer = consumer
 
     async def enter(self, tx: Tx, events: Sequence[Event]) -> list[Event]:
-        """Notes that these are handled; answers those that were not yet, in their order."""
+        """Notes that these are handled; answers those that were not yet, in their order, each once however often it is here."""
         cursor = await tx.execute(ENTER, (self._consumer, [event.id for event in events]))
         fresh = {row[0] for row in await cursor.fetchall()}
-        return [event for event in events if event.id in fresh]
+        once = {event.id: event for event in events}
+        return [event for event in once.values() if event.id in fresh]
 
     async def blocked(self, tx: Tx, source: str, events: Sequence[Event]) -> set[str]:
         """Keys among these of which an earlier event has failed and waits for another try."""

@@ -57,6 +57,8 @@ def environment(settings: Settings, kept: Kept, database_url: str, redis_url: st
         **{variable: str(settings.addresses[name]) for name, variable in VARIABLES.items()},
         "API_TOKEN": settings.token or kept.secret("token"),
         "SANDBOX_WEBHOOK_SECRET": settings.webhook_secret or kept.webhook_secret(),
+        # receivers on this machine, such as a developer's own
+        "WEBHOOK_ALLOW_PRIVATE": settings.environment.get("WEBHOOK_ALLOW_PRIVATE", "on"),
         "PYTHONUNBUFFERED": "1",
     }
 

@@ -11,7 +11,7 @@ from chassis import config
 from chassis.local.ports import Address
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("inventory", "promo", "order")  # in the order in which they are started
+SERVICES = ("inventory", "promo", "webhook", "order")  # in the order in which they are started
 VARIABLES = {"edge": "EDGE_ADDRESS", **{service: f"{service.upper()}_ADDRESS" for service in SERVICES}}
 
 

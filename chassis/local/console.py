@@ -6,7 +6,16 @@ import contextlib
 import json
 import sys
 
-COLOURS = {"postgres": 34, "redis": 31, "inventory": 32, "promo": 35, "order": 33, "edge": 36, "migrate": 90}
+COLOURS = {
+    "postgres": 34,
+    "redis": 31,
+    "inventory": 32,
+    "promo": 35,
+    "webhook": 94,
+    "order": 33,
+    "edge": 36,
+    "migrate": 90,
+}
 LEVELS = {"debug": 90, "warning": 33, "error": 31, "critical": 31}
 WIDTH = max(len(name) for name in COLOURS)
 PLUMBING = ("event", "level", "timestamp", "process")  # shown elsewhere on the line, or not worth a person's line

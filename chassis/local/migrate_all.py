@@ -1,4 +1,4 @@
-"""`chassis.migrate` for all services in one process: starting three would cost a second of every start."""
+"""`chassis.migrate` for all services in one process: starting one each would cost a second of every start."""
 
 from __future__ import annotations
 

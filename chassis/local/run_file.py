@@ -11,7 +11,7 @@ from chassis.local.child import Child
 from chassis.local.config import SERVICES, Settings
 from chassis.local.kept import write_private
 
-DATABASES = {"inventory": "inventory", "order": "orders", "promo": "promo"}
+DATABASES = {"inventory": "inventory", "order": "orders", "promo": "promo", "webhook": "webhooks"}
 """Service to database: the names that `chassis.migrate` knows."""
 
 

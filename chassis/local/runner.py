@@ -21,8 +21,14 @@ from chassis.local.program import Program
 from chassis.local.run_file import RunFile
 from chassis.local.watchdog import Watchdog
 
-MODULES = {"inventory": "inventory_svc", "promo": "promo_svc", "order": "order_svc", "edge": "edge"}
-RANKS = ("postgres", "redis", "inventory", "promo", "order", "edge")
+MODULES = {
+    "inventory": "inventory_svc",
+    "promo": "promo_svc",
+    "webhook": "webhook_svc",
+    "order": "order_svc",
+    "edge": "edge",
+}
+RANKS = ("postgres", "redis", "inventory", "promo", "webhook", "order", "edge")
 """Started in this order, ended in the reverse one: nobody loses what it stands on."""
 SERVER_READY_S = 60.0  # Postgres may have to recover from a crash first
 SERVICE_READY_S = 60.0

@@ -18,7 +18,7 @@ from tests import stack as stacks
 from tests.servers import wait_for
 from tests.stack import Stack
 
-CHILDREN = ("postgres", "redis", "inventory", "promo", "order", "edge")
+CHILDREN = ("postgres", "redis", "inventory", "promo", "webhook", "order", "edge")
 BACK_WITHIN_S = 30.0
 
 
@@ -32,14 +32,14 @@ def ready(stack: Stack) -> bool:
 def test_the_file_names_every_process_and_only_its_owner_reads_it(stack: Stack) -> None:
     run = stack.run
     assert stat.S_IMODE((stack.local / "run.json").stat().st_mode) == 0o600
-    assert set(run["databases"]) == {"inventory", "orders", "promo"}
-    assert {"inventory", "order", "promo"} <= set(run)
+    assert set(run["databases"]) == {"inventory", "orders", "promo", "webhooks"}
+    assert {"inventory", "order", "promo", "webhook"} <= set(run)
     assert all(alive(pid) for pid in run["pids"].values())
     assert ready(stack)
 
 
 def test_the_databases_are_migrated(stack: Stack) -> None:
-    for name in ("inventory", "orders", "promo"):
+    for name in ("inventory", "orders", "promo", "webhooks"):
         with psycopg.connect(stack.database(name)) as connection:
             assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
 
@@ -104,7 +104,7 @@ def test_a_second_start_finds_its_data_and_its_addresses_again(own: Stack) -> No
 def test_servers_of_ones_own_are_used_and_left_running() -> None:
     with servers.running_postgres() as database, servers.running_valkey() as gate:
         with stacks.running(DATABASE_URL=database.url, REDIS_URL=gate.url) as given:
-            assert set(given.run["pids"]) == {"inventory", "promo", "order", "edge"}
+            assert set(given.run["pids"]) == {"inventory", "promo", "webhook", "order", "edge"}
             assert (given.run["database"], given.run["redis"]) == (database.url, gate.url)
             assert ready(given)
         assert alive(database.process.pid)

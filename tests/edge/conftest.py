@@ -20,8 +20,8 @@ WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def settings_for(address: str) -> Settings:
-    """Settings whose three services are one server."""
-    return Settings("127.0.0.1", 0, TOKEN, standard.keys(WEBHOOK_SECRET), address, address, address)
+    """Settings whose services are one server."""
+    return Settings("127.0.0.1", 0, TOKEN, standard.keys(WEBHOOK_SECRET), address, address, address, address)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ START_TRIES = 200
 
 
 async def start(far_side: FarSide, port: int, **changed: str) -> Process:
-    services = {f"{name}_ADDRESS": far_side.address for name in ("INVENTORY", "ORDER", "PROMO")}
+    services = {f"{name}_ADDRESS": far_side.address for name in ("INVENTORY", "ORDER", "PROMO", "WEBHOOK")}
     environment = {
         **config.load().environment,
         **services,

@@ -60,7 +60,7 @@ class Cluster:
 
     async def open_shop(self) -> None:
         """The services around the inventory, and the edge; a repeat changes nothing."""
-        for service in ("promo", "order", "edge"):
+        for service in ("promo", "webhook", "order", "edge"):
             if service not in self.services:
                 await self._service(service)
 

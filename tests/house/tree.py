@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("inventory_svc", "order_svc", "promo_svc")
+SERVICES = ("inventory_svc", "order_svc", "promo_svc", "webhook_svc")
 PRODUCT = ("chassis", *SERVICES, "edge")
 GENERATED = "gen/"
 Node = TypeVar("Node", bound=ast.AST)

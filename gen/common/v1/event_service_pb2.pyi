@@ -36,7 +36,7 @@ class Event(_message.Message):
     id: _builtins.str
     """The same at every delivery: what consumers deduplicate by."""
     source: _builtins.str
-    """The service that tells it: inventory, order or promo."""
+    """The service that tells it: inventory, order, promo or webhook."""
     type: _builtins.str
     """For example "inventory.stock_level.changed"."""
     key: _builtins.str

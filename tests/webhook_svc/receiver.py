@@ -1,0 +1,93 @@
+"""A receiver of webhooks: a real HTTP server in the test's process that remembers what it got and answers what it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+import orjson
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+
+class Received(NamedTuple):
+    """One request that arrived. `path` tells which endpoint it was for."""
+
+    path: str
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def event_id(self) -> str:
+        """Of the event in it."""
+        return str(orjson.loads(self.body)["event_id"])
+
+    @property
+    def webhook_id(self) -> str:
+        """What a receiver deduplicates by."""
+        return self.headers["webhook-id"]
+
+
+Answer = Callable[[Received], Awaitable[web.StreamResponse] | web.StreamResponse]
+
+
+class Receiver:
+    """`answer` may be replaced; by default everything is taken."""
+
+    def __init__(self) -> None:
+        self.got: list[Received] = []
+        self.answer: Answer = lambda _received: web.Response(status=200)
+        self._arrived = asyncio.Condition()
+        application = web.Application()
+        application.router.add_route("*", "/{tail:.*}", self._take)
+        self._server = TestServer(application)
+
+    async def start(self) -> None:
+        """Listens."""
+        await self._server.start_server()
+
+    async def stop(self) -> None:
+        """Listens no more; nobody is waited for."""
+        await self._server.close()
+
+    def url(self, path: str = "/") -> str:
+        """Where it listens."""
+        return str(self._server.make_url(path))
+
+    def at(self, path: str) -> list[Received]:
+        """What arrived there."""
+        return [one for one in self.got if one.path == path]
+
+    def under(self, beginning: str) -> list[Received]:
+        """What arrived at paths that begin so."""
+        return [one for one in self.got if one.path.startswith(beginning)]
+
+    async def turn(self) -> None:
+        """Lets everything else that is ready go first."""
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    async def has_at(self, beginning: str, number: int, within_s: float = 20.0) -> None:
+        """Returns when so many requests have arrived at paths that begin so."""
+        async with asyncio.timeout(within_s), self._arrived:
+            await self._arrived.wait_for(lambda: len(self.under(beginning)) >= number)
+
+    async def has(self, number: int, within_s: float = 10.0) -> None:
+        """Returns when so many requests have arrived altogether."""
+        async with asyncio.timeout(within_s), self._arrived:
+            await self._arrived.wait_for(lambda: len(self.got) >= number)
+
+    async def _take(self, request: web.Request) -> web.StreamResponse:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        received = Received(request.path, await request.read(), headers)
+        async with self._arrived:
+            self.got.append(received)
+            self._arrived.notify_all()
+        answer = self.answer(received)
+        return await answer if isinstance(answer, Awaitable) else answer
+
+
+def says(status: int, **headers: str) -> Answer:
+    """Answers always so."""
+    return lambda _received: web.Response(status=status, headers={k.replace("_", "-"): v for k, v in headers.items()})

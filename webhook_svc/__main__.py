@@ -1,0 +1,159 @@
+"""The webhook service's composition root: read it from top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chassis import process
+from chassis.db import Database
+from chassis.events import consumer as consumers
+from chassis.events.consumer import Consumer
+from chassis.events.source import EventSource
+from chassis.jobs import Jobs
+from chassis.leader import Leader
+from chassis.retention import Retention
+from chassis.server import Server, Servicer
+from gen.inventory.v1 import events_pb2 as inventory_events
+from gen.order.v1 import events_pb2 as order_events
+from gen.promo.v1 import events_pb2 as promo_events
+from gen.webhook.v1 import events_pb2 as webhook_events
+from gen.webhook.v1 import webhook_service_pb2, webhook_service_pb2_grpc
+from webhook_svc import config
+from webhook_svc.api.convert import EndpointReader
+from webhook_svc.api.endpoints import WebhookEndpointServicer
+from webhook_svc.api.errors import TABLE
+from webhook_svc.app import directory as directories
+from webhook_svc.app.bodies import Bodies
+from webhook_svc.app.deliveries import Deliveries
+from webhook_svc.app.directory import Directory
+from webhook_svc.app.dispatch import Dispatch
+from webhook_svc.app.endpoints import Endpoints
+from webhook_svc.app.intake import CONSUMER, Intake
+from webhook_svc.app.recording import Recording
+from webhook_svc.app.sending import Sending
+from webhook_svc.clients.receiver import Receiver
+from webhook_svc.jobs import claim, forget, measure
+from webhook_svc.jobs.claim import Claim
+from webhook_svc.jobs.forget import Forget
+from webhook_svc.jobs.measure import Measure
+
+SOURCES = ("inventory", "order", "promo", "webhook")
+MODULES = (inventory_events, order_events, promo_events, webhook_events)
+
+
+def now() -> datetime:
+    """The instant by which deliveries are due, leases end and signatures are dated."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Delivering:
+    """All that delivers, without the loops: tests run its rounds themselves."""
+
+    database: Database
+    directory: Directory
+    dispatch: Dispatch
+    recording: Recording
+    intake: Intake
+    claim: Claim
+    forget: Forget
+    measure: Measure
+    endpoints: Endpoints
+    deliveries: Deliveries
+
+
+@asynccontextmanager
+async def delivering(
+    settings: config.Settings, database: Database, bodies: Bodies, receiver: Receiver, clock: Callable[[], datetime]
+) -> AsyncIterator[Delivering]:
+    """What sends, ready. At the end it gives back what it holds."""
+    directory = Directory(database)
+    await directory.refresh()
+    recording = Recording(database, directory, clock, settings.given_up_after)
+    sending = Sending(directory, receiver, clock, settings.given_up_after)
+    dispatch = Dispatch(directory, sending.send, recording.record, clock, settings.timeout_s)
+    recording.start()
+    try:
+        yield Delivering(
+            database=database,
+            directory=directory,
+            dispatch=dispatch,
+            recording=recording,
+            intake=Intake(directory, bodies, dispatch, clock),
+            claim=Claim(database, dispatch, clock),
+            forget=Forget(database, clock),
+            measure=Measure(database, clock),
+            endpoints=Endpoints(database, directory, clock, dispatch.look_for),
+            deliveries=Deliveries(database, clock, dispatch.look_for),
+        )
+    finally:
+        await dispatch.close()
+        await recording.close()
+
+
+@dataclass(frozen=True)
+class Webhooks:
+    """What runs: tests reach for its parts."""
+
+    server: Server
+    delivering: Delivering
+
+
+@asynccontextmanager
+async def running(settings: config.Settings, clock: Callable[[], datetime] = now) -> AsyncIterator[Webhooks]:
+    """The whole service, listening."""
+    db = Database(settings.database_url, application="webhook")
+    await db.open()
+    events_out = EventSource(db, settings.broker_url, "webhook", MODULES, settings.events_content_type)
+    receiver = Receiver(settings.allow_private, settings.timeout_s)
+    async with delivering(settings, db, Bodies(events_out.types), receiver, clock) as parts:
+        consumer = Consumer(db, events_out.broker, CONSUMER, SOURCES, (), parts.intake.handle)
+        reader = EndpointReader(events_out.types.types().keys(), settings.allow_private)
+        servicer = WebhookEndpointServicer(parts.endpoints, parts.deliveries, reader)
+        servicers = [
+            events_out.servicer,
+            Servicer(webhook_service_pb2, webhook_service_pb2_grpc, "WebhookEndpointService", servicer),
+        ]
+
+        async def ready() -> bool:
+            return await db.first_row("SELECT 1", ()) is not None
+
+        server = Server(settings.address, servicers, TABLE, ready)
+        jobs, leader = Jobs(), Leader(db, "webhook")
+        leader.start()
+        events_out.start(jobs, leader)
+        jobs.start("consume", consumer.run_once, consumers.PAUSE_S, leader.leading)
+        jobs.start("consume-again", consumer.retry_once, consumers.RETRY_PAUSE_S, leader.leading)
+        jobs.start("directory", parts.directory.refresh, directories.FRESH_S)
+        jobs.start("claim", parts.claim.run_once, claim.PAUSE_S, None, claim.REST, parts.dispatch.wake)
+        jobs.start("measure", parts.measure.run_once, measure.PAUSE_S, leader.leading)
+        jobs.start("forget-deliveries", parts.forget.run_once, forget.PAUSE_S, leader.leading)
+        jobs.start("forget", Retention(db).run_once, 60.0, leader.leading)
+        await server.start()
+        try:
+            yield Webhooks(server, parts)
+        finally:
+            await jobs.stop()
+            await leader.close()
+            await consumer.close()
+    await receiver.close()
+    await events_out.close()
+    await db.close()
+
+
+async def serve(settings: config.Settings) -> None:
+    """Runs until SIGTERM."""
+    async with running(settings) as webhooks:
+        await webhooks.server.run_until_stopped()
+
+
+def main() -> None:
+    """`python -m webhook_svc`"""
+    process.run("webhook", config.load, serve)
+
+
+if __name__ == "__main__":
+    main()

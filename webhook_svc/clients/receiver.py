@@ -1,0 +1,156 @@
+"""Receivers over HTTP: one POST, within a time, to an address that may be reached, and the beginning of the answer.
+
+The address that is checked is the one that is connected to, so a name that changes its mind in between gains nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from webhook_svc.domain import addresses
+
+MOST_ANSWER = 16_384
+"""Bytes of an answer that are read so that its connection can be used again; a longer one costs its connection."""
+SHOWN = 300
+"""Characters of an answer that are kept."""
+DNS_S = 10
+"""How long a name's addresses are remembered."""
+KEEP_ALIVE_S = 30.0
+AGENT = "one-stock-webhooks/1"
+STALE = (aiohttp.ServerDisconnectedError, ConnectionResetError, BrokenPipeError)
+"""How a kept connection fails that the receiver has closed meanwhile."""
+
+Lookup = Callable[[str, int, int], Awaitable[list[tuple[int, str]]]]
+"""Host, port and family to families and addresses. OSError when there are none."""
+
+
+class AddressRefused(OSError):
+    """A name or address that leads inside."""
+
+
+class SendFailed(Exception):
+    """There was no answer; the text says why, for the endpoint's owner."""
+
+
+class Answer(NamedTuple):
+    """What the receiver said."""
+
+    status: int
+    retry_after: str
+    text: str
+
+
+async def system_lookup(host: str, port: int, family: int) -> list[tuple[int, str]]:
+    """What the system's resolver says."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG)
+    return [(kind, str(address[0])) for kind, _, _, _, address in found]
+
+
+class Receiver:
+    """Sends to anybody. Make it in the running loop; `close` it after the last request."""
+
+    def __init__(self, allow_private: bool, timeout_s: float, lookup: Lookup = system_lookup) -> None:
+        self._timeout_s = timeout_s
+        self._allow_private = allow_private
+        connector = aiohttp.TCPConnector(
+            limit=0,  # who sends has bounds of its own
+            ttl_dns_cache=DNS_S,
+            keepalive_timeout=KEEP_ALIVE_S,
+            resolver=_Resolver(lookup),
+            socket_factory=_open_socket if allow_private else _guarded_socket,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=timeout_s, ceil_threshold=timeout_s + 1),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,
+            headers={"User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "identity"},
+        )
+
+    async def close(self) -> None:
+        """Closes what is kept open."""
+        await self._session.close()
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Sends it once, or twice when a kept connection turns out to be closed. SendFailed."""
+        try:
+            addresses.check_url(url, self._allow_private)
+            try:
+                return await self._post(url, body, headers)
+            except STALE:
+                return await self._post(url, body, headers)
+        except addresses.UrlInvalid as wrong:
+            raise SendFailed(f"address refused: the url {wrong}") from wrong
+        except TimeoutError as late:
+            raise SendFailed(f"no answer within {self._timeout_s:g} s") from late
+        except (aiohttp.ClientError, OSError, ValueError) as failed:
+            raise SendFailed(_reason(failed)) from failed
+
+    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+            read = await response.content.read(MOST_ANSWER) if response.status >= 300 else b""
+            while len(read) < MOST_ANSWER and (chunk := await response.content.read(MOST_ANSWER - len(read))):
+                read += chunk
+            if not response.content.at_eof():
+                response.close()
+            return Answer(response.status, response.headers.get("Retry-After", ""), _shown(read))
+
+
+class _Resolver(AbstractResolver):
+    """Names to addresses by `lookup`; which of them may be reached is decided where the socket is made."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await self._lookup(host, port, family)
+        if not found:
+            raise OSError(None, f"{host} has no address")
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST)
+            for kind, address in found
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _guarded_socket(info: tuple[Any, ...]) -> socket.socket:
+    """A socket for an address that may be reached. AddressRefused."""
+    address = str(info[4][0])
+    if not addresses.is_public(address):
+        raise AddressRefused(None, f"address refused: {address} is not public")
+    return _open_socket(info)
+
+
+def _open_socket(info: tuple[Any, ...]) -> socket.socket:
+    family, kind, proto = info[:3]
+    return socket.socket(family=family, type=kind, proto=proto)
+
+
+def _reason(failed: Exception) -> str:
+    """One line without our own addresses or file names in it."""
+    cause = failed.os_error if isinstance(failed, aiohttp.ClientConnectorError) else failed
+    if isinstance(cause, AddressRefused) or "address refused" in str(cause):
+        return str(cause.strerror if isinstance(cause, OSError) and cause.strerror else cause)
+    if isinstance(failed, aiohttp.ClientConnectorDNSError):
+        return "the name has no address"
+    if isinstance(failed, aiohttp.ClientConnectorCertificateError):
+        return "its certificate is not trusted"
+    if isinstance(failed, aiohttp.ClientConnectorError):
+        return f"cannot connect: {type(cause).__name__}"
+    return f"no answer: {type(failed).__name__}"
+
+
+def _shown(read: bytes) -> str:
+    return read[: 4 * SHOWN].decode("utf-8", "replace").replace("\x00", "")[:SHOWN]

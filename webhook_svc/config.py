@@ -1,0 +1,48 @@
+"""Settings of webhook_svc, read once at start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from chassis import config
+from chassis.config import ConfigError
+from chassis.events.event import ContentType
+
+MOST_GIVEN_UP_H = 24 * 30
+"""Deliveries are forgotten after thirty days: failing for longer could not be known."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where webhook_svc listens and what it stands on."""
+
+    address: str
+    database_url: str
+    broker_url: str
+    events_content_type: ContentType
+    allow_private: bool
+    """Endpoints may be http and at inside addresses: for development."""
+    given_up_after: timedelta
+    timeout_s: float
+
+
+def load() -> Settings:
+    """ConfigError when a setting is missing or wrong."""
+    return Settings(
+        address=config.address("webhook"),
+        database_url=config.database_url("webhooks"),
+        broker_url=config.broker_url(),
+        events_content_type=config.events_content_type(),
+        allow_private=_switch("WEBHOOK_ALLOW_PRIVATE"),
+        given_up_after=timedelta(hours=config.whole("WEBHOOK_GIVEN_UP_AFTER_H", 72, 1, MOST_GIVEN_UP_H)),
+        timeout_s=config.whole("WEBHOOK_TIMEOUT_MS", 15_000, 100, 30_000) / 1000,
+    )
+
+
+def _switch(name: str) -> bool:
+    """on or off, which it is unless it is set."""
+    text = config.text(name, "off").lower()
+    if text not in ("on", "off"):
+        raise ConfigError(f"{name}={text} is neither on nor off")
+    return text == "on"
