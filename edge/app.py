@@ -9,7 +9,7 @@ from fastapi.routing import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from chassis import context, exposition, tracing
 from edge import problems
@@ -17,7 +17,13 @@ from edge.clients import Clients
 from edge.config import Settings
 from edge.middleware import Authentication, Envelope
 from edge.problems import Problem
-from edge.routes import inventory, locations, orders, promotions, reservations, skus, system
+from edge.push.door import Push
+from edge.push.frames import Frames
+from edge.push.hub import Hub
+from edge.push.services import StockReader
+from edge.push.tickets import Tickets
+from edge.push.websocket import WebSocketStream
+from edge.routes import inventory, locations, orders, promotions, reservations, skus, streams, system
 from edge.tracing import Traced
 from edge.webhooks import sandbox
 
@@ -40,8 +46,8 @@ class Edge(FastAPI):
         return document
 
 
-def create(settings: Settings, clients: Clients) -> FastAPI:
-    """The application. It owns nothing that must be closed: `clients` belongs to the caller."""
+def create(settings: Settings, clients: Clients, hub: Hub) -> FastAPI:
+    """The application. It owns nothing that must be closed: `clients` and `hub` belong to the caller."""
     app = Edge(
         title="one-stock",
         version=exposition.release(),
@@ -55,10 +61,13 @@ def create(settings: Settings, clients: Clients) -> FastAPI:
     app.state.clients = clients
     app.state.draining = False
     app.state.webhook_keys = settings.webhook_keys
+    app.state.push = Push(hub, StockReader(clients), Frames())
+    app.state.tickets = tickets = Tickets(settings.api_token)
     for router in _routers():
         # Appended, not included: an included router is matched twice per request.
         app.router.routes.extend(router.routes)
-    app.add_middleware(Authentication, token=settings.api_token)
+    app.router.routes.append(WebSocketRoute("/ws/inventory", WebSocketStream()))
+    app.add_middleware(Authentication, token=settings.api_token, tickets=tickets)
     app.add_middleware(Envelope)
     if tracing.active():
         app.add_middleware(Traced)
@@ -71,6 +80,7 @@ def _routers() -> list[APIRouter]:
         orders.router,
         reservations.router,
         locations.router,
+        streams.router,
         inventory.router,
         skus.router,
         promotions.router,
