@@ -67,8 +67,7 @@ def broker_url() -> str:
 
     By default Redis Streams in database 1 of the gate's server, so that streams never share the gate's keys.
     """
-    default = urlunsplit((*urlsplit(gate_url())[:2], "/1", "", ""))
-    url = text("BROKER_URL", default)
+    url = text("BROKER_URL", "") or urlunsplit((*urlsplit(gate_url())[:2], "/1", "", ""))
     if url.partition("://")[0] not in broker.SCHEMES:
         raise ConfigError("BROKER_URL must start with redis://")
     return url

@@ -15,15 +15,21 @@ import uvloop
 
 from chassis import process, sockets, telemetry, workers
 from chassis.config import ConfigError
+from chassis.events import broker
 from edge import app, config
 from edge.clients import Clients
 from edge.config import Settings
+from edge.push import services
+from edge.push.hub import DRAINED_WITHIN_S, Hub
+from edge.push.protocol import PushProtocol
 
 BACKLOG = 4096
 """A flash crowd connects within one second; refused connections would look like an outage."""
 DRAIN_S = 8
 """Time for running requests after SIGTERM, below the ten seconds that supervisors usually grant."""
 KEEP_ALIVE_S = 75
+MOST_MESSAGE_BYTES = 128 * 1024
+"""Of what a WebSocket client says: 500 skus and 500 orders at their longest fit."""
 
 log = telemetry.logger()
 
@@ -40,12 +46,15 @@ class Server(uvicorn.Server):
 async def serve(settings: Settings, listener: socket.socket) -> None:
     """Serves until SIGTERM or SIGINT, then lets running requests end."""
     clients = Clients(settings)
-    application = app.create(settings, clients)
+    hub = Hub(broker.connect(settings.broker_url), services.logs(clients), services.event_types())
+    application = app.create(settings, clients, hub)
     server = Server(
         uvicorn.Config(
             application,
             http="httptools",
-            ws="none",
+            ws=PushProtocol,
+            ws_max_size=MOST_MESSAGE_BYTES,
+            ws_per_message_deflate=False,
             lifespan="off",
             backlog=BACKLOG,
             access_log=False,
@@ -53,22 +62,27 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=DRAIN_S - math.ceil(settings.lame_duck_s),
+            timeout_graceful_shutdown=DRAIN_S - math.ceil(max(settings.lame_duck_s, DRAINED_WITHIN_S)),
         )
     )
     loop = asyncio.get_running_loop()
 
-    def drain() -> None:
+    draining: list[asyncio.Task[None]] = []
+
+    async def drain() -> None:
         """From now on not ready; who asks /readyz goes elsewhere, then we take no new connections."""
         application.state.draining = True
-        loop.call_later(settings.lame_duck_s, setattr, server, "should_exit", True)
+        await asyncio.gather(asyncio.sleep(settings.lame_duck_s), hub.drain())
+        server.should_exit = True
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, drain)
+        loop.add_signal_handler(number, lambda: draining.append(loop.create_task(drain())))
     log.info("edge.listening", host=settings.host, port=settings.port)
+    hub.start()
     try:
         await server.serve(sockets=[listener])
     finally:
+        await hub.close()
         await clients.close()
 
 

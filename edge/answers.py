@@ -40,11 +40,20 @@ def of_problem(problem: Problem) -> Answer:
 
 async def send(answer: Answer, to: Send) -> None:
     """Writes the answer. The body is serialised before anything is sent, so that a failure can still become a 500."""
+    await _send(answer, to, "http.response")
+
+
+async def deny(answer: Answer, to: Send) -> None:
+    """The same instead of opening a WebSocket."""
+    await _send(answer, to, "websocket.http.response")
+
+
+async def _send(answer: Answer, to: Send, kind: str) -> None:
     body = answer.body if isinstance(answer.body, bytes) else orjson.dumps(answer.body, option=JSON_OPTIONS)
     lines = [
         (b"content-type", answer.content_type),
         (b"content-length", str(len(body)).encode()),
         *answer.headers,
     ]
-    await to({"type": "http.response.start", "status": answer.status, "headers": lines})
-    await to({"type": "http.response.body", "body": body})
+    await to({"type": f"{kind}.start", "status": answer.status, "headers": lines})
+    await to({"type": f"{kind}.body", "body": body})

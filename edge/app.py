@@ -9,7 +9,7 @@ from fastapi.routing import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from chassis import context, exposition, tracing
 from edge import problems
@@ -17,6 +17,12 @@ from edge.clients import Clients
 from edge.config import Settings
 from edge.middleware import Authentication, Envelope
 from edge.problems import Problem
+from edge.push.door import Push
+from edge.push.frames import Frames
+from edge.push.hub import Hub
+from edge.push.services import StockReader
+from edge.push.tickets import Tickets
+from edge.push.websocket import WebSocketStream
 from edge.routes import (
     inventory,
     locations,
@@ -24,6 +30,7 @@ from edge.routes import (
     promotions,
     reservations,
     skus,
+    streams,
     system,
     webhook_deliveries,
     webhook_endpoints,
@@ -50,8 +57,8 @@ class Edge(FastAPI):
         return document
 
 
-def create(settings: Settings, clients: Clients) -> FastAPI:
-    """The application. It owns nothing that must be closed: `clients` belongs to the caller."""
+def create(settings: Settings, clients: Clients, hub: Hub) -> FastAPI:
+    """The application. It owns nothing that must be closed: `clients` and `hub` belong to the caller."""
     app = Edge(
         title="one-stock",
         version=exposition.release(),
@@ -65,10 +72,13 @@ def create(settings: Settings, clients: Clients) -> FastAPI:
     app.state.clients = clients
     app.state.draining = False
     app.state.webhook_keys = settings.webhook_keys
+    app.state.push = Push(hub, StockReader(clients), Frames())
+    app.state.tickets = tickets = Tickets(settings.api_token)
     for router in _routers():
         # Appended, not included: an included router is matched twice per request.
         app.router.routes.extend(router.routes)
-    app.add_middleware(Authentication, token=settings.api_token)
+    app.router.routes.append(WebSocketRoute("/ws/inventory", WebSocketStream()))
+    app.add_middleware(Authentication, token=settings.api_token, tickets=tickets)
     app.add_middleware(Envelope)
     if tracing.active():
         app.add_middleware(Traced)
@@ -81,6 +91,7 @@ def _routers() -> list[APIRouter]:
         orders.router,
         reservations.router,
         locations.router,
+        streams.router,
         inventory.router,
         skus.router,
         promotions.router,

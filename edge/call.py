@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import grpc
 from starlette.requests import ClientDisconnect, Request
@@ -12,8 +12,16 @@ from edge import headers
 from edge.clients import Clients
 from edge.problems import Problem
 
+if TYPE_CHECKING:
+    from edge.push.door import Push
+    from edge.push.tickets import Tickets
+
 PRINCIPAL = "edge.principal"
 """Scope key: who is calling, as the authentication found."""
+GRANT = "edge.grant"
+"""Scope key of live routes: what the caller may see, an `edge.push.filters.Grant`."""
+STREAMING = "edge.streaming"
+"""Scope key: true when the answer does not end by itself."""
 SLASH_IN_SEGMENT = "\udc2f"
 """Stands for %2F between routing and handler. A lone surrogate: no decoded path can hold one by itself."""
 MOST_BODY_BYTES = 1024 * 1024
@@ -30,6 +38,16 @@ class Call(Request):
     def clients(self) -> Clients:
         """The stubs of this process."""
         return cast(Clients, self.app.state.clients)
+
+    @property
+    def push(self) -> Push:
+        """Live push of this process."""
+        return cast("Push", self.app.state.push)
+
+    @property
+    def tickets(self) -> Tickets:
+        """What signs tickets."""
+        return cast("Tickets", self.app.state.tickets)
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of this lower-case name."""

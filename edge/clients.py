@@ -10,6 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from chassis import client
 from chassis.errors import ServiceError
 from edge.config import Settings
+from gen.common.v1.event_service_pb2_grpc import EventServiceStub
 from gen.inventory.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from gen.inventory.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from gen.inventory.v1.stock_service_pb2_grpc import StockServiceStub
@@ -41,6 +42,7 @@ class Clients:
         self.orders = OrderServiceStub(self._channels["order"])
         self.webhooks = WebhookEndpointServiceStub(self._channels["webhook"])
         self.promotions = PromotionServiceStub(self._channels["promo"])
+        self.events = {name: EventServiceStub(channel) for name, channel in self._channels.items()}
 
     async def health(self) -> dict[str, str]:
         """Service name to SERVING, NOT_SERVING or UNREACHABLE."""

@@ -25,6 +25,8 @@ class Settings:
     connections: Mapping[str, int] = field(default_factory=dict)
     """To each service; one to those that are not named."""
     lame_duck_s: float = 0.0
+    broker_url: str = field(default="", repr=False)
+    """What carries the events that are pushed; "" where nothing is."""
 
     @property
     def address(self) -> str:
@@ -49,6 +51,7 @@ def from_environment() -> Settings:
         webhook_address=config.address("webhook"),
         connections={service: config.connections(service) for service in ("inventory", "order", "promo", "webhook")},
         lame_duck_s=config.lame_duck_s(),
+        broker_url=config.broker_url(),
     )
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import hmac
 import re
 import time
-from urllib.parse import unquote
+from collections.abc import Sequence
+from urllib.parse import parse_qsl, unquote
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import context, telemetry
 from edge import answers, headers, metrics, problems
-from edge.call import PRINCIPAL, SLASH_IN_SEGMENT
+from edge.call import GRANT, PRINCIPAL, SLASH_IN_SEGMENT, STREAMING
+from edge.push.filters import EVERYTHING, Grant
+from edge.push.tickets import PROTOCOL_PREFIX, TicketExpired, TicketInvalid, Tickets
 
 log = telemetry.logger()
 
@@ -23,8 +26,12 @@ CLIENT_CLOSED = 499
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect"})
 OPEN_PREFIX = "/v1/webhooks/"
 """Webhooks prove themselves by their signatures."""
+STREAM_PATH = "/v1/inventory/stream"
 OPERATOR = "operator"
 """The principal of API_TOKEN. A fixed name, so that a new token does not make old idempotency keys new."""
+TICKET = "ticket"
+"""The principal of whoever shows a ticket; what it may see stands in its grant."""
+INVALID_TOKEN = b'Bearer realm="one-stock", error="invalid_token"'
 
 _ENCODED_SLASH = re.compile(b"%2[Ff]")
 
@@ -45,62 +52,109 @@ class Envelope:
         request_id = _request_id(scope)
         context.request_id.set(request_id)
         _keep_encoded_slashes(scope)
-        status = 0
+        request = _Request(self, scope, started)
         id_header = (b"x-request-id", request_id.encode())
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                request.status = message["status"]
                 message["headers"] = [*message.get("headers", ()), id_header]
+                if scope.get(STREAMING):
+                    request.end()  # what follows is no answer that anybody waits for
             await send(message)
 
-        self.in_flight += 1
-        metrics.IN_FLIGHT.value += 1
         try:
             if self.in_flight > MOST_IN_FLIGHT:
                 await answers.send(answers.of_problem(problems.overloaded("Too many requests at once.")), send_with_id)
             else:
                 await self._app(scope, receive, send_with_id)
         except ClientDisconnect:
-            status = CLIENT_CLOSED
+            request.status = CLIENT_CLOSED
         except Exception as failed:
             log.exception("edge.failed", error=repr(failed))
-            if status == 0:
+            if request.status == 0:
                 await answers.send(answers.of_problem(problems.internal()), send_with_id)
         finally:
-            self.in_flight -= 1
-            metrics.IN_FLIGHT.value -= 1
-            route = getattr(scope.get("route"), "path_format", metrics.UNMATCHED)
-            metrics.observe(scope["method"], route, status, time.perf_counter() - started)
+            request.end()
+
+
+class _Request:
+    """One request while it is counted; a stream is until its first byte."""
+
+    def __init__(self, envelope: Envelope, scope: Scope, started: float) -> None:
+        self.status = 0
+        self._envelope = envelope
+        self._scope = scope
+        self._started = started
+        self._ended = False
+        envelope.in_flight += 1
+        metrics.IN_FLIGHT.value += 1
+
+    def end(self) -> None:
+        """It was answered. Again: nothing."""
+        if self._ended:
+            return
+        self._ended = True
+        self._envelope.in_flight -= 1
+        metrics.IN_FLIGHT.value -= 1
+        route = getattr(self._scope.get("route"), "path_format", metrics.UNMATCHED)
+        metrics.observe(self._scope["method"], route, self.status, time.perf_counter() - self._started)
 
 
 class Authentication:
-    """Lets nobody past without the token, but for the open paths: what is new is closed until somebody opens it."""
+    """Lets nobody past without the token, but for the open paths: what is new is closed until somebody opens it.
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    WebSockets and event streams may show a ticket instead, since browsers send no headers with them.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, tickets: Tickets) -> None:
         self._app = app
         self._token = token.encode()
+        self._tickets = tickets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sets the principal, or answers 401."""
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_PREFIX):
+        """Sets principal and grant, or answers 401."""
+        if scope["type"] == "http" and (scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_PREFIX)):
             await self._app(scope, receive, send)
             return
+        try:
+            scope[PRINCIPAL], scope[GRANT] = self._identify(scope)
+        except problems.Problem as refused:
+            answer = answers.of_problem(refused)
+            await (answers.send(answer, send) if scope["type"] == "http" else answers.deny(answer, send))
+            return
+        await self._app(scope, receive, send)
+
+    def _identify(self, scope: Scope) -> tuple[str, Grant]:
         given = next((value for name, value in scope["headers"] if name == headers.AUTHORIZATION), None)
         scheme, _, token = (given or b"").partition(b" ")
         if scheme.lower() == b"bearer" and hmac.compare_digest(token.strip(), self._token):
-            scope[PRINCIPAL] = OPERATOR
-            await self._app(scope, receive, send)
-            return
-        await answers.send(answers.of_problem(_refusal(given)), send)
+            return OPERATOR, EVERYTHING
+        takes_tickets = scope["type"] == "websocket" or scope["path"] == STREAM_PATH
+        ticket = _ticket(scope) if takes_tickets and given is None else ""
+        if not ticket:
+            raise _refusal(given)
+        try:
+            return TICKET, self._tickets.read(ticket)
+        except TicketExpired as ended:
+            raise problems.unauthenticated("TOKEN_EXPIRED", "The ticket has expired.", INVALID_TOKEN) from ended
+        except TicketInvalid as wrong:
+            raise problems.unauthenticated("TOKEN_INVALID", "The ticket is not valid.", INVALID_TOKEN) from wrong
 
 
 def _refusal(given: bytes | None) -> problems.Problem:
     if given is None:
         return problems.unauthenticated("TOKEN_INVALID", "A bearer token is needed.", b'Bearer realm="one-stock"')
-    challenge = b'Bearer realm="one-stock", error="invalid_token"'
-    return problems.unauthenticated("TOKEN_INVALID", "The token is not valid.", challenge)
+    return problems.unauthenticated("TOKEN_INVALID", "The token is not valid.", INVALID_TOKEN)
+
+
+def _ticket(scope: Scope) -> str:
+    """From the query or, of a WebSocket, from its subprotocols; "" where there is none."""
+    for name, value in parse_qsl(scope["query_string"].decode("latin-1")):
+        if name == "ticket":
+            return str(value)
+    offered: Sequence[str] = scope.get("subprotocols", ())
+    return next((one.removeprefix(PROTOCOL_PREFIX) for one in offered if one.startswith(PROTOCOL_PREFIX)), "")
 
 
 def _request_id(scope: Scope) -> str:

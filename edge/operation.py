@@ -10,7 +10,7 @@ import inspect
 import typing
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi.routing import APIRoute
@@ -27,7 +27,15 @@ from edge.problems import Problem
 
 log = telemetry.logger()
 
-Handler = Callable[..., Awaitable[Answer]]
+
+class Stream(Protocol):
+    """An answer that goes on for as long as the caller likes."""
+
+    async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Writes all of it."""
+
+
+Handler = Callable[..., Awaitable[Answer | Stream]]
 Wrapped = TypeVar("Wrapped", bound=Handler)
 
 
@@ -73,6 +81,7 @@ class Operation(APIRoute):
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = Call(scope, receive, send)
+        answer: Answer | Stream
         try:
             answer = await self._handler(call, **await self._arguments(call))
         except ServiceError as refused:
@@ -85,7 +94,10 @@ class Operation(APIRoute):
             answer = answers.of_problem(problems.from_header(wrong))
         except Problem as refused_here:
             answer = answers.of_problem(refused_here)
-        await answers.send(answer, send)
+        if isinstance(answer, Answer):
+            await answers.send(answer, send)
+        else:
+            await answer.send(scope, receive, send)
 
     async def _arguments(self, call: Call) -> dict[str, Any]:
         asked_s = headers.timeout_s(call.header(headers.REQUEST_TIMEOUT))

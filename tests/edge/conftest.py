@@ -11,6 +11,8 @@ from fastapi import FastAPI
 from edge import app
 from edge.clients import Clients
 from edge.config import Settings
+from edge.push import services
+from edge.push.hub import Hub
 from edge.webhooks import standard
 from tests.edge.far_side import FarSide
 
@@ -22,6 +24,11 @@ WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 def settings_for(address: str) -> Settings:
     """Settings whose services are one server."""
     return Settings("127.0.0.1", 0, TOKEN, standard.keys(WEBHOOK_SECRET), address, address, address, address)
+
+
+def idle_hub(clients: Clients) -> Hub:
+    """A hub that nobody has started: it follows nothing."""
+    return Hub(None, services.logs(clients), services.event_types())
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +51,7 @@ async def far_side(far_side_server: FarSide) -> AsyncIterator[FarSide]:
 async def application(far_side_server: FarSide) -> AsyncIterator[FastAPI]:
     settings = settings_for(far_side_server.address)
     clients = Clients(settings)
-    yield app.create(settings, clients)
+    yield app.create(settings, clients, idle_hub(clients))
     await clients.close()
 
 

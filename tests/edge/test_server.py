@@ -29,6 +29,7 @@ async def start(far_side: FarSide, port: int, **changed: str) -> Process:
         **config.load().environment,
         **services,
         "API_TOKEN": TOKEN,
+        "BROKER_URL": f"redis://127.0.0.1:{ports.free()}/1",  # none is there: push reads the logs
         "EDGE_ADDRESS": f"127.0.0.1:{port}",
         **changed,
     }

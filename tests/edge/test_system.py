@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 
 from edge import app, middleware
 from edge.clients import Clients
-from tests.edge.conftest import TOKEN, settings_for
+from tests.edge.conftest import TOKEN, idle_hub, settings_for
 from tests.edge.far_side import FarSide
 
 
@@ -29,7 +29,7 @@ async def test_the_edge_is_ready_while_every_service_serves(rest: httpx.AsyncCli
 async def test_the_edge_is_alive_but_not_ready_without_its_services() -> None:
     settings = settings_for("127.0.0.1:1")  # nobody listens there
     clients = Clients(settings)
-    transport = httpx.ASGITransport(app.create(settings, clients))
+    transport = httpx.ASGITransport(app.create(settings, clients, idle_hub(clients)))
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://edge", headers=headers) as client:
         assert (await client.get("/healthz")).status_code == 200

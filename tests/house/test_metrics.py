@@ -15,6 +15,7 @@ LABELS = {
     "code",
     "consumer",
     "direction",
+    "kind",
     "loop",
     "method",
     "outcome",

@@ -1,0 +1,127 @@
+"""What a client wants to see, and what it may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chassis.events.event import matches
+from edge.push import topics
+from edge.push.pushed import Pushed
+
+NOTHING: frozenset[str] = frozenset()
+
+
+class ScopeMissing(Exception):
+    """A filter asks for more than its holder may see. `scope`: the topic, or `skus`, `orders`."""
+
+    def __init__(self, scope: str, words: str) -> None:
+        super().__init__(words)
+        self.scope = scope
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Filters only narrow: an empty one sees everything. `topics` None means all, and types of no topic.
+
+    Ids narrow the topics that they are about: `skus` says nothing about orders.
+    """
+
+    topics: frozenset[str] | None = None
+    types: tuple[str, ...] = ()
+    skus: frozenset[str] = NOTHING
+    locations: frozenset[str] = NOTHING
+    orders: frozenset[str] = NOTHING
+    promotions: frozenset[str] = NOTHING
+
+    def ids(self, topic: str) -> frozenset[str]:
+        """The ids that narrow this topic; empty when none do."""
+        kind = topics.IDS_OF_TOPIC.get(topic)
+        return NOTHING if kind is None else getattr(self, kind)
+
+    def places(self, topic: str) -> frozenset[str]:
+        """The locations that narrow this topic; empty when none do."""
+        return self.locations if topic in topics.LOCATED else NOTHING
+
+    @property
+    def every_topic(self) -> Iterable[str]:
+        """Each topic whose events it may take."""
+        return topics.EVERY if self.topics is None else self.topics
+
+    def sources(self, known: Iterable[str]) -> frozenset[str]:
+        """The sources, of those that are known, whose events it may take."""
+        if self.topics is None:
+            return frozenset(known)
+        wanted = {source for topic in self.topics for source in topics.SOURCES_OF_TOPIC[topic]}
+        return frozenset(known) & wanted
+
+    def takes(self, pushed: Pushed) -> bool:
+        """Whether the event is among what was asked for."""
+        if self.topics is not None and pushed.topic not in self.topics:
+            return False
+        if self.types and not matches(pushed.event.type, self.types):
+            return False
+        ids = self.ids(pushed.topic)
+        if ids and ids.isdisjoint(pushed.ids):
+            return False
+        places = self.places(pushed.topic)
+        return not places or not places.isdisjoint(pushed.locations)
+
+    def document(self) -> dict[str, Any]:
+        """As a client is told what it has."""
+        return {
+            "topics": None if self.topics is None else sorted(self.topics),
+            "types": list(self.types),
+            "skus": sorted(self.skus),
+            "locations": sorted(self.locations),
+            "orders": sorted(self.orders),
+            "promotions": sorted(self.promotions),
+        }
+
+
+def asked(given: Filter) -> Filter:
+    """Where ids are given and neither topics nor types, the topics are those that the ids are about."""
+    if given.topics is not None or given.types:
+        return given
+    meant = {"stock"} if given.skus or given.locations else set[str]()
+    meant |= {"orders"} if given.orders else set()
+    meant |= {"promotions"} if given.promotions else set()
+    return replace(given, topics=frozenset(meant)) if meant else given
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What somebody may see: everything (`topics` None), or these topics, narrowed to these ids where there are some."""
+
+    topics: frozenset[str] | None = None
+    skus: frozenset[str] = NOTHING
+    orders: frozenset[str] = NOTHING
+    expires_s: float | None = None
+    """Unix seconds after which nothing is shown any more; None: it does not end."""
+
+    def narrow(self, wanted: Filter) -> Filter:
+        """The filter within the grant: what it leaves open is what was granted. ScopeMissing when it asks for more."""
+        if self.topics is None:
+            return asked(wanted)
+        wanted = asked(wanted)
+        chosen = self.topics if wanted.topics is None else wanted.topics
+        for topic in sorted(chosen - self.topics):
+            raise ScopeMissing(topic, f"the ticket does not allow the topic {topic}")
+        return replace(
+            wanted,
+            topics=chosen,
+            skus=_within("skus", wanted.skus, self.skus),
+            orders=_within("orders", wanted.orders, self.orders),
+        )
+
+
+EVERYTHING = Grant()
+
+
+def _within(kind: str, wanted: frozenset[str], granted: frozenset[str]) -> frozenset[str]:
+    if not granted or not wanted:
+        return wanted or granted
+    for one in sorted(wanted - granted):
+        raise ScopeMissing(kind, f"the ticket does not allow {one}")
+    return wanted

@@ -1,0 +1,207 @@
+"""The hub: follows the broker, orders each source, remembers the newest events and offers each to those who take it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterable, Mapping, Sequence
+
+from chassis import telemetry
+from chassis.events.broker import Broker, BrokerUnreachable, Tail
+from chassis.events.event import Event
+from chassis.events.event_types import EventTypes
+from edge.push import metrics, resume_token
+from edge.push.feed import GAP_S, Feed
+from edge.push.index import Index
+from edge.push.pushed import PRIVATE, Pushed
+from edge.push.ring import Ring
+from edge.push.services import EventLog
+from edge.push.subscriber import BEAT, RESTART, Subscriber, merged
+
+log = telemetry.logger()
+
+WAIT_S = 1.0
+"""One wait for the broker; a lost one is noticed earlier, by its connection."""
+LEAST_BACKOFF_S = 0.2
+MOST_BACKOFF_S = 5.0
+HEARTBEAT_S = 15.0
+"""Shorter than the idle limits of proxies, which begin at 30 s."""
+SLICE = 100
+"""Events that are passed on in one go, before the process answers others."""
+MOST_CLIENTS = 2_000
+"""Connections per process: with a hundred of them taking everything, one core is busy at 1,000 events per second."""
+DRAINED_WITHIN_S = 1.0
+"""For telling all clients that this process ends; who does not read in that time comes back with the token it has."""
+
+
+class Hub:
+    """One per process. `start` it inside the running loop; without a broker it reads the logs alone."""
+
+    def __init__(
+        self, broker: Broker | None, logs: Mapping[str, EventLog], event_types: EventTypes, ring: Ring | None = None
+    ) -> None:
+        self.ring = ring or Ring()
+        self.feeds = {source: Feed(source, one, self._publish, self._jumped) for source, one in logs.items()}
+        self.event_types = event_types
+        self.draining = False
+        self._broker = broker
+        self._positions: dict[str, int] = {}
+        self._index = Index()
+        self._subscribers: set[Subscriber] = set()
+        self._following = False
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begins to follow."""
+        runs = [feed.run(lambda: self._following) for feed in self.feeds.values()]
+        runs.append(self._beat())
+        if self._broker is not None:
+            runs.append(self._follow(self._broker))
+        self._tasks = [asyncio.create_task(run) for run in runs]
+        for feed in self.feeds.values():
+            feed.look()
+
+    async def close(self) -> None:
+        """Follows no more; the broker's connection is closed, too."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._broker is not None:
+            await self._broker.close()
+
+    async def drain(self) -> None:
+        """Has every client told to come back elsewhere; takes no new ones. Returns when all are gone, or in a second."""
+        self.draining = True
+        for subscriber in list(self._subscribers):
+            subscriber.end(RESTART)
+        try:
+            async with asyncio.timeout(DRAINED_WITHIN_S):
+                await self._empty.wait()
+        except TimeoutError:
+            log.warning("push.not_drained", clients=len(self._subscribers))
+
+    @property
+    def full(self) -> bool:
+        """Whether it takes no more clients."""
+        return len(self._subscribers) >= MOST_CLIENTS
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """How far each source has come; those of which nothing is known yet are missing. A copy."""
+        return dict(self._positions)
+
+    async def unknown(self, sources: Iterable[str], within_s: float) -> list[str]:
+        """Those whose service has not said where it stands since this process began, even after waiting so long."""
+        wanted = [self.feeds[source] for source in sources]
+        try:
+            async with asyncio.timeout(within_s):
+                for feed in wanted:
+                    await feed.known.wait()
+        except TimeoutError:
+            pass
+        return sorted(feed.source for feed in wanted if not feed.known.is_set())
+
+    def enter(self, subscriber: Subscriber) -> None:
+        """A client is there; it is offered nothing before `join`."""
+        self._subscribers.add(subscriber)
+        self._empty.clear()
+        metrics.CONNECTIONS.of(subscriber.kind).value += 1
+
+    def join(self, subscriber: Subscriber) -> None:
+        """From now on it is offered what it wants."""
+        subscriber.live = True
+        self._index.add(subscriber)
+
+    def part(self, subscriber: Subscriber) -> None:
+        """It is offered nothing, until it joins again: its filter may be changed."""
+        if subscriber.live:
+            self._index.remove(subscriber)
+            subscriber.live = False
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """The client is gone."""
+        self.part(subscriber)
+        self._subscribers.discard(subscriber)
+        metrics.CONNECTIONS.of(subscriber.kind).value -= 1
+        if not self._subscribers:
+            self._empty.set()
+
+    def token(self, subscriber: Subscriber) -> str:
+        """Resumes from here: for a client that is live and for which nothing waits."""
+        positions = self._positions
+        if all(positions.get(source, -1) >= place for source, place in subscriber.floors.items()):
+            return resume_token.encode(positions)
+        return resume_token.encode(merged(positions, subscriber.floors))
+
+    def private(self, event: Event, positions: Mapping[str, int]) -> Pushed:
+        """An event for one client only."""
+        return Pushed(event, PRIVATE, positions, self.event_types)
+
+    def _publish(self, event: Event) -> None:
+        self._positions[event.source] = event.position
+        pushed = Pushed(event, self.ring.next, dict(self._positions), self.event_types)
+        self.ring.append(pushed)
+        for subscriber in self._index.takers(pushed):
+            subscriber.offer(pushed)
+
+    def _jumped(self, source: str, position: int) -> None:
+        """The source goes on here. Who was before it has missed what nobody has any more, and is told when it comes back."""
+        begins = source not in self._positions
+        self._positions[source] = position
+        self.ring.begin(self._positions)
+        if not begins:
+            for subscriber in list(self._subscribers):
+                if source in subscriber.filter.sources(self.feeds):
+                    subscriber.end(RESTART)
+
+    async def _follow(self, broker: Broker) -> None:
+        backoff_s = LEAST_BACKOFF_S
+        while True:
+            try:
+                tail = await broker.tail(list(self.feeds))
+                try:
+                    self._following, backoff_s = True, LEAST_BACKOFF_S
+                    for feed in self.feeds.values():
+                        feed.look()  # for what came between two tails
+                    await self._read(tail)
+                finally:
+                    self._following = False
+                    await tail.close()
+            except BrokerUnreachable as lost:
+                log.warning("push.broker_lost", error=str(lost))
+            except Exception as failed:  # a bug must not end push for good
+                log.exception("push.failed", error=repr(failed))
+            metrics.RECONNECTS.value += 1
+            for feed in self.feeds.values():
+                feed.look()
+            await asyncio.sleep(backoff_s * random.uniform(0.5, 1.0))
+            backoff_s = min(backoff_s * 2, MOST_BACKOFF_S)
+
+    async def _read(self, tail: Tail) -> None:
+        """Until the broker is lost: BrokerUnreachable."""
+        gaps: list[bool] = []
+        while True:
+            events = await tail.next(GAP_S if any(gaps) else WAIT_S)
+            for first in range(0, len(events), SLICE):
+                self._take(events[first : first + SLICE])
+                await asyncio.sleep(0)
+            gaps = [feed.look_at_gap() for feed in self.feeds.values()]
+
+    def _take(self, events: Sequence[Event]) -> None:
+        for event in events:
+            feed = self.feeds.get(event.source)
+            if feed is not None:
+                feed.take(event)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            self.beat()
+
+    def beat(self) -> None:
+        """Has every client that is up to date told so."""
+        for subscriber in self._subscribers:
+            if not len(subscriber):
+                subscriber.say(BEAT)

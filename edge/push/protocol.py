@@ -1,0 +1,41 @@
+"""The server's WebSocket protocol with two additions: ready-made frames, and an end also for those who do not read.
+
+ASGI has no word for either. `websocket.frame` writes the bytes as they are; with `last` it does not wait for a slow reader.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+FRAME = "websocket.frame"
+LINGER_S = 5.0
+"""After the close frame was written: who has not read it by then is cut off."""
+
+
+class PushProtocol(WebSocketsSansIOProtocol):
+    """Where uvicorn closes a connection it waits until all is read, which may be for ever."""
+
+    async def send(self, message: Any) -> None:
+        """One ASGI message."""
+        if message["type"] == FRAME:
+            if not message.get("last"):
+                await self.writable.wait()
+            if self.disconnected or self.close_sent or self.transport.is_closing():
+                raise ClientDisconnected
+            self.transport.write(message["frame"])
+            return
+        if message["type"] == "websocket.close":
+            self.writable.set()  # a few bytes more than the buffer should hold, then no others
+            self._cut_off_later()
+        await super().send(message)
+
+    def keepalive_timeout(self) -> None:
+        """The client does not answer pings."""
+        super().keepalive_timeout()
+        self._cut_off_later()
+
+    def _cut_off_later(self) -> None:
+        self.loop.call_later(LINGER_S, self.transport.abort)

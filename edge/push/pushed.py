@@ -1,0 +1,105 @@
+"""An event on its way to clients: read once, encoded once, shared by all that take it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import orjson
+from google.protobuf.json_format import ParseError
+from google.protobuf.message import DecodeError
+
+from chassis.events.event import PROTOBUF, Event
+from chassis.events.event_types import EventTypes, UnknownType, cloud_event
+from edge.push import resume_token, topics
+
+PRIVATE = -1
+"""The number of an event that was read for one client only."""
+
+
+class Pushed:
+    """`positions`: how far every source had come with it, by source. `number` counts the events of this hub."""
+
+    def __init__(self, event: Event, number: int, positions: Mapping[str, int], event_types: EventTypes) -> None:
+        self.event = event
+        self.number = number
+        self.positions = positions
+        self.topic = topics.topic_of(event.type)
+        self._event_types = event_types
+
+    def private(self, positions: Mapping[str, int]) -> Pushed:
+        """The same event for a client that has come elsewhere with its sources; what was read and encoded is shared."""
+        twin = Pushed(self.event, PRIVATE, positions, self._event_types)
+        kept = {
+            name: value
+            for name, value in self.__dict__.items()
+            if name in ("data", "ids", "locations", "level", "json")
+        }
+        twin.__dict__.update(kept)
+        return twin
+
+    @cached_property
+    def data(self) -> dict[str, Any] | None:
+        """The event's message; None when this release cannot read it."""
+        try:
+            return self._event_types.as_json(self.event)
+        except (UnknownType, DecodeError, ParseError, ValueError):
+            return self._unread()
+
+    def _unread(self) -> dict[str, Any] | None:
+        if self.event.content_type == PROTOBUF:
+            return None
+        try:
+            found = orjson.loads(self.event.data)
+        except orjson.JSONDecodeError:
+            return None
+        return found if isinstance(found, dict) else None
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Ids of its topic's kind that it is about."""
+        if self.topic in ("stock", "orders", "skus"):
+            return (self.event.key,)  # without reading the message
+        return topics.ids_in(self.event.type, self.event.key, self.data or {})
+
+    @cached_property
+    def locations(self) -> tuple[str, ...]:
+        """Locations that it is about."""
+        return topics.locations_in(self.data or {})
+
+    @cached_property
+    def level(self) -> tuple[tuple[str, str], int] | None:
+        """Sku and location, and the version of their level; None for what is no change of a level."""
+        found = (self.data or {}).get("level") if self.topic == "stock" else None
+        return None if found is None else ((found["sku"], found["location"]), found["version"])
+
+    @cached_property
+    def json(self) -> bytes:
+        """The event as clients see it: CloudEvents, structured."""
+        return cloud_event(self.event, self.data)  # type: ignore[arg-type]
+
+    @cached_property
+    def token(self) -> str:
+        """Resumes after it, for who has everything before it."""
+        return resume_token.encode(self.positions)
+
+    @cached_property
+    def sse(self) -> bytes:
+        """As one server-sent event with its own token."""
+        return b"id: %b\ndata: %b\n\n" % (self.token.encode(), self.json)
+
+    def as_sse(self, token: str) -> bytes:
+        """As one server-sent event with the token of some client."""
+        return self.sse if token == self.token else b"id: %b\ndata: %b\n\n" % (token.encode(), self.json)
+
+    @cached_property
+    def unix_s(self) -> float:
+        """When it happened."""
+        return datetime.fromisoformat(self.event.time).timestamp()
+
+
+def joined(events: Sequence[Pushed], token: str) -> bytes:
+    """One message with several events, and the token to resume after the last of them."""
+    return b'{"events":[%b],"token":"%b"}' % (b",".join(event.json for event in events), token.encode())

@@ -1,0 +1,189 @@
+"""One client's place in the hub: what it wants, what waits for it, and why it ends. Knows nothing of how it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from edge.push import resume_token
+from edge.push.filters import EVERYTHING, Filter, Grant
+from edge.push.pushed import PRIVATE, Pushed
+
+MOST_WAITING = 2_000
+"""Events that wait for one client: two seconds at 1,000 events per second. Who is further behind comes back with its token."""
+MOST_WAITING_BYTES = 4 * 1024 * 1024
+"""The same in JSON: a thousand slow clients cost 4 GB at the very worst, and are closed long before all are there."""
+MOST_PER_MESSAGE = 200
+MOST_MESSAGE_BYTES = 256 * 1024
+"""Of several events in one message; a single larger event goes alone."""
+
+Kind = Literal["websocket", "sse", "graphql"]
+
+
+class Control(NamedTuple):
+    """Something to say to the client that is no event."""
+
+    word: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why a client is closed: a WebSocket close code and its reason. `word` and `body`: what it is told before."""
+
+    code: int
+    why: str
+    word: str = "close"
+    body: Mapping[str, Any] | None = None
+
+
+TOO_SLOW = Ending(4008, "too slow")
+EXPIRED = Ending(4401, "ticket expired")
+TRY_AGAIN = Ending(1013, "try again later")
+RESTART = Ending(1012, "restart", "reconnect")
+FAILED = Ending(1011, "internal error")
+GONE = Ending(1000, "")
+BEAT = Control("heartbeat", {})
+
+
+class Subscriber:
+    """`floors`: positions that the client has already; events up to them are not for it."""
+
+    def __init__(self, kind: Kind, wanted: Filter, grant: Grant = EVERYTHING, floors: Mapping[str, int] | None = None):
+        self.kind = kind
+        self.filter = wanted
+        self.grant = grant
+        self.floors: dict[str, int] = dict(floors or {})
+        self.versions: dict[tuple[str, str], int] = {}
+        """Levels that a snapshot told, until their next change: older changes are not for the client."""
+        self.live = False
+        """Whether the hub offers it events; before that it is being brought up to where the hub is."""
+        self.sent_token = resume_token.encode(self.floors)
+        """Resumes after the last message that was written."""
+        self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._held = False
+        self._waiting: deque[Pushed | Control] = deque()
+        self._bytes = 0
+        self._ready = asyncio.Event()
+        self._room = asyncio.Event()
+
+    def __len__(self) -> int:
+        """How many things wait."""
+        return len(self._waiting)
+
+    def offer(self, pushed: Pushed) -> None:
+        """An event that the filter takes. Ends the client when it is too far behind."""
+        event = pushed.event
+        if event.position <= self.floors.get(event.source, 0):
+            return
+        if self.versions and self._known(pushed):
+            return
+        self.append(pushed)
+        if len(self._waiting) > MOST_WAITING or self._bytes > MOST_WAITING_BYTES:
+            self.end(TOO_SLOW)
+
+    def append(self, pushed: Pushed) -> None:
+        """An event that was fetched for it: there was `room`."""
+        if not self.ended.done():
+            self._bytes += len(pushed.json)
+            self._waiting.append(pushed)
+            self._wake()
+
+    def say(self, control: Control, first: bool = False) -> None:
+        """Tells it something, after what waits, or before that."""
+        if first:
+            self._waiting.appendleft(control)
+        else:
+            self._waiting.append(control)
+        self._wake()
+
+    def end(self, ending: Ending) -> None:
+        """It gets no more events, whatever waits. The first ending counts."""
+        if not self.ended.done():
+            self.ended.set_result(ending)
+            self._waiting.clear()
+
+    def hold(self) -> None:
+        """Lets everything wait until `show`."""
+        self._held = True
+
+    def show(self, versions: Mapping[tuple[str, str], int], snapshot: Control) -> None:
+        """The snapshot goes first; changes that it already tells are dropped."""
+        self.versions.update(versions)
+        kept = [one for one in self._waiting if isinstance(one, Control) or not self._known(one)]
+        self._waiting = deque([snapshot, *kept])
+        self._bytes = sum(len(one.json) for one in kept if isinstance(one, Pushed))
+        self._held = False
+        self._wake()
+
+    def release(self) -> None:
+        """No snapshot after all."""
+        self._held = False
+        self._wake()
+
+    def clear(self) -> None:
+        """What waits is not wanted any more."""
+        self._waiting = deque(one for one in self._waiting if isinstance(one, Control))
+        self._bytes = 0
+        self.versions.clear()
+
+    async def room(self) -> None:
+        """Returns when a page more may wait: for events that are fetched, not for those that come by themselves."""
+        while len(self._waiting) > MOST_WAITING // 2 or self._bytes > MOST_WAITING_BYTES // 2:
+            self._room.clear()
+            await self._room.wait()
+
+    async def take(self) -> list[Pushed] | Control:
+        """What is to be sent next: one thing to say, or as many events as may go together."""
+        while self._held or not self._waiting:
+            self._ready.clear()
+            await self._ready.wait()
+        first = self._waiting.popleft()
+        if isinstance(first, Control):
+            self._room.set()
+            return first
+        batch, size = [first], len(first.json)
+        while self._waiting and len(batch) < MOST_PER_MESSAGE:
+            following = self._waiting[0]
+            if isinstance(following, Control) or size + len(following.json) > MOST_MESSAGE_BYTES:
+                break
+            self._waiting.popleft()
+            batch.append(following)
+            size += len(following.json)
+        self._bytes -= size
+        self._room.set()
+        return batch
+
+    def token(self, pushed: Pushed) -> str:
+        """Resumes after this event: its own token, unless the client had seen more of some source before."""
+        if pushed.number == PRIVATE:
+            return pushed.token
+        floors, positions = self.floors, pushed.positions
+        if all(positions.get(source, -1) >= place for source, place in floors.items()):
+            return pushed.token
+        return resume_token.encode(merged(positions, floors))
+
+    def _known(self, pushed: Pushed) -> bool:
+        """Whether a snapshot told this already. The first change that it did not ends the comparing: they come in order."""
+        level = pushed.level
+        if level is None:
+            return False
+        told = self.versions.get(level[0])
+        if told is None:
+            return False
+        if level[1] <= told:
+            return True
+        del self.versions[level[0]]
+        return False
+
+    def _wake(self) -> None:
+        if not self._ready.is_set():
+            self._ready.set()
+
+
+def merged(positions: Mapping[str, int], floors: Mapping[str, int]) -> dict[str, int]:
+    """The later of both, source by source."""
+    return {source: max(positions.get(source, 0), floors.get(source, 0)) for source in {**positions, **floors}}

@@ -1,0 +1,46 @@
+"""REST of live push: the event stream, and tickets for browsers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Query
+
+from edge.answers import Answer
+from edge.call import GRANT, Call
+from edge.push import asking
+from edge.push.sse import EventStream
+from edge.routes.routers import under_v1
+from edge.schemas import streams as schema
+
+router = under_v1("streams")
+
+LAST_EVENT_ID = b"last-event-id"
+
+
+@router.get(
+    "/inventory/stream",
+    response_model=None,
+    summary="Live events as server-sent events",
+    responses={200: {"content": {"text/event-stream": {}}, "description": "Events until the client leaves"}},
+)
+async def stream(call: Call, query: Annotated[schema.StreamQuery, Query()]) -> EventStream:
+    header = call.header(LAST_EVENT_ID)
+    token = header.decode("latin-1") if header else query.last_event_id or query.after
+    subscriber = await call.push.admit("sse", asking.to_filter(query), call.scope[GRANT], token)
+    snapshot = asking.wants_snapshot(query, subscriber.filter, bool(token))
+    return EventStream(call.push, subscriber, snapshot, bool(token))
+
+
+@router.post(
+    "/stream-tickets",
+    response_model=schema.TicketAnswer,
+    status_code=201,
+    summary="A ticket that lets a browser see some topics for some time",
+)
+async def issue_ticket(call: Call, body: schema.TicketRequest) -> Answer:
+    ticket, expires_s = call.tickets.issue(body.topics, body.skus or (), body.orders or (), body.ttl_seconds)
+    expires_at = datetime.fromtimestamp(expires_s, UTC).isoformat().replace("+00:00", "Z")
+    issued: schema.TicketAnswer = {"ticket": ticket, "expires_at": expires_at}
+    return Answer(issued, 201)

@@ -1,0 +1,93 @@
+"""What live routes are asked: filters in a query or a message, and tickets."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from typing_extensions import TypedDict
+
+from edge.push.topics import Topic
+from edge.schemas.fields import MOST_SKUS, Body, LocationId, Query, SkuId
+
+MOST_LOCATIONS = 100
+MOST_TYPES = 50
+"""As ListEvents has it; each is compared to every event of a topic."""
+MOST_TOKEN = 1_000
+MOST_TICKET = 64 * 1024
+"""500 skus and 500 orders at their longest."""
+LEAST_TTL_S = 60
+MOST_TTL_S = 3_600
+
+
+def _listed(value: object) -> object:
+    """A query has lists as `A,B`."""
+    return value.split(",") if isinstance(value, str) else value
+
+
+def _truth(value: object) -> object:
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+EventType = Annotated[str, Field(max_length=100, pattern=r"^[a-z_*]+(\.[a-z_*]+)*$")]
+Id = Annotated[str, Field(min_length=1, max_length=100)]
+Topics = Annotated[list[Topic], Field(min_length=1, max_length=6)]
+Types = Annotated[list[EventType], Field(min_length=1, max_length=MOST_TYPES)]
+Skus = Annotated[list[SkuId], Field(min_length=1, max_length=MOST_SKUS)]
+Locations = Annotated[list[LocationId], Field(min_length=1, max_length=MOST_LOCATIONS)]
+Ids = Annotated[list[Id], Field(min_length=1, max_length=MOST_SKUS)]
+Token = Annotated[str, Field(max_length=MOST_TOKEN, description="The token of the last message that was seen")]
+Ticket = Annotated[
+    str, Field(max_length=MOST_TICKET, description="Of POST /v1/stream-tickets, instead of a bearer token")
+]
+
+
+class Subscription(Body):
+    """Which events to send, from now on: replaces what was asked before."""
+
+    topics: Topics | None = None
+    types: Types | None = None
+    skus: Skus | None = None
+    locations: Locations | None = None
+    orders: Ids | None = None
+    promotions: Ids | None = None
+    snapshot: bool | None = None
+
+
+class Message(Body):
+    """One message of a client: exactly one member."""
+
+    subscribe: Subscription | None = None
+    unsubscribe: bool | None = None
+    ping: Any = None
+
+
+class StreamQuery(Query):
+    """Which events to send, and where to go on."""
+
+    topics: Annotated[Topics | None, BeforeValidator(_listed)] = None
+    types: Annotated[Types | None, BeforeValidator(_listed)] = None
+    skus: Annotated[Skus | None, BeforeValidator(_listed)] = None
+    locations: Annotated[Locations | None, BeforeValidator(_listed)] = None
+    orders: Annotated[Ids | None, BeforeValidator(_listed)] = None
+    promotions: Annotated[Ids | None, BeforeValidator(_listed)] = None
+    snapshot: Annotated[bool | None, BeforeValidator(_truth)] = None
+    after: Token = ""
+    last_event_id: Token = ""
+    ticket: Ticket = ""
+
+
+class TicketRequest(Body):
+    """What the ticket's holder may see; without ids, all of the topics."""
+
+    topics: Topics
+    skus: Skus | None = None
+    orders: Ids | None = None
+    ttl_seconds: Annotated[int, Field(ge=LEAST_TTL_S, le=MOST_TTL_S)] = 600
+
+
+class TicketAnswer(TypedDict):
+    """A ticket, and how long it opens."""
+
+    ticket: str
+    expires_at: str

@@ -1,0 +1,18 @@
+"""The product with a shop in it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.edge.push.shop import Shop
+from tests.stack import Stack
+
+
+@pytest.fixture
+async def shop(stack: Stack) -> AsyncIterator[Shop]:
+    shop = Shop(stack)
+    await shop.open()
+    yield shop
+    await shop.close()
