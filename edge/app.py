@@ -17,7 +17,7 @@ from edge.clients import Clients
 from edge.config import Settings
 from edge.middleware import Authentication, Envelope
 from edge.problems import Problem
-from edge.routes import inventory, locations, orders, promotions, reservations, skus, system
+from edge.routes import customers, inventory, locations, orders, promotions, reservations, skus, system
 from edge.tracing import Traced
 from edge.webhooks import sandbox
 
@@ -74,6 +74,7 @@ def _routers() -> list[APIRouter]:
         inventory.router,
         skus.router,
         promotions.router,
+        customers.router,
         sandbox.router,
         system.router,
     ]

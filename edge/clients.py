@@ -14,6 +14,7 @@ from gen.inventory.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from gen.inventory.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from gen.inventory.v1.stock_service_pb2_grpc import StockServiceStub
 from gen.order.v1.order_service_pb2_grpc import OrderServiceStub
+from gen.promo.v1.customer_service_pb2_grpc import CustomerServiceStub
 from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
 
 HEALTH_TIMEOUT_S = 2.0
@@ -38,6 +39,7 @@ class Clients:
         self.reservations = ReservationServiceStub(inventory)
         self.orders = OrderServiceStub(self._channels["order"])
         self.promotions = PromotionServiceStub(self._channels["promo"])
+        self.customers = CustomerServiceStub(self._channels["promo"])
 
     async def health(self) -> dict[str, str]:
         """Service name to SERVING, NOT_SERVING or UNREACHABLE."""

@@ -24,6 +24,8 @@ MOST_ENTRIES = 1_000
 MOST_USES = 10**9
 """Largest limit, far below the level that stands for "no limit"."""
 MOST_PRIORITY = 1_000
+MOST_PURCHASES = 1_000
+"""Earlier orders that a promotion may ask for; a quote counts no further."""
 OURS = frozenset({"promotion_id", "state", "etag", "create_time", "update_time", "used"})
 """Fields that an update names or that we set; a mask may not hold them."""
 
@@ -118,6 +120,10 @@ def _instant(name: str) -> Callable[[promotion_pb2.Promotion], datetime | None]:
     return read
 
 
+def _minimum_purchases(message: promotion_pb2.Promotion) -> int:
+    return validation.whole("promotion.minimum_purchases", message.minimum_purchases, 0, MOST_PURCHASES)
+
+
 def _priority(message: promotion_pb2.Promotion) -> int:
     return validation.whole("promotion.priority", message.priority, 0, MOST_PRIORITY)
 
@@ -138,4 +144,6 @@ READERS: dict[str, tuple[str, Callable[[promotion_pb2.Promotion], Any]]] = {
     "channels": ("channels", _entries("channels", CHANNEL_CHARACTERS)),
     "priority": ("priority", _priority),
     "exclusive": ("exclusive", lambda message: message.exclusive),
+    "first_order_only": ("first_order_only", lambda message: message.first_order_only),
+    "minimum_purchases": ("minimum_purchases", _minimum_purchases),
 }

@@ -132,6 +132,9 @@ def check_coherent(promotion: Promotion) -> None:
     start, end = promotion.start_time, promotion.end_time
     if start is not None and end is not None and start >= end:
         raise errors.invalid("promotion.end_time", "FIELD_INVALID", "must be after start_time")
+    if promotion.first_order_only and promotion.minimum_purchases:
+        path = "promotion.minimum_purchases"
+        raise errors.invalid(path, "FIELD_INVALID", "must be 0 with first_order_only: a first order has none before it")
     minimum = promotion.minimum_amount
     if isinstance(promotion.discount, FixedAmount) and minimum is not None:
         wanted = promotion.discount.money.currency

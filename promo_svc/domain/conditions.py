@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from promo_svc.domain.cart import Cart, CartLine
+from promo_svc.domain.known import Known
 from promo_svc.domain.money import Money
 from promo_svc.domain.promotion import FixedAmount, Promotion
 from promo_svc.domain.quote import Fact, Reason, Skipped
@@ -31,14 +32,15 @@ def lies_below(category: str, root: str) -> bool:
     return category == root or category.startswith(root + "/")
 
 
-def why_not(promotion: Promotion, cart: Cart, uses: Uses, now: datetime) -> Skipped | None:
+def why_not(promotion: Promotion, cart: Cart, known: Known, now: datetime) -> Skipped | None:
     """The first rule that stands against it, None when all hold."""
     return (
         _not_now(promotion, now)
         or _wrong_cart(promotion, cart)
         or _no_eligible_item(promotion, cart)
         or _below_minimum(promotion, cart)
-        or _used_up(promotion, cart, uses)
+        or not_with_this_history(promotion, cart.customer_id, known.orders)
+        or _used_up(promotion, cart, known.uses)
     )
 
 
@@ -93,6 +95,19 @@ def _below_minimum(promotion: Promotion, cart: Cart) -> Skipped | None:
     return skipped(
         promotion, Reason.CONDITION_FAILED, "minimum_amount", Money(cart.currency, have), promotion.minimum_amount
     )
+
+
+def not_with_this_history(promotion: Promotion, customer_id: str, orders: int) -> Skipped | None:
+    """Whether the customer's earlier orders stand against it; of a guest (empty) nothing is known."""
+    if not promotion.asks_history:
+        return None
+    node = "first_order_only" if promotion.first_order_only else "minimum_purchases"
+    want = "no earlier order" if promotion.first_order_only else f"at least {promotion.minimum_purchases}"
+    if not customer_id:
+        return skipped(promotion, Reason.CONDITION_FAILED, node, "a guest", want)
+    if orders > 0 if promotion.first_order_only else orders < promotion.minimum_purchases:
+        return skipped(promotion, Reason.CONDITION_FAILED, node, f"{orders} earlier", want)
+    return None
 
 
 def _used_up(promotion: Promotion, cart: Cart, uses: Uses) -> Skipped | None:

@@ -61,6 +61,13 @@ class Promotion:
     channels: tuple[str, ...] = ()
     priority: int = 0
     exclusive: bool = False
+    first_order_only: bool = False
+    minimum_purchases: int = 0
+
+    @property
+    def asks_history(self) -> bool:
+        """True when the customer's earlier orders must be counted before it may be given."""
+        return self.first_order_only or self.minimum_purchases > 0
 
     @property
     def is_limited(self) -> bool:

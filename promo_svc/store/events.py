@@ -43,6 +43,8 @@ def promotion_message(stored: StoredPromotion) -> promotion_pb2.Promotion:
         create_time=timestamps.message(stored.create_time),
         update_time=timestamps.message(stored.update_time),
         used=stored.used,
+        first_order_only=promotion.first_order_only,
+        minimum_purchases=promotion.minimum_purchases,
     )
     if isinstance(discount, Percent):
         message.percent_bps = discount.bps

@@ -17,11 +17,12 @@ WITH next AS (UPDATE catalogue SET revision = revision + 1 RETURNING revision)
 INSERT INTO promotions (
     promotion_id, name, state, percent_bps, fixed_amount_minor, fixed_amount_currency, code, usage_limit,
     customer_limit, skus, categories, minimum_amount_minor, minimum_amount_currency, start_time, end_time,
-    channels, priority, exclusive, version, revision)
+    channels, priority, exclusive, first_order_only, minimum_purchases, version, revision)
 VALUES (
     %(promotion_id)s, %(name)s, %(state)s, %(percent_bps)s, %(fixed_amount_minor)s, %(fixed_amount_currency)s,
     %(code)s, %(usage_limit)s, %(customer_limit)s, %(skus)s, %(categories)s, %(minimum_amount_minor)s,
-    %(minimum_amount_currency)s, %(start_time)s, %(end_time)s, %(channels)s, %(priority)s, %(exclusive)s, 1,
+    %(minimum_amount_currency)s, %(start_time)s, %(end_time)s, %(channels)s, %(priority)s, %(exclusive)s,
+    %(first_order_only)s, %(minimum_purchases)s, 1,
     (SELECT revision FROM next))
 RETURNING *"""
 UPDATE = """
@@ -32,7 +33,8 @@ UPDATE promotions SET
     %(usage_limit)s, customer_limit = %(customer_limit)s, skus = %(skus)s, categories = %(categories)s,
     minimum_amount_minor = %(minimum_amount_minor)s, minimum_amount_currency = %(minimum_amount_currency)s,
     start_time = %(start_time)s, end_time = %(end_time)s, channels = %(channels)s, priority = %(priority)s,
-    exclusive = %(exclusive)s, version = version + 1, revision = (SELECT revision FROM next), update_time =
+    exclusive = %(exclusive)s, first_order_only = %(first_order_only)s, minimum_purchases = %(minimum_purchases)s,
+    version = version + 1, revision = (SELECT revision FROM next), update_time =
     now()
 WHERE promotion_id = %(promotion_id)s
 RETURNING *"""
@@ -121,6 +123,8 @@ def _columns(promotion: Promotion) -> dict[str, Any]:
         "channels": list(promotion.channels),
         "priority": promotion.priority,
         "exclusive": promotion.exclusive,
+        "first_order_only": promotion.first_order_only,
+        "minimum_purchases": promotion.minimum_purchases,
     }
 
 
@@ -142,6 +146,8 @@ def stored(row: dict[str, Any]) -> StoredPromotion:
         channels=tuple(row["channels"]),
         priority=row["priority"],
         exclusive=row["exclusive"],
+        first_order_only=row["first_order_only"],
+        minimum_purchases=row["minimum_purchases"],
     )
     return StoredPromotion(promotion, row["version"], row["create_time"], row["update_time"], row.get("used") or 0)
 

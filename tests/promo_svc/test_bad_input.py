@@ -50,6 +50,9 @@ async def assert_invalid(call: Awaitable[Any], path: str, reason: str = "FIELD_I
         ({"minimum_amount": Money(currency="EUR", amount_minor=-1)}, "promotion.minimum_amount.amount_minor"),
         ({"priority": 1_001}, "promotion.priority"),
         ({"priority": -1}, "promotion.priority"),
+        ({"minimum_purchases": -1}, "promotion.minimum_purchases"),
+        ({"minimum_purchases": 1_001}, "promotion.minimum_purchases"),
+        ({"minimum_purchases": 1, "first_order_only": True}, "promotion.minimum_purchases"),
         (
             {"fixed_amount": calls.euros(1), "minimum_amount": Money(currency="USD", amount_minor=1)},
             "promotion.minimum_amount.currency",

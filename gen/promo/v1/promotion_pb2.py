@@ -26,7 +26,7 @@ from gen.common.v1 import money_pb2 as common_dot_v1_dot_money__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18promo/v1/promotion.proto\x12\x08promo.v1\x1a\x15\x63ommon/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x95\x05\n\tPromotion\x12\x14\n\x0cpromotion_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.promo.v1.Promotion.State\x12\x15\n\x0bpercent_bps\x18\x04 \x01(\x05H\x00\x12(\n\x0c\x66ixed_amount\x18\x05 \x01(\x0b\x32\x10.common.v1.MoneyH\x00\x12\x0c\n\x04\x63ode\x18\x06 \x01(\t\x12\x13\n\x0busage_limit\x18\x07 \x01(\x03\x12\x16\n\x0e\x63ustomer_limit\x18\x08 \x01(\x03\x12\x0c\n\x04skus\x18\t \x03(\t\x12\x12\n\ncategories\x18\n \x03(\t\x12(\n\x0eminimum_amount\x18\x0b \x01(\x0b\x32\x10.common.v1.Money\x12.\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x63hannels\x18\x0e \x03(\t\x12\x10\n\x08priority\x18\x0f \x01(\x05\x12\x11\n\texclusive\x18\x10 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x11 \x01(\t\x12/\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04used\x18\x14 \x01(\x03\"S\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSTATE_DRAFT\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x10\n\x0cSTATE_PAUSED\x10\x03\x42\n\n\x08\x64iscountb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18promo/v1/promotion.proto\x12\x08promo.v1\x1a\x15\x63ommon/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x05\n\tPromotion\x12\x14\n\x0cpromotion_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.promo.v1.Promotion.State\x12\x15\n\x0bpercent_bps\x18\x04 \x01(\x05H\x00\x12(\n\x0c\x66ixed_amount\x18\x05 \x01(\x0b\x32\x10.common.v1.MoneyH\x00\x12\x0c\n\x04\x63ode\x18\x06 \x01(\t\x12\x13\n\x0busage_limit\x18\x07 \x01(\x03\x12\x16\n\x0e\x63ustomer_limit\x18\x08 \x01(\x03\x12\x0c\n\x04skus\x18\t \x03(\t\x12\x12\n\ncategories\x18\n \x03(\t\x12(\n\x0eminimum_amount\x18\x0b \x01(\x0b\x32\x10.common.v1.Money\x12.\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x63hannels\x18\x0e \x03(\t\x12\x10\n\x08priority\x18\x0f \x01(\x05\x12\x11\n\texclusive\x18\x10 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x11 \x01(\t\x12/\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04used\x18\x14 \x01(\x03\x12\x18\n\x10\x66irst_order_only\x18\x15 \x01(\x08\x12\x19\n\x11minimum_purchases\x18\x16 \x01(\x03\"S\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSTATE_DRAFT\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x10\n\x0cSTATE_PAUSED\x10\x03\x42\n\n\x08\x64iscountb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'promo.v1.promotion_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PROMOTION']._serialized_start=95
-  _globals['_PROMOTION']._serialized_end=756
-  _globals['_PROMOTION_STATE']._serialized_start=661
-  _globals['_PROMOTION_STATE']._serialized_end=744
+  _globals['_PROMOTION']._serialized_end=809
+  _globals['_PROMOTION_STATE']._serialized_start=714
+  _globals['_PROMOTION_STATE']._serialized_end=797
 # @@protoc_insertion_point(module_scope)

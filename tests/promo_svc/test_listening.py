@@ -1,0 +1,58 @@
+"""Events on their way through outbox, relay and broker to a consumer, and consumers that die. No service runs beside."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+
+from chassis.db import Database
+from chassis.events import outbox
+from chassis.events.broker import Broker
+from chassis.events.consumer import Consumer
+from chassis.events.event_types import EventTypes
+from chassis.events.relay import Relay
+from tests.promo_svc import calls, told
+
+Sql = Callable[..., list[tuple[Any, ...]]]
+ROW = "SELECT version, xmin::text FROM purchases WHERE order_id = %s"
+
+
+@pytest.fixture
+async def order_relay(
+    new_database: Callable[[str], str], broker: Broker, event_types: EventTypes
+) -> AsyncIterator[tuple[Database, Relay]]:
+    """order_svc's outbox and what carries it to the broker."""
+    orders = Database(new_database("orders"))
+    await orders.open()
+    relay = Relay(orders, broker, "order", event_types)
+    yield orders, relay
+    await relay.close()
+    await orders.close()
+
+
+async def test_events_come_through_relay_and_broker_and_survive_consumers_that_die(
+    order_relay: tuple[Database, Relay], broker: Broker, on_orders: Consumer, sql: Sql
+) -> None:
+    orders, relay = order_relay
+    order = calls.new_id("order")
+    async with orders.transaction() as tx:
+        message = told.order_changed(order, 2)
+        payload = json_format.MessageToDict(message, preserving_proto_field_name=True)
+        await outbox.put(tx, type="order.order.confirmed", key=order, payload=payload)
+    await relay.run_once()
+    died_before = await broker.subscribe("purchases", ["order"])
+    assert await died_before.next(1.0) is not None
+    await died_before.close()
+    assert sql(ROW, order) == []
+    died_after = await broker.subscribe("purchases", ["order"])
+    batch = await died_after.next(1.0)
+    assert batch is not None
+    await on_orders.take(batch)
+    await died_after.close()
+    assert len(sql(ROW, order)) == 1
+    before = sql(ROW, order)
+    assert await on_orders.run_once() == 1, "it comes again"
+    assert sql(ROW, order) == before
