@@ -26,17 +26,19 @@ from gen.promo.v1 import (
     promotion_service_pb2_grpc,
 )
 from promo_svc import config
-from promo_svc.api import order_events
+from promo_svc.api import order_events, stock_events
 from promo_svc.api.customer_service import CustomerServicer
 from promo_svc.api.errors import TABLE
 from promo_svc.api.order_events import OrderEvents
 from promo_svc.api.promotion_service import PromotionServicer
+from promo_svc.api.stock_events import StockEvents
 from promo_svc.app.catalogue import Catalogue
 from promo_svc.app.limits import Limits
 from promo_svc.app.promotions import Promotions
 from promo_svc.app.purchases import Purchases
 from promo_svc.app.quotes import Quotes
 from promo_svc.app.redemptions import Redemptions
+from promo_svc.app.stock import Stock
 from promo_svc.store.keys import GATE_PREFIX, PARTITION
 
 LISTEN_PAUSE_S = 0.02
@@ -77,8 +79,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
     quotes = Quotes(db, catalogue, now)
     redemptions = Redemptions(db, partition, catalogue, limits, now)
     purchases = Purchases(db)
-    on_orders = OrderEvents(events_out.types, purchases)
-    listening = [Consumer(db, events_out.broker, "purchases", ["order"], order_events.TYPES, on_orders)]
+    listening = consumers(db, events_out, purchases, Stock())
 
     servicer = PromotionServicer(promotions, quotes, redemptions)
     servicers = [
@@ -117,9 +118,18 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
         await db.close()
 
 
-def listen(consumers: Sequence[Consumer], jobs: Jobs, leader: Leader) -> None:
+def consumers(db: Database, events_out: EventSource, purchases: Purchases, stock: Stock) -> list[Consumer]:
+    """Who listens to which service, and for what."""
+    types, broker = events_out.types, events_out.broker
+    return [
+        Consumer(db, broker, "purchases", ["order"], order_events.TYPES, OrderEvents(types, purchases)),
+        Consumer(db, broker, "stock", ["inventory"], stock_events.TYPES, StockEvents(types, stock)),
+    ]
+
+
+def listen(listening: Sequence[Consumer], jobs: Jobs, leader: Leader) -> None:
     """Has the process that leads take events in, and try again what failed."""
-    for consumer in consumers:
+    for consumer in listening:
         jobs.start(f"consume-{consumer.name}", consumer.run_once, LISTEN_PAUSE_S, leader.leading)
         jobs.start(f"retry-{consumer.name}", consumer.retry_once, RETRY_PAUSE_S, leader.leading)
 

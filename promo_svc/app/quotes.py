@@ -14,13 +14,13 @@ from promo_svc.domain.known import NOTHING_KNOWN, Known
 from promo_svc.domain.promotion import Promotion, State
 from promo_svc.domain.quote import Quote
 from promo_svc.domain.usage import NONE_USED
-from promo_svc.store import purchases, usage
+from promo_svc.store import purchases, stock, usage
 
 QUOTES = metrics.counter("promo_quotes_total", "Carts that were priced: discounted or plain", "outcome")
 
 
 class Quotes:
-    """Reads no promotion from the database, and uses and orders only when a promotion in question asks for them."""
+    """Reads no promotion from the database; uses, orders and stock only when a promotion in question asks for them."""
 
     def __init__(self, database: Database, catalogue: Catalogue, now: Callable[[], datetime]) -> None:
         self._database = database
@@ -54,16 +54,19 @@ class Quotes:
         """What the candidates ask for: a statement for each kind that any of them does, none when none does."""
         limited = [_limited(each) for each in candidates]
         customers = [_customer(each, cart) for each, cart in zip(candidates, carts, strict=True)]
-        if not any(limited) and not any(customers):
+        skus = sorted({sku for each in candidates for promotion in each for sku in promotion.stock_skus})
+        if not any(limited) and not any(customers) and not skus:
             return [NOTHING_KNOWN] * len(carts)
-        uses, orders = [NONE_USED] * len(carts), dict[str, int]()
+        uses, orders, available = [NONE_USED] * len(carts), dict[str, int](), dict[str, int]()
         async with self._database.connection() as connection:
             if any(limited):
                 asked = [(ids, cart.customer_id) for ids, cart in zip(limited, carts, strict=True)]
                 uses = await usage.uses(connection, asked)
             if any(customers):
                 orders = await purchases.standing(connection, sorted(set(customers) - {""}))
-        return [Known(used, orders.get(customer, 0)) for used, customer in zip(uses, customers, strict=True)]
+            if skus:
+                available = await stock.available(connection, skus)
+        return [Known(used, orders.get(customer, 0), available) for used, customer in zip(uses, customers, strict=True)]
 
 
 def _limited(candidates: Sequence[Promotion]) -> list[str]:

@@ -6,6 +6,7 @@ the checkout would never settle (Sylius #9940).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from promo_svc.domain.cart import Cart, CartLine
@@ -40,6 +41,7 @@ def why_not(promotion: Promotion, cart: Cart, known: Known, now: datetime) -> Sk
         or _no_eligible_item(promotion, cart)
         or _below_minimum(promotion, cart)
         or not_with_this_history(promotion, cart.customer_id, known.orders)
+        or _stock_low(promotion, known.available)
         or _used_up(promotion, cart, known.uses)
     )
 
@@ -107,6 +109,14 @@ def not_with_this_history(promotion: Promotion, customer_id: str, orders: int) -
         return skipped(promotion, Reason.CONDITION_FAILED, node, "a guest", want)
     if orders > 0 if promotion.first_order_only else orders < promotion.minimum_purchases:
         return skipped(promotion, Reason.CONDITION_FAILED, node, f"{orders} earlier", want)
+    return None
+
+
+def _stock_low(promotion: Promotion, available: Mapping[str, int]) -> Skipped | None:
+    for sku in promotion.stock_skus:
+        if available.get(sku, 0) < promotion.minimum_available:
+            have = f"{sku}: {available[sku]} available" if sku in available else f"{sku}: nothing known"
+            return skipped(promotion, Reason.STOCK_LOW, "stock_skus", have, f"at least {promotion.minimum_available}")
     return None
 
 

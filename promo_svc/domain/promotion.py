@@ -63,6 +63,8 @@ class Promotion:
     exclusive: bool = False
     first_order_only: bool = False
     minimum_purchases: int = 0
+    stock_skus: tuple[str, ...] = ()
+    minimum_available: int = 0
 
     @property
     def asks_history(self) -> bool:
@@ -87,13 +89,14 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class StoredPromotion:
-    """A promotion as kept: its version, its times, and the uses given and not given back."""
+    """A promotion as kept: its version, its times, the uses given and not given back, whether stock holds it back."""
 
     promotion: Promotion
     version: int
     create_time: datetime
     update_time: datetime
     used: int = 0
+    suspended: bool = False
 
 
 def check_move(promotion: Promotion, to: State) -> bool:

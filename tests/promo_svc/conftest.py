@@ -20,9 +20,11 @@ from gen.promo.v1 import events_pb2
 from gen.promo.v1.customer_service_pb2_grpc import CustomerServiceStub
 from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
 from promo_svc.__main__ import Promo, running
-from promo_svc.api import order_events
+from promo_svc.api import order_events, stock_events
 from promo_svc.api.order_events import OrderEvents
+from promo_svc.api.stock_events import StockEvents
 from promo_svc.app.purchases import Purchases
+from promo_svc.app.stock import Stock
 from promo_svc.config import Settings
 from tests import databases
 
@@ -89,6 +91,15 @@ async def on_orders(database: Database, broker: Broker, event_types: EventTypes)
     """The consumer of orders, as the service makes it; another one than the service's own."""
     handle = OrderEvents(event_types, Purchases(database))
     one = Consumer(database, broker, "purchases", ["order"], order_events.TYPES, handle)
+    yield one
+    await one.close()
+
+
+@pytest.fixture
+async def on_stock(database: Database, broker: Broker, event_types: EventTypes) -> AsyncIterator[Consumer]:
+    """The consumer of stock levels, as the service makes it."""
+    handle = StockEvents(event_types, Stock())
+    one = Consumer(database, broker, "stock", ["inventory"], stock_events.TYPES, handle)
     yield one
     await one.close()
 

@@ -14,9 +14,12 @@ from chassis.events.broker import Broker
 from chassis.events.consumer import Consumer
 from chassis.events.event_types import EventTypes
 from chassis.events.relay import Relay
+from promo_svc.store import promotions, stock
 from tests.promo_svc import calls, told
+from tests.promo_svc.builders import percent
 
 Sql = Callable[..., list[tuple[Any, ...]]]
+CROSSINGS = "SELECT type FROM outbox WHERE key = %s ORDER BY id"
 ROW = "SELECT version, xmin::text FROM purchases WHERE order_id = %s"
 
 
@@ -56,3 +59,38 @@ async def test_events_come_through_relay_and_broker_and_survive_consumers_that_d
     before = sql(ROW, order)
     assert await on_orders.run_once() == 1, "it comes again"
     assert sql(ROW, order) == before
+
+
+async def test_a_crossing_whose_consumer_died_is_told_once(
+    new_database: Callable[[str], str],
+    database: Database,
+    broker: Broker,
+    event_types: EventTypes,
+    on_stock: Consumer,
+    sql: Sql,
+) -> None:
+    sku = calls.new_id("SKU")
+    promotion = percent(calls.new_id("promotion"), 1_000, stock_skus=(sku,), minimum_available=10)
+    async with database.transaction() as tx:
+        await promotions.insert(tx, promotion)
+        await stock.couple(tx, promotion)
+    inventory = Database(new_database("inventory"))
+    await inventory.open()
+    relay = Relay(inventory, broker, "inventory", event_types)
+    async with inventory.transaction() as tx:
+        level = {"sku": sku, "location": "berlin", "available": 12, "version": 1}
+        await outbox.put(tx, type="inventory.stock_level.changed", key=sku, payload={"level": level})
+    await relay.run_once()
+    died_before = await broker.subscribe("stock", ["inventory"])
+    assert await died_before.next(1.0) is not None
+    await died_before.close()
+    assert sql(CROSSINGS, promotion.promotion_id) == []
+    died_after = await broker.subscribe("stock", ["inventory"])
+    batch = await died_after.next(1.0)
+    assert batch is not None
+    await on_stock.take(batch)
+    await died_after.close()
+    assert await on_stock.run_once() == 1, "it comes again"
+    assert sql(CROSSINGS, promotion.promotion_id) == [("promo.promotion.resumed",)]
+    await relay.close()
+    await inventory.close()

@@ -9,6 +9,8 @@ from typing import Any
 from chassis.events.broker import Batch
 from chassis.events.event import Event
 from gen.common.v1.money_pb2 import Money
+from gen.inventory.v1.events_pb2 import StockLevelChanged
+from gen.inventory.v1.stock_pb2 import StockLevel
 from gen.order.v1 import order_pb2
 from gen.order.v1.events_pb2 import OrderChanged
 from tests.promo_svc.builders import NOW
@@ -49,6 +51,15 @@ def order_changed(order_id: str, version: int, state: str = "CONFIRMED", **field
     message.order.create_time.FromDatetime(placed_at)
     message.order.update_time.FromDatetime(placed_at + timedelta(minutes=version))
     return message
+
+
+def level(sku: str, available: int, version: int, location: str = "berlin", type_: str = "changed") -> Event:
+    """One version of a level."""
+    message = StockLevelChanged(
+        level=StockLevel(sku=sku, location=location, on_hand=available, available=available, version=version),
+        cause="ADJUST",
+    )
+    return _event("inventory", f"inventory.stock_level.{type_}", sku, message.SerializeToString())
 
 
 def broken(source: str, type_: str, key: str) -> Event:

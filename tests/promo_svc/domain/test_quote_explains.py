@@ -161,3 +161,19 @@ def test_a_history_that_does_not_fit_is_told(
 def test_a_history_that_fits_lets_the_promotion_apply(rules: dict[str, Any], orders: int) -> None:
     buyer = cart(SERUM, customer_id="c1")
     assert quote([percent("p", 1_000, **rules)], buyer, Known(orders=orders), NOW).applied
+
+
+@pytest.mark.parametrize(
+    ("available", "have"),
+    [({}, "A: nothing known"), ({"A": 9, "B": 50}, "A: 9 available"), ({"A": 10}, "B: nothing known")],
+)
+def test_stock_that_is_low_is_told_by_sku(available: dict[str, int], have: str) -> None:
+    coupled = percent("p", 1_000, stock_skus=("A", "B"), minimum_available=10)
+    skipped = the_only_skip(coupled, cart(SERUM), Known(available=available))
+    assert (skipped.reason, skipped.node) == (Reason.STOCK_LOW, "stock_skus")
+    assert (skipped.have, skipped.want) == (have, "at least 10")
+
+
+def test_stock_of_exactly_what_is_wanted_is_enough() -> None:
+    coupled = percent("p", 1_000, stock_skus=("A", "B"), minimum_available=10)
+    assert quote([coupled], cart(SERUM), Known(available={"A": 10, "B": 11}), NOW).applied
