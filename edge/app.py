@@ -24,6 +24,7 @@ from edge.push.services import StockReader
 from edge.push.tickets import Tickets
 from edge.push.websocket import WebSocketStream
 from edge.routes import (
+    customers,
     inventory,
     locations,
     orders,
@@ -97,6 +98,7 @@ def _routers() -> list[APIRouter]:
         promotions.router,
         webhook_endpoints.router,
         webhook_deliveries.router,
+        customers.router,
         sandbox.router,
         system.router,
     ]

@@ -15,6 +15,7 @@ from gen.inventory.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from gen.inventory.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from gen.inventory.v1.stock_service_pb2_grpc import StockServiceStub
 from gen.order.v1.order_service_pb2_grpc import OrderServiceStub
+from gen.promo.v1.customer_service_pb2_grpc import CustomerServiceStub
 from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
 from gen.webhook.v1.webhook_service_pb2_grpc import WebhookEndpointServiceStub
 
@@ -43,6 +44,7 @@ class Clients:
         self.webhooks = WebhookEndpointServiceStub(self._channels["webhook"])
         self.promotions = PromotionServiceStub(self._channels["promo"])
         self.events = {name: EventServiceStub(channel) for name, channel in self._channels.items()}
+        self.customers = CustomerServiceStub(self._channels["promo"])
 
     async def health(self) -> dict[str, str]:
         """Service name to SERVING, NOT_SERVING or UNREACHABLE."""

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chassis import process, redis
 from chassis.db import Database
+from chassis.events.consumer import RETRY_PAUSE_S, Consumer
 from chassis.events.source import EventSource
 from chassis.gate.partition import Partition, Tables
 from chassis.jobs import Jobs
 from chassis.leader import Leader
 from chassis.retention import Retention
 from chassis.server import Server, Servicer
-from gen.promo.v1 import events_pb2, promotion_service_pb2, promotion_service_pb2_grpc
+from gen.inventory.v1 import events_pb2 as inventory_events_pb2
+from gen.order.v1 import events_pb2 as order_events_pb2
+from gen.promo.v1 import (
+    customer_service_pb2,
+    customer_service_pb2_grpc,
+    events_pb2,
+    promotion_service_pb2,
+    promotion_service_pb2_grpc,
+)
 from promo_svc import config
+from promo_svc.api import order_events, stock_events
+from promo_svc.api.customer_service import CustomerServicer
 from promo_svc.api.errors import TABLE
+from promo_svc.api.order_events import OrderEvents
 from promo_svc.api.promotion_service import PromotionServicer
+from promo_svc.api.stock_events import StockEvents
 from promo_svc.app.catalogue import Catalogue
 from promo_svc.app.limits import Limits
 from promo_svc.app.promotions import Promotions
+from promo_svc.app.purchases import Purchases
 from promo_svc.app.quotes import Quotes
 from promo_svc.app.redemptions import Redemptions
+from promo_svc.app.stock import Stock
 from promo_svc.store.keys import GATE_PREFIX, PARTITION
+
+LISTEN_PAUSE_S = 0.02
+"""Between rounds of a consumer, each of which waits for events itself. While the broker is away it doubles, up to 5 s."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +65,8 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
     db = Database(settings.database_url, application="promo")
     await db.open()
     gate_client = redis.connect(settings.gate_url)
-    events_out = EventSource(db, settings.broker_url, "promo", [events_pb2], settings.events_content_type)
+    modules = [events_pb2, order_events_pb2, inventory_events_pb2]
+    events_out = EventSource(db, settings.broker_url, "promo", modules, settings.events_content_type)
 
     tables = Tables(
         levels="usage_levels", movements="usage_movements", reservations="redemptions", audit_event="promo.audit"
@@ -59,6 +78,8 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
     promotions = Promotions(db, catalogue, limits)
     quotes = Quotes(db, catalogue, now)
     redemptions = Redemptions(db, partition, catalogue, limits, now)
+    purchases = Purchases(db)
+    listening = consumers(db, events_out, purchases, Stock())
 
     servicer = PromotionServicer(promotions, quotes, redemptions)
     servicers = [
@@ -70,6 +91,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
             servicer,
             ahead=("CommitRedemption", "BatchCommitRedemptions", "ReleaseRedemption"),
         ),
+        Servicer(customer_service_pb2, customer_service_pb2_grpc, "CustomerService", CustomerServicer(purchases)),
     ]
     server = Server(settings.address, servicers, TABLE, partition.epochs.is_serving)
 
@@ -79,18 +101,37 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
     limits.start()
     events_out.start(jobs, leader)
     jobs.start("forget", Retention(db).run_once, 60.0, leader.leading)
+    listen(listening, jobs, leader)
 
     await server.start()
     try:
         yield Promo(server, gate_client, partition)
     finally:
         await jobs.stop()
+        for consumer in listening:
+            await consumer.close()
         await leader.close()
         await limits.close()
         await partition.close()
         await gate_client.aclose()
         await events_out.close()
         await db.close()
+
+
+def consumers(db: Database, events_out: EventSource, purchases: Purchases, stock: Stock) -> list[Consumer]:
+    """Who listens to which service, and for what."""
+    types, broker = events_out.types, events_out.broker
+    return [
+        Consumer(db, broker, "purchases", ["order"], order_events.TYPES, OrderEvents(types, purchases)),
+        Consumer(db, broker, "stock", ["inventory"], stock_events.TYPES, StockEvents(types, stock)),
+    ]
+
+
+def listen(listening: Sequence[Consumer], jobs: Jobs, leader: Leader) -> None:
+    """Has the process that leads take events in, and try again what failed."""
+    for consumer in listening:
+        jobs.start(f"consume-{consumer.name}", consumer.run_once, LISTEN_PAUSE_S, leader.leading)
+        jobs.start(f"retry-{consumer.name}", consumer.retry_once, RETRY_PAUSE_S, leader.leading)
 
 
 async def serve(settings: config.Settings) -> None:

@@ -24,7 +24,12 @@ MOST_ENTRIES = 1_000
 MOST_USES = 10**9
 """Largest limit, far below the level that stands for "no limit"."""
 MOST_PRIORITY = 1_000
-OURS = frozenset({"promotion_id", "state", "etag", "create_time", "update_time", "used"})
+MOST_STOCK_SKUS = 20
+"""Skus whose stock one promotion may be coupled to: a set that is sold together, not a catalogue."""
+MOST_AVAILABLE = 10**9
+MOST_PURCHASES = 1_000
+"""Earlier orders that a promotion may ask for; a quote counts no further."""
+OURS = frozenset({"promotion_id", "state", "etag", "create_time", "update_time", "used", "suspended"})
 """Fields that an update names or that we set; a mask may not hold them."""
 
 
@@ -100,10 +105,12 @@ def _limit(name: str) -> Callable[[promotion_pb2.Promotion], int]:
     return lambda message: validation.whole(f"promotion.{name}", getattr(message, name), 0, MOST_USES)
 
 
-def _entries(name: str, characters: int) -> Callable[[promotion_pb2.Promotion], tuple[str, ...]]:
+def _entries(
+    name: str, characters: int, most: int = MOST_ENTRIES
+) -> Callable[[promotion_pb2.Promotion], tuple[str, ...]]:
     def read(message: promotion_pb2.Promotion) -> tuple[str, ...]:
         path, given = f"promotion.{name}", getattr(message, name)
-        validation.count(path, len(given), 0, MOST_ENTRIES)
+        validation.count(path, len(given), 0, most)
         for index, value in enumerate(given):
             validation.at_most(f"{path}[{index}]", validation.present(f"{path}[{index}]", value), characters)
         return tuple(dict.fromkeys(given))
@@ -116,6 +123,14 @@ def _instant(name: str) -> Callable[[promotion_pb2.Promotion], datetime | None]:
         return timestamps.instant(f"promotion.{name}", getattr(message, name)) if message.HasField(name) else None  # type: ignore[arg-type]
 
     return read
+
+
+def _minimum_available(message: promotion_pb2.Promotion) -> int:
+    return validation.whole("promotion.minimum_available", message.minimum_available, 0, MOST_AVAILABLE)
+
+
+def _minimum_purchases(message: promotion_pb2.Promotion) -> int:
+    return validation.whole("promotion.minimum_purchases", message.minimum_purchases, 0, MOST_PURCHASES)
 
 
 def _priority(message: promotion_pb2.Promotion) -> int:
@@ -138,4 +153,8 @@ READERS: dict[str, tuple[str, Callable[[promotion_pb2.Promotion], Any]]] = {
     "channels": ("channels", _entries("channels", CHANNEL_CHARACTERS)),
     "priority": ("priority", _priority),
     "exclusive": ("exclusive", lambda message: message.exclusive),
+    "first_order_only": ("first_order_only", lambda message: message.first_order_only),
+    "minimum_purchases": ("minimum_purchases", _minimum_purchases),
+    "stock_skus": ("stock_skus", _entries("stock_skus", SKU_CHARACTERS, MOST_STOCK_SKUS)),
+    "minimum_available": ("minimum_available", _minimum_available),
 }

@@ -18,7 +18,7 @@ from promo_svc.app.catalogue import Catalogue
 from promo_svc.app.limits import Limits
 from promo_svc.domain.errors import PromotionNotFound, VersionStale
 from promo_svc.domain.promotion import FixedAmount, Promotion, State, StoredPromotion, check_move
-from promo_svc.store import events, promotions
+from promo_svc.store import events, promotions, stock
 
 LIST_QUERY = "promotions"
 
@@ -53,6 +53,7 @@ class Promotions:
 
         async def work(tx: Tx) -> Written:
             stored = await promotions.insert(tx, promotion)
+            await stock.couple(tx, promotion)
             return Written(stored, await self._limits.add(tx, promotion))
 
         return await self._once(request, work)
@@ -67,6 +68,8 @@ class Promotions:
             after = replace(before.promotion, **changes)
             check_coherent(after)
             stored = replace(await promotions.update(tx, after), used=before.used)
+            if _coupling(after) != _coupling(before.promotion):
+                await stock.couple(tx, after)
             return Written(stored, await self._limits.change(tx, before.promotion, after))
 
         return await self._once(request, work)
@@ -123,8 +126,14 @@ class Promotions:
 
     async def _tell(self, tx: Tx, stored: StoredPromotion) -> StoredPromotion:
         key = stored.promotion.promotion_id
+        if stored.promotion.stock_skus:
+            stored = replace(stored, suspended=await stock.is_suspended(tx, key))
         await outbox.put(tx, type=events.PROMOTION_CHANGED, key=key, payload=events.promotion_changed(stored))
         return stored
+
+
+def _coupling(promotion: Promotion) -> tuple[tuple[str, ...], int]:
+    return promotion.stock_skus, promotion.minimum_available
 
 
 def check_coherent(promotion: Promotion) -> None:
@@ -132,6 +141,13 @@ def check_coherent(promotion: Promotion) -> None:
     start, end = promotion.start_time, promotion.end_time
     if start is not None and end is not None and start >= end:
         raise errors.invalid("promotion.end_time", "FIELD_INVALID", "must be after start_time")
+    if promotion.first_order_only and promotion.minimum_purchases:
+        path = "promotion.minimum_purchases"
+        raise errors.invalid(path, "FIELD_INVALID", "must be 0 with first_order_only: a first order has none before it")
+    if promotion.stock_skus and not promotion.minimum_available:
+        raise errors.required("promotion.minimum_available")
+    if promotion.minimum_available and not promotion.stock_skus:
+        raise errors.required("promotion.stock_skus")
     minimum = promotion.minimum_amount
     if isinstance(promotion.discount, FixedAmount) and minimum is not None:
         wanted = promotion.discount.money.currency

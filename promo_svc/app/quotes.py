@@ -10,16 +10,17 @@ from chassis.db import Database
 from promo_svc.app.catalogue import Catalogue
 from promo_svc.domain import quoting
 from promo_svc.domain.cart import Cart
+from promo_svc.domain.known import NOTHING_KNOWN, Known
 from promo_svc.domain.promotion import Promotion, State
 from promo_svc.domain.quote import Quote
-from promo_svc.domain.usage import NONE_USED, Uses
-from promo_svc.store import usage
+from promo_svc.domain.usage import NONE_USED
+from promo_svc.store import purchases, stock, usage
 
 QUOTES = metrics.counter("promo_quotes_total", "Carts that were priced: discounted or plain", "outcome")
 
 
 class Quotes:
-    """Reads no promotion from the database, and uses only when a limited promotion is in question."""
+    """Reads no promotion from the database; uses, orders and stock only when a promotion in question asks for them."""
 
     def __init__(self, database: Database, catalogue: Catalogue, now: Callable[[], datetime]) -> None:
         self._database = database
@@ -31,12 +32,11 @@ class Quotes:
         return (await self.quote_many([cart]))[0]
 
     async def quote_many(self, carts: Sequence[Cart]) -> list[Quote]:
-        """Prices each cart by itself; what was used is read for all of them at once."""
+        """Prices each cart by itself; what must be known is read for all of them at once."""
         now = self._now()
         candidates = [await self._candidates(cart, now) for cart in carts]
-        limited = [_limited(each) for each in candidates]
-        uses = await self._uses(limited, carts)
-        quotes = [quoting.quote(*each, now) for each in zip(candidates, carts, uses, strict=True)]
+        known = await self._known(candidates, carts)
+        quotes = [quoting.quote(*each, now) for each in zip(candidates, carts, known, strict=True)]
         for quote in quotes:
             QUOTES.of("discounted" if quote.applied else "plain").value += 1
         return quotes
@@ -50,13 +50,29 @@ class Quotes:
         self._catalogue.forget()
         return list((await self._catalogue.current()).candidates(cart.codes, now))
 
-    async def _uses(self, limited: Sequence[list[str]], carts: Sequence[Cart]) -> list[Uses]:
-        if not any(limited):
-            return [NONE_USED] * len(carts)
-        asked = [(ids, cart.customer_id) for ids, cart in zip(limited, carts, strict=True)]
+    async def _known(self, candidates: Sequence[Sequence[Promotion]], carts: Sequence[Cart]) -> list[Known]:
+        """What the candidates ask for: a statement for each kind that any of them does, none when none does."""
+        limited = [_limited(each) for each in candidates]
+        customers = [_customer(each, cart) for each, cart in zip(candidates, carts, strict=True)]
+        skus = sorted({sku for each in candidates for promotion in each for sku in promotion.stock_skus})
+        if not any(limited) and not any(customers) and not skus:
+            return [NOTHING_KNOWN] * len(carts)
+        uses, orders, available = [NONE_USED] * len(carts), dict[str, int](), dict[str, int]()
         async with self._database.connection() as connection:
-            return await usage.uses(connection, asked)
+            if any(limited):
+                asked = [(ids, cart.customer_id) for ids, cart in zip(limited, carts, strict=True)]
+                uses = await usage.uses(connection, asked)
+            if any(customers):
+                orders = await purchases.standing(connection, sorted(set(customers) - {""}))
+            if skus:
+                available = await stock.available(connection, skus)
+        return [Known(used, orders.get(customer, 0), available) for used, customer in zip(uses, customers, strict=True)]
 
 
 def _limited(candidates: Sequence[Promotion]) -> list[str]:
     return [promotion.promotion_id for promotion in candidates if promotion.is_limited]
+
+
+def _customer(candidates: Sequence[Promotion], cart: Cart) -> str:
+    """Whose earlier orders are asked for; empty when nobody's are."""
+    return cart.customer_id if any(promotion.asks_history for promotion in candidates) else ""

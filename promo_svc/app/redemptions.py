@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from chassis.gate.model import Aborted, Claim, Refused, Reservation, Reused, Wan
 from chassis.gate.partition import Partition
 from promo_svc.app.catalogue import Catalogue
 from promo_svc.app.limits import Limits
+from promo_svc.domain import conditions
 from promo_svc.domain.errors import (
     CustomerLimitReached,
     DomainError,
@@ -29,7 +30,7 @@ from promo_svc.domain.errors import (
 )
 from promo_svc.domain.promotion import Promotion
 from promo_svc.domain.redemption import HOLDING, Redemption
-from promo_svc.store import keys, redemptions, usage
+from promo_svc.store import keys, purchases, redemptions, usage
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,21 @@ class Redemptions:
             if promotion.customer_limit and not order.customer_id:
                 raise CustomerLimitReached(promotion_id, "", promotion.customer_limit)
             found.append(promotion)
+        await self._check_history(order.customer_id, [each for each in found if each.asks_history])
         return found
+
+    async def _check_history(self, customer_id: str, promotions: Sequence[Promotion]) -> None:
+        """Asks again what the quote asked: an order may have come in between. It lags as the history does."""
+        if not promotions:
+            return
+        orders = 0
+        if customer_id:
+            async with self._database.connection() as connection:
+                orders = (await purchases.standing(connection, [customer_id]))[customer_id]
+        for promotion in promotions:
+            stands_against = conditions.not_with_this_history(promotion, customer_id, orders)
+            if stands_against is not None:
+                raise PromotionNotApplicable(promotion.promotion_id, stands_against.node.upper())
 
     async def _claim(self, order: Order, promotions: list[Promotion]) -> Reserved:
         limited = [promotion for promotion in promotions if promotion.customer_limit]

@@ -6,9 +6,11 @@ the checkout would never settle (Sylius #9940).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from promo_svc.domain.cart import Cart, CartLine
+from promo_svc.domain.known import Known
 from promo_svc.domain.money import Money
 from promo_svc.domain.promotion import FixedAmount, Promotion
 from promo_svc.domain.quote import Fact, Reason, Skipped
@@ -31,14 +33,16 @@ def lies_below(category: str, root: str) -> bool:
     return category == root or category.startswith(root + "/")
 
 
-def why_not(promotion: Promotion, cart: Cart, uses: Uses, now: datetime) -> Skipped | None:
+def why_not(promotion: Promotion, cart: Cart, known: Known, now: datetime) -> Skipped | None:
     """The first rule that stands against it, None when all hold."""
     return (
         _not_now(promotion, now)
         or _wrong_cart(promotion, cart)
         or _no_eligible_item(promotion, cart)
         or _below_minimum(promotion, cart)
-        or _used_up(promotion, cart, uses)
+        or not_with_this_history(promotion, cart.customer_id, known.orders)
+        or _stock_low(promotion, known.available)
+        or _used_up(promotion, cart, known.uses)
     )
 
 
@@ -93,6 +97,27 @@ def _below_minimum(promotion: Promotion, cart: Cart) -> Skipped | None:
     return skipped(
         promotion, Reason.CONDITION_FAILED, "minimum_amount", Money(cart.currency, have), promotion.minimum_amount
     )
+
+
+def not_with_this_history(promotion: Promotion, customer_id: str, orders: int) -> Skipped | None:
+    """Whether the customer's earlier orders stand against it; of a guest (empty) nothing is known."""
+    if not promotion.asks_history:
+        return None
+    node = "first_order_only" if promotion.first_order_only else "minimum_purchases"
+    want = "no earlier order" if promotion.first_order_only else f"at least {promotion.minimum_purchases}"
+    if not customer_id:
+        return skipped(promotion, Reason.CONDITION_FAILED, node, "a guest", want)
+    if orders > 0 if promotion.first_order_only else orders < promotion.minimum_purchases:
+        return skipped(promotion, Reason.CONDITION_FAILED, node, f"{orders} earlier", want)
+    return None
+
+
+def _stock_low(promotion: Promotion, available: Mapping[str, int]) -> Skipped | None:
+    for sku in promotion.stock_skus:
+        if available.get(sku, 0) < promotion.minimum_available:
+            have = f"{sku}: {available[sku]} available" if sku in available else f"{sku}: nothing known"
+            return skipped(promotion, Reason.STOCK_LOW, "stock_skus", have, f"at least {promotion.minimum_available}")
+    return None
 
 
 def _used_up(promotion: Promotion, cart: Cart, uses: Uses) -> Skipped | None:

@@ -61,6 +61,15 @@ class Promotion:
     channels: tuple[str, ...] = ()
     priority: int = 0
     exclusive: bool = False
+    first_order_only: bool = False
+    minimum_purchases: int = 0
+    stock_skus: tuple[str, ...] = ()
+    minimum_available: int = 0
+
+    @property
+    def asks_history(self) -> bool:
+        """True when the customer's earlier orders must be counted before it may be given."""
+        return self.first_order_only or self.minimum_purchases > 0
 
     @property
     def is_limited(self) -> bool:
@@ -80,13 +89,14 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class StoredPromotion:
-    """A promotion as kept: its version, its times, and the uses given and not given back."""
+    """A promotion as kept: its version, its times, the uses given and not given back, whether stock holds it back."""
 
     promotion: Promotion
     version: int
     create_time: datetime
     update_time: datetime
     used: int = 0
+    suspended: bool = False
 
 
 def check_move(promotion: Promotion, to: State) -> bool:

@@ -28,6 +28,7 @@ class Reason(Enum):
     EXCLUDED_BY = "EXCLUDED_BY"
     LOWER_VALUE_THAN = "LOWER_VALUE_THAN"
     NO_EFFECT = "NO_EFFECT"
+    STOCK_LOW = "STOCK_LOW"
 
 
 @dataclass(frozen=True, slots=True)

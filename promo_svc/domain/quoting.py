@@ -1,4 +1,4 @@
-"""The quote: a pure function of promotions, cart, uses and time. The same input gives the same quote, for ever."""
+"""The quote: a pure function of promotions, cart, what is known and time. The same input gives the same quote, for ever."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from datetime import datetime
 
 from promo_svc.domain import conditions, stacking
 from promo_svc.domain.cart import Cart
+from promo_svc.domain.known import Known
 from promo_svc.domain.promotion import Promotion
 from promo_svc.domain.quote import Applied, LineDiscount, Quote, QuotedLine, Reason, Skipped
 from promo_svc.domain.stacking import Combination, Step
-from promo_svc.domain.usage import Uses
 
 
-def quote(promotions: Iterable[Promotion], cart: Cart, uses: Uses, now: datetime) -> Quote:
+def quote(promotions: Iterable[Promotion], cart: Cart, known: Known, now: datetime) -> Quote:
     """Prices the cart. Promotions with a code count only when the cart presents it; their order does not matter."""
     candidates = [promotion for promotion in promotions if not promotion.code or promotion.code in cart.codes]
     refused: list[Skipped] = unknown_codes(candidates, cart)
     fitting: list[Promotion] = []
     for promotion in stacking.in_order(candidates):
-        reason = conditions.why_not(promotion, cart, uses, now)
+        reason = conditions.why_not(promotion, cart, known, now)
         if reason is None:
             fitting.append(promotion)
         else:

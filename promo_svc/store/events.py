@@ -11,13 +11,24 @@ from gen.common.v1.money_pb2 import Money as MoneyMessage
 from gen.promo.v1 import events_pb2, promotion_pb2
 from promo_svc.domain.money import Money
 from promo_svc.domain.promotion import Percent, StoredPromotion
+from promo_svc.domain.stock import Crossing
 
 PROMOTION_CHANGED = "promo.promotion.changed"
+PROMOTION_SUSPENDED = "promo.promotion.suspended"
+PROMOTION_RESUMED = "promo.promotion.resumed"
 
 
 def promotion_changed(stored: StoredPromotion) -> dict[str, Any]:
     """The payload of promo.promotion.changed."""
     message = events_pb2.PromotionChanged(promotion=promotion_message(stored))
+    return MessageToDict(message, preserving_proto_field_name=True)
+
+
+def promotion_stock_changed(crossing: Crossing, stored: StoredPromotion) -> dict[str, Any]:
+    """The payload of promo.promotion.suspended and .resumed."""
+    message = events_pb2.PromotionStockChanged(
+        promotion=promotion_message(stored), sku=crossing.sku, available=crossing.available
+    )
     return MessageToDict(message, preserving_proto_field_name=True)
 
 
@@ -43,6 +54,11 @@ def promotion_message(stored: StoredPromotion) -> promotion_pb2.Promotion:
         create_time=timestamps.message(stored.create_time),
         update_time=timestamps.message(stored.update_time),
         used=stored.used,
+        first_order_only=promotion.first_order_only,
+        minimum_purchases=promotion.minimum_purchases,
+        stock_skus=promotion.stock_skus,
+        minimum_available=promotion.minimum_available,
+        suspended=stored.suspended,
     )
     if isinstance(discount, Percent):
         message.percent_bps = discount.bps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -17,12 +18,13 @@ WITH next AS (UPDATE catalogue SET revision = revision + 1 RETURNING revision)
 INSERT INTO promotions (
     promotion_id, name, state, percent_bps, fixed_amount_minor, fixed_amount_currency, code, usage_limit,
     customer_limit, skus, categories, minimum_amount_minor, minimum_amount_currency, start_time, end_time,
-    channels, priority, exclusive, version, revision)
+    channels, priority, exclusive, first_order_only, minimum_purchases, stock_skus, minimum_available,
+    version, revision)
 VALUES (
     %(promotion_id)s, %(name)s, %(state)s, %(percent_bps)s, %(fixed_amount_minor)s, %(fixed_amount_currency)s,
     %(code)s, %(usage_limit)s, %(customer_limit)s, %(skus)s, %(categories)s, %(minimum_amount_minor)s,
-    %(minimum_amount_currency)s, %(start_time)s, %(end_time)s, %(channels)s, %(priority)s, %(exclusive)s, 1,
-    (SELECT revision FROM next))
+    %(minimum_amount_currency)s, %(start_time)s, %(end_time)s, %(channels)s, %(priority)s, %(exclusive)s,
+    %(first_order_only)s, %(minimum_purchases)s, %(stock_skus)s, %(minimum_available)s, 1, (SELECT revision FROM next))
 RETURNING *"""
 UPDATE = """
 WITH next AS (UPDATE catalogue SET revision = revision + 1 RETURNING revision)
@@ -32,18 +34,21 @@ UPDATE promotions SET
     %(usage_limit)s, customer_limit = %(customer_limit)s, skus = %(skus)s, categories = %(categories)s,
     minimum_amount_minor = %(minimum_amount_minor)s, minimum_amount_currency = %(minimum_amount_currency)s,
     start_time = %(start_time)s, end_time = %(end_time)s, channels = %(channels)s, priority = %(priority)s,
-    exclusive = %(exclusive)s, version = version + 1, revision = (SELECT revision FROM next), update_time =
-    now()
+    exclusive = %(exclusive)s, first_order_only = %(first_order_only)s, minimum_purchases = %(minimum_purchases)s,
+    stock_skus = %(stock_skus)s, minimum_available = %(minimum_available)s, version = version + 1,
+    revision = (SELECT revision FROM next), update_time = now()
 WHERE promotion_id = %(promotion_id)s
 RETURNING *"""
-READ = """
-SELECT p.*, u.reserved + u.committed AS used FROM promotions p LEFT JOIN usage_levels u ON u.key = p.promotion_id
+WHOLE = """
+SELECT p.*, u.reserved + u.committed AS used, s.suspended
+  FROM promotions p LEFT JOIN usage_levels u ON u.key = p.promotion_id
+  LEFT JOIN promotion_stock s ON s.promotion_id = p.promotion_id"""
+READ = f"""{WHOLE}
  WHERE p.promotion_id = %s"""
-LOCK = """
-SELECT p.*, u.reserved + u.committed AS used FROM promotions p LEFT JOIN usage_levels u ON u.key = p.promotion_id
+LOCK = f"""{WHOLE}
  WHERE p.promotion_id = %s FOR UPDATE OF p"""
-PAGE = """
-SELECT p.*, u.reserved + u.committed AS used FROM promotions p LEFT JOIN usage_levels u ON u.key = p.promotion_id
+NAMED = f"{WHOLE} WHERE p.promotion_id = ANY (%s)"
+PAGE = f"""{WHOLE}
  WHERE p.promotion_id > %s ORDER BY p.promotion_id LIMIT %s"""
 CHANGED = "SELECT * FROM promotions WHERE revision > %s ORDER BY revision"
 
@@ -66,6 +71,11 @@ async def read(tx: Tx, promotion_id: str) -> StoredPromotion | None:
 async def lock(tx: Tx, promotion_id: str) -> StoredPromotion | None:
     """One promotion, which nobody else changes before this transaction ends."""
     return _first(await _rows(tx, LOCK, (promotion_id,)))
+
+
+async def named(tx: Tx, promotion_ids: Sequence[str]) -> list[StoredPromotion]:
+    """Those of the promotions that there are, in any order."""
+    return [stored(row) for row in await _rows(tx, NAMED, (list(promotion_ids),))]
 
 
 async def page(tx: Tx, after: str, size: int) -> list[StoredPromotion]:
@@ -121,11 +131,15 @@ def _columns(promotion: Promotion) -> dict[str, Any]:
         "channels": list(promotion.channels),
         "priority": promotion.priority,
         "exclusive": promotion.exclusive,
+        "first_order_only": promotion.first_order_only,
+        "minimum_purchases": promotion.minimum_purchases,
+        "stock_skus": list(promotion.stock_skus),
+        "minimum_available": promotion.minimum_available,
     }
 
 
 def stored(row: dict[str, Any]) -> StoredPromotion:
-    """A row as the domain knows it; uses are counted only where the statement joined them."""
+    """A row as the domain knows it; uses and suspension only where the statement joined them."""
     promotion = Promotion(
         promotion_id=row["promotion_id"],
         name=row["name"],
@@ -142,8 +156,13 @@ def stored(row: dict[str, Any]) -> StoredPromotion:
         channels=tuple(row["channels"]),
         priority=row["priority"],
         exclusive=row["exclusive"],
+        first_order_only=row["first_order_only"],
+        minimum_purchases=row["minimum_purchases"],
+        stock_skus=tuple(row["stock_skus"]),
+        minimum_available=row["minimum_available"],
     )
-    return StoredPromotion(promotion, row["version"], row["create_time"], row["update_time"], row.get("used") or 0)
+    used, suspended = row.get("used") or 0, bool(row.get("suspended"))
+    return StoredPromotion(promotion, row["version"], row["create_time"], row["update_time"], used, suspended)
 
 
 def _discount(row: dict[str, Any]) -> Percent | FixedAmount:

@@ -11,9 +11,10 @@ import grpc
 
 from chassis import client
 from chassis.errors import ServiceError
+from gen.common.v1 import event_service_pb2_grpc
 from gen.inventory.v1 import reservation_service_pb2_grpc, stock_service_pb2_grpc
 from gen.order.v1 import order_service_pb2_grpc, saga_service_pb2_grpc
-from gen.promo.v1 import promotion_service_pb2_grpc
+from gen.promo.v1 import customer_service_pb2_grpc, promotion_service_pb2_grpc
 from tests.demo.config import Running
 
 PATIENCE_S = 120.0
@@ -43,6 +44,8 @@ class Services:
         self.orders: Any = order_service_pb2_grpc.OrderServiceStub(order)
         self.sagas: Any = saga_service_pb2_grpc.SagaServiceStub(order)
         self.promotions: Any = promotion_service_pb2_grpc.PromotionServiceStub(promo)
+        self.customers: Any = customer_service_pb2_grpc.CustomerServiceStub(promo)
+        self.promo_events: Any = event_service_pb2_grpc.EventServiceStub(promo)
 
     async def close(self) -> None:
         for channel in self._channels:

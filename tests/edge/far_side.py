@@ -20,7 +20,7 @@ from chassis import errors
 from chassis.errors import ServiceError
 from gen.inventory.v1 import catalog_service_pb2, reservation_service_pb2, stock_service_pb2
 from gen.order.v1 import order_service_pb2
-from gen.promo.v1 import promotion_service_pb2
+from gen.promo.v1 import customer_service_pb2, promotion_service_pb2
 from gen.webhook.v1 import webhook_service_pb2
 
 MODULES = (
@@ -30,6 +30,7 @@ MODULES = (
     order_service_pb2,
     promotion_service_pb2,
     webhook_service_pb2,
+    customer_service_pb2,
 )
 NO_DEADLINE_S = 86_400
 

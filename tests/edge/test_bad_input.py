@@ -156,6 +156,8 @@ async def test_numbers_that_are_not_finite_are_refused_in_attributes(
         ("/v1/orders?to=9999-12-31", "to"),
         ("/v1/orders?placed_from=2026-11-01", "placed_from"),
         ("/v1/skus?page_size=abc", "page_size"),
+        ("/v1/customers/c/purchases?page_size=501", "page_size"),
+        ("/v1/customers/c/purchases?since=2026-11-01", "since"),
     ],
 )
 async def test_a_wrong_query_names_the_parameter(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from gen.promo.v1 import promotion_service_pb2 as pb
 from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
 
 _numbers = itertools.count(1)
+POLL_S = 0.01
 TIMEOUT_S = 30.0
 """Races send hundreds of calls at once on a small machine."""
 
@@ -107,6 +110,13 @@ async def used(promo: PromotionServiceStub, promotion_id: str) -> int:
         promo.GetPromotion, pb.GetPromotionRequest(promotion_id=promotion_id), TIMEOUT_S
     )
     return answer.promotion.used
+
+
+async def stands_still(sql: Callable[..., list[tuple[Any, ...]]], task: asyncio.Task[Any]) -> None:
+    """Returns when somebody waits for a lock in the database; fails when the task ends instead."""
+    while not sql("SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"):
+        assert not task.done(), "it waits for nobody"
+        await asyncio.sleep(POLL_S)
 
 
 async def refused(call: Any) -> ServiceError:

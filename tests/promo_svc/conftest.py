@@ -8,9 +8,23 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from chassis import client
+from chassis.db import Database
+from chassis.events import broker as brokers
+from chassis.events.broker import Broker
+from chassis.events.consumer import Consumer
 from chassis.events.event import PROTOBUF
+from chassis.events.event_types import EventTypes
+from gen.inventory.v1 import events_pb2 as inventory_events_pb2
+from gen.order.v1 import events_pb2 as order_events_pb2
+from gen.promo.v1 import events_pb2
+from gen.promo.v1.customer_service_pb2_grpc import CustomerServiceStub
 from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
 from promo_svc.__main__ import Promo, running
+from promo_svc.api import order_events, stock_events
+from promo_svc.api.order_events import OrderEvents
+from promo_svc.api.stock_events import StockEvents
+from promo_svc.app.purchases import Purchases
+from promo_svc.app.stock import Stock
 from promo_svc.config import Settings
 from tests import databases
 
@@ -40,6 +54,54 @@ async def promo(process: Promo) -> AsyncIterator[PromotionServiceStub]:
     """A stub connected to the service."""
     async with client.connect(f"127.0.0.1:{process.server.port}") as channel:
         yield PromotionServiceStub(channel)
+
+
+@pytest.fixture(scope="module")
+async def customers(process: Promo) -> AsyncIterator[CustomerServiceStub]:
+    """A stub of the other service at the same address."""
+    async with client.connect(f"127.0.0.1:{process.server.port}") as channel:
+        yield CustomerServiceStub(channel)
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The service's database."""
+    one = Database(settings.database_url)
+    await one.open()
+    yield one
+    await one.close()
+
+
+@pytest.fixture
+async def broker(settings: Settings) -> AsyncIterator[Broker]:
+    """Where the service listens."""
+    one = brokers.connect(settings.broker_url)
+    yield one
+    await one.close()
+
+
+@pytest.fixture
+def event_types() -> EventTypes:
+    """What promo tells and listens to."""
+    return EventTypes([events_pb2, order_events_pb2, inventory_events_pb2])
+
+
+@pytest.fixture
+async def on_orders(database: Database, broker: Broker, event_types: EventTypes) -> AsyncIterator[Consumer]:
+    """The consumer of orders, as the service makes it; another one than the service's own."""
+    handle = OrderEvents(event_types, Purchases(database))
+    one = Consumer(database, broker, "purchases", ["order"], order_events.TYPES, handle)
+    yield one
+    await one.close()
+
+
+@pytest.fixture
+async def on_stock(database: Database, broker: Broker, event_types: EventTypes) -> AsyncIterator[Consumer]:
+    """The consumer of stock levels, as the service makes it."""
+    handle = StockEvents(event_types, Stock())
+    one = Consumer(database, broker, "stock", ["inventory"], stock_events.TYPES, handle)
+    yield one
+    await one.close()
 
 
 @pytest.fixture

@@ -50,6 +50,14 @@ async def assert_invalid(call: Awaitable[Any], path: str, reason: str = "FIELD_I
         ({"minimum_amount": Money(currency="EUR", amount_minor=-1)}, "promotion.minimum_amount.amount_minor"),
         ({"priority": 1_001}, "promotion.priority"),
         ({"priority": -1}, "promotion.priority"),
+        ({"stock_skus": ["A"], "minimum_available": -1}, "promotion.minimum_available"),
+        ({"stock_skus": ["A"], "minimum_available": 10**9 + 1}, "promotion.minimum_available"),
+        ({"stock_skus": ["A", "x" * 65], "minimum_available": 1}, "promotion.stock_skus[1]"),
+        ({"stock_skus": ["A", "A\x00"], "minimum_available": 1}, "promotion.stock_skus[1]"),
+        ({"stock_skus": [str(number) for number in range(21)], "minimum_available": 1}, "promotion.stock_skus"),
+        ({"minimum_purchases": -1}, "promotion.minimum_purchases"),
+        ({"minimum_purchases": 1_001}, "promotion.minimum_purchases"),
+        ({"minimum_purchases": 1, "first_order_only": True}, "promotion.minimum_purchases"),
         (
             {"fixed_amount": calls.euros(1), "minimum_amount": Money(currency="USD", amount_minor=1)},
             "promotion.minimum_amount.currency",
@@ -68,6 +76,14 @@ async def test_a_promotion_with_a_bad_field_is_not_made(
         (promotion_pb2.Promotion(name="N", percent_bps=1), "promotion.promotion_id"),
         (promotion_pb2.Promotion(promotion_id="p", percent_bps=1), "promotion.name"),
         (promotion_pb2.Promotion(promotion_id="p", name="N"), "promotion.percent_bps"),
+        (
+            promotion_pb2.Promotion(promotion_id="p", name="N", percent_bps=1, stock_skus=["A"]),
+            "promotion.minimum_available",
+        ),
+        (
+            promotion_pb2.Promotion(promotion_id="p", name="N", percent_bps=1, minimum_available=1),
+            "promotion.stock_skus",
+        ),
     ],
 )
 async def test_a_promotion_without_a_required_field_is_not_made(

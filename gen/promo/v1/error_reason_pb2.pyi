@@ -35,7 +35,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_CUSTOMER_LIMIT: _ErrorReason.ValueType  # 5
     """FAILED_PRECONDITION: this customer has used it up. Example: {"promotion_id": "welcome", "customer_id": "c1", "limit": "1"}."""
     ERROR_REASON_PROMOTION_NOT_APPLICABLE: _ErrorReason.ValueType  # 6
-    """FAILED_PRECONDITION: the quote no longer holds; quote again. Example: {"promotion_id": "welcome", "status": "PAUSED"}."""
+    """FAILED_PRECONDITION: the quote no longer holds; quote again. Status is the promotion's, or the condition of the customer's history
+    that does not hold: FIRST_ORDER_ONLY, MINIMUM_PURCHASES. Example: {"promotion_id": "welcome", "status": "PAUSED"}.
+    """
     ERROR_REASON_REDEMPTION_NOT_FOUND: _ErrorReason.ValueType  # 7
     """NOT_FOUND. Example: {"redemption_id": "o-1"}."""
     ERROR_REASON_REDEMPTION_EXPIRED: _ErrorReason.ValueType  # 8
@@ -65,7 +67,9 @@ ERROR_REASON_USAGE_LIMIT: ErrorReason.ValueType  # 4
 ERROR_REASON_CUSTOMER_LIMIT: ErrorReason.ValueType  # 5
 """FAILED_PRECONDITION: this customer has used it up. Example: {"promotion_id": "welcome", "customer_id": "c1", "limit": "1"}."""
 ERROR_REASON_PROMOTION_NOT_APPLICABLE: ErrorReason.ValueType  # 6
-"""FAILED_PRECONDITION: the quote no longer holds; quote again. Example: {"promotion_id": "welcome", "status": "PAUSED"}."""
+"""FAILED_PRECONDITION: the quote no longer holds; quote again. Status is the promotion's, or the condition of the customer's history
+that does not hold: FIRST_ORDER_ONLY, MINIMUM_PURCHASES. Example: {"promotion_id": "welcome", "status": "PAUSED"}.
+"""
 ERROR_REASON_REDEMPTION_NOT_FOUND: ErrorReason.ValueType  # 7
 """NOT_FOUND. Example: {"redemption_id": "o-1"}."""
 ERROR_REASON_REDEMPTION_EXPIRED: ErrorReason.ValueType  # 8

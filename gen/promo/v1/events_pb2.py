@@ -28,7 +28,7 @@ from gen.promo.v1 import promotion_pb2 as promo_dot_v1_dot_promotion__pb2
 from gen.promo.v1 import quote_pb2 as promo_dot_v1_dot_quote__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15promo/v1/events.proto\x12\x08promo.v1\x1a\x15\x63ommon/v1/audit.proto\x1a\x1d\x63ommon/v1/event_options.proto\x1a\x18promo/v1/promotion.proto\x1a\x14promo/v1/quote.proto\"W\n\x10PromotionChanged\x12&\n\tpromotion\x18\x01 \x01(\x0b\x32\x13.promo.v1.Promotion:\x1b\xaa\xbb\x18\x17promo.promotion.changed\"\x8a\x02\n\x11RedemptionChanged\x12(\n\nredemption\x18\x01 \x01(\x0b\x32\x14.promo.v1.Redemption:\xca\x01\xaa\xbb\x18\x18promo.redemption.created\xaa\xbb\x18\x1apromo.redemption.committed\xaa\xbb\x18\x19promo.redemption.released\xaa\xbb\x18\x18promo.redemption.expired\xaa\xbb\x18\x18promo.redemption.aborted\xaa\xbb\x18\x19promo.redemption.extended\xaa\xbb\x18\x1apromo.redemption.cancelled\"{\n\x14\x41uditFindingReported\x12(\n\x07\x66inding\x18\x01 \x01(\x0b\x32\x17.common.v1.AuditFinding:9\xaa\xbb\x18\x17promo.audit.drift_found\xaa\xbb\x18\x1apromo.audit.mismatch_foundb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15promo/v1/events.proto\x12\x08promo.v1\x1a\x15\x63ommon/v1/audit.proto\x1a\x1d\x63ommon/v1/event_options.proto\x1a\x18promo/v1/promotion.proto\x1a\x14promo/v1/quote.proto\"W\n\x10PromotionChanged\x12&\n\tpromotion\x18\x01 \x01(\x0b\x32\x13.promo.v1.Promotion:\x1b\xaa\xbb\x18\x17promo.promotion.changed\"\x99\x01\n\x15PromotionStockChanged\x12&\n\tpromotion\x18\x01 \x01(\x0b\x32\x13.promo.v1.Promotion\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x11\n\tavailable\x18\x03 \x01(\x03:8\xaa\xbb\x18\x19promo.promotion.suspended\xaa\xbb\x18\x17promo.promotion.resumed\"\x8a\x02\n\x11RedemptionChanged\x12(\n\nredemption\x18\x01 \x01(\x0b\x32\x14.promo.v1.Redemption:\xca\x01\xaa\xbb\x18\x18promo.redemption.created\xaa\xbb\x18\x1apromo.redemption.committed\xaa\xbb\x18\x19promo.redemption.released\xaa\xbb\x18\x18promo.redemption.expired\xaa\xbb\x18\x18promo.redemption.aborted\xaa\xbb\x18\x19promo.redemption.extended\xaa\xbb\x18\x1apromo.redemption.cancelled\"{\n\x14\x41uditFindingReported\x12(\n\x07\x66inding\x18\x01 \x01(\x0b\x32\x17.common.v1.AuditFinding:9\xaa\xbb\x18\x17promo.audit.drift_found\xaa\xbb\x18\x1apromo.audit.mismatch_foundb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,14 +37,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PROMOTIONCHANGED']._loaded_options = None
   _globals['_PROMOTIONCHANGED']._serialized_options = b'\252\273\030\027promo.promotion.changed'
+  _globals['_PROMOTIONSTOCKCHANGED']._loaded_options = None
+  _globals['_PROMOTIONSTOCKCHANGED']._serialized_options = b'\252\273\030\031promo.promotion.suspended\252\273\030\027promo.promotion.resumed'
   _globals['_REDEMPTIONCHANGED']._loaded_options = None
   _globals['_REDEMPTIONCHANGED']._serialized_options = b'\252\273\030\030promo.redemption.created\252\273\030\032promo.redemption.committed\252\273\030\031promo.redemption.released\252\273\030\030promo.redemption.expired\252\273\030\030promo.redemption.aborted\252\273\030\031promo.redemption.extended\252\273\030\032promo.redemption.cancelled'
   _globals['_AUDITFINDINGREPORTED']._loaded_options = None
   _globals['_AUDITFINDINGREPORTED']._serialized_options = b'\252\273\030\027promo.audit.drift_found\252\273\030\032promo.audit.mismatch_found'
   _globals['_PROMOTIONCHANGED']._serialized_start=137
   _globals['_PROMOTIONCHANGED']._serialized_end=224
-  _globals['_REDEMPTIONCHANGED']._serialized_start=227
-  _globals['_REDEMPTIONCHANGED']._serialized_end=493
-  _globals['_AUDITFINDINGREPORTED']._serialized_start=495
-  _globals['_AUDITFINDINGREPORTED']._serialized_end=618
+  _globals['_PROMOTIONSTOCKCHANGED']._serialized_start=227
+  _globals['_PROMOTIONSTOCKCHANGED']._serialized_end=380
+  _globals['_REDEMPTIONCHANGED']._serialized_start=383
+  _globals['_REDEMPTIONCHANGED']._serialized_end=649
+  _globals['_AUDITFINDINGREPORTED']._serialized_start=651
+  _globals['_AUDITFINDINGREPORTED']._serialized_end=774
 # @@protoc_insertion_point(module_scope)

@@ -44,6 +44,40 @@ class PromotionChanged(_message.Message):
 Global___PromotionChanged: _TypeAlias = PromotionChanged  # noqa: Y015
 
 @_typing.final
+class PromotionStockChanged(_message.Message):
+    """promo.promotion.suspended, keyed by promotion id: stock of its stock_skus ran short, quotes skip it from now on.
+    promo.promotion.resumed: all of them are there again. Once per crossing; whether it is given else, its state says.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROMOTION_FIELD_NUMBER: _builtins.int
+    SKU_FIELD_NUMBER: _builtins.int
+    AVAILABLE_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    """The one of its stock_skus of which the fewest units are available."""
+    available: _builtins.int
+    """Units of it that are available in all locations together."""
+    @_builtins.property
+    def promotion(self) -> _promotion_pb2.Promotion:
+        """After it."""
+
+    def __init__(
+        self,
+        *,
+        promotion: _promotion_pb2.Promotion | None = ...,
+        sku: _builtins.str = ...,
+        available: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["promotion", b"promotion"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "promotion", b"promotion", "sku", b"sku"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PromotionStockChanged: _TypeAlias = PromotionStockChanged  # noqa: Y015
+
+@_typing.final
 class RedemptionChanged(_message.Message):
     """promo.redemption.<state>, keyed by redemption id: uses were claimed, used or given back."""
 

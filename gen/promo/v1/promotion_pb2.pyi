@@ -74,6 +74,11 @@ class Promotion(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     USED_FIELD_NUMBER: _builtins.int
+    FIRST_ORDER_ONLY_FIELD_NUMBER: _builtins.int
+    MINIMUM_PURCHASES_FIELD_NUMBER: _builtins.int
+    STOCK_SKUS_FIELD_NUMBER: _builtins.int
+    MINIMUM_AVAILABLE_FIELD_NUMBER: _builtins.int
+    SUSPENDED_FIELD_NUMBER: _builtins.int
     promotion_id: _builtins.str
     """1 to 64 characters of A-Z a-z 0-9 . _ -; unique."""
     name: _builtins.str
@@ -96,6 +101,14 @@ class Promotion(_message.Message):
     """Changes with every update; send it back with UpdatePromotion."""
     used: _builtins.int
     """Uses given and not given back, committed or not."""
+    first_order_only: _builtins.bool
+    """Only for a customer's first order: none that was confirmed and not cancelled came before it. Not for guests."""
+    minimum_purchases: _builtins.int
+    """Only for customers with at least so many confirmed orders that were not cancelled; 0 to 1,000, 0 asks for none. Not for guests."""
+    minimum_available: _builtins.int
+    """See stock_skus: 1 to 1,000,000,000 with them, 0 without."""
+    suspended: _builtins.bool
+    """True while stock_skus hold it back. Ours: it follows the events of stock."""
     @_builtins.property
     def fixed_amount(self) -> _money_pb2.Money:
         """A fixed amount off the eligible lines together; never more than they cost."""
@@ -132,6 +145,12 @@ class Promotion(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When it was last changed."""
 
+    @_builtins.property
+    def stock_skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only while each of these skus has at least minimum_available units in all locations together; at most 20, each once, empty
+        couples it to no stock. Of a sku that inventory has told nothing of yet, nothing is available.
+        """
+
     def __init__(
         self,
         *,
@@ -155,10 +174,15 @@ class Promotion(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         used: _builtins.int = ...,
+        first_order_only: _builtins.bool = ...,
+        minimum_purchases: _builtins.int = ...,
+        stock_skus: _abc.Iterable[_builtins.str] | None = ...,
+        minimum_available: _builtins.int = ...,
+        suspended: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "discount", b"discount", "end_time", b"end_time", "fixed_amount", b"fixed_amount", "minimum_amount", b"minimum_amount", "percent_bps", b"percent_bps", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "channels", b"channels", "code", b"code", "create_time", b"create_time", "customer_limit", b"customer_limit", "discount", b"discount", "end_time", b"end_time", "etag", b"etag", "exclusive", b"exclusive", "fixed_amount", b"fixed_amount", "minimum_amount", b"minimum_amount", "name", b"name", "percent_bps", b"percent_bps", "priority", b"priority", "promotion_id", b"promotion_id", "skus", b"skus", "start_time", b"start_time", "state", b"state", "update_time", b"update_time", "usage_limit", b"usage_limit", "used", b"used"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "channels", b"channels", "code", b"code", "create_time", b"create_time", "customer_limit", b"customer_limit", "discount", b"discount", "end_time", b"end_time", "etag", b"etag", "exclusive", b"exclusive", "first_order_only", b"first_order_only", "fixed_amount", b"fixed_amount", "minimum_amount", b"minimum_amount", "minimum_available", b"minimum_available", "minimum_purchases", b"minimum_purchases", "name", b"name", "percent_bps", b"percent_bps", "priority", b"priority", "promotion_id", b"promotion_id", "skus", b"skus", "start_time", b"start_time", "state", b"state", "stock_skus", b"stock_skus", "suspended", b"suspended", "update_time", b"update_time", "usage_limit", b"usage_limit", "used", b"used"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_discount: _TypeAlias = _typing.Literal["percent_bps", "fixed_amount"]  # noqa: Y015
     _WhichOneofArgType_discount: _TypeAlias = _typing.Literal["discount", b"discount"]  # noqa: Y015

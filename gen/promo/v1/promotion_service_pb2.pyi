@@ -34,7 +34,7 @@ class CreatePromotionRequest(_message.Message):
     """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
     @_builtins.property
     def promotion(self) -> _promotion_pb2.Promotion:
-        """The promotion to create; state, etag, used and times are ours."""
+        """The promotion to create; state, etag, used, suspended and times are ours."""
 
     def __init__(
         self,

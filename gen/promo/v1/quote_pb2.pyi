@@ -299,6 +299,8 @@ class SkippedPromotion(_message.Message):
         """An exclusive promotion gives more, or gave all there was."""
         REASON_NO_EFFECT: SkippedPromotion._Reason.ValueType  # 11
         """It would take nothing off."""
+        REASON_STOCK_LOW: SkippedPromotion._Reason.ValueType  # 12
+        """A sku of its stock_skus has fewer units than it wants: have says which and how many."""
 
     class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
         """Why."""
@@ -327,6 +329,8 @@ class SkippedPromotion(_message.Message):
     """An exclusive promotion gives more, or gave all there was."""
     REASON_NO_EFFECT: SkippedPromotion.Reason.ValueType  # 11
     """It would take nothing off."""
+    REASON_STOCK_LOW: SkippedPromotion.Reason.ValueType  # 12
+    """A sku of its stock_skus has fewer units than it wants: have says which and how many."""
 
     PROMOTION_ID_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int

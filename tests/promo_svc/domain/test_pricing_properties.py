@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promo_svc.domain.cart import Cart, CartLine
+from promo_svc.domain.known import NOTHING_KNOWN
 from promo_svc.domain.money import Money
 from promo_svc.domain.pricing import amount_off, spread
 from promo_svc.domain.promotion import FixedAmount, Percent, Promotion, State
 from promo_svc.domain.quoting import quote
-from promo_svc.domain.usage import NONE_USED
 from tests.promo_svc.builders import NOW
 
 SKUS = st.sampled_from(["A", "B", "C", "D"])
@@ -49,7 +49,7 @@ PROMOTIONS = st.lists(st.tuples(DISCOUNTS, RULES), max_size=6).map(
 @given(PROMOTIONS, CARTS)
 @settings(max_examples=300, deadline=None)
 def test_sums_are_exact_and_nothing_falls_below_zero(promotions: list[Promotion], cart: Cart) -> None:
-    priced = quote(promotions, cart, NONE_USED, NOW)
+    priced = quote(promotions, cart, NOTHING_KNOWN, NOW)
     assert priced.total_minor == priced.subtotal_minor - priced.discount_minor >= 0
     assert priced.total_minor == sum(line.total_minor for line in priced.lines)
     assert priced.discount_minor == sum(applied.amount_minor for applied in priced.applied)
@@ -72,13 +72,13 @@ def test_the_order_of_the_promotions_given_does_not_matter(
 ) -> None:
     shuffled = list(promotions)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert quote(shuffled, cart, NONE_USED, NOW) == quote(promotions, cart, NONE_USED, NOW)
+    assert quote(shuffled, cart, NOTHING_KNOWN, NOW) == quote(promotions, cart, NOTHING_KNOWN, NOW)
 
 
 @given(PROMOTIONS, CARTS)
 @settings(max_examples=200, deadline=None)
 def test_every_candidate_is_either_applied_or_explained(promotions: list[Promotion], cart: Cart) -> None:
-    priced = quote(promotions, cart, NONE_USED, NOW)
+    priced = quote(promotions, cart, NOTHING_KNOWN, NOW)
     candidates = [
         promotion.promotion_id for promotion in promotions if not promotion.code or promotion.code in cart.codes
     ]
@@ -90,10 +90,11 @@ def test_every_candidate_is_either_applied_or_explained(promotions: list[Promoti
 @given(PROMOTIONS, CARTS)
 @settings(max_examples=200, deadline=None)
 def test_no_single_exclusive_promotion_would_have_been_better(promotions: list[Promotion], cart: Cart) -> None:
-    priced = quote(promotions, cart, NONE_USED, NOW)
+    priced = quote(promotions, cart, NOTHING_KNOWN, NOW)
     for promotion in promotions:
         assert (
-            quote([promotion], cart, NONE_USED, NOW).discount_minor <= priced.discount_minor or not promotion.exclusive
+            quote([promotion], cart, NOTHING_KNOWN, NOW).discount_minor <= priced.discount_minor
+            or not promotion.exclusive
         )
 
 

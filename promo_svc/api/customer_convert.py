@@ -1,0 +1,26 @@
+"""Where customer messages are checked field by field, and what is known of customers becomes messages."""
+
+from __future__ import annotations
+
+from chassis import timestamps, validation
+from gen.common.v1.money_pb2 import Money
+from gen.promo.v1 import purchase_pb2
+from promo_svc.api import quote_convert
+from promo_svc.domain.purchase import Purchase
+
+
+def customer_id(value: str) -> str:
+    """As carts name customers, but never empty: a guest has nothing to ask for."""
+    return quote_convert.customer_id("customer_id", validation.present("customer_id", value))
+
+
+def purchase_message(purchase: Purchase) -> purchase_pb2.Purchase:
+    """A purchase as others see it."""
+    return purchase_pb2.Purchase(
+        order_id=purchase.order_id,
+        sku=purchase.sku,
+        quantity=purchase.quantity,
+        total=Money(currency=purchase.currency, amount_minor=purchase.total_minor),
+        purchase_time=timestamps.message(purchase.purchased_at),
+        cancel_time=timestamps.message(purchase.cancelled_at),
+    )

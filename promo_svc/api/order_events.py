@@ -1,0 +1,51 @@
+"""Events of orders, as the purchase history needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC
+
+from chassis.db import Tx
+from chassis.events.event import Event
+from chassis.events.event_types import EventTypes
+from gen.order.v1 import events_pb2
+from gen.order.v1.order_pb2 import Order
+from promo_svc.app.purchases import Purchases
+from promo_svc.domain.purchase import OrderFact, OrderLine
+
+TYPES = ("order.order.confirmed", "order.order.cancelled")
+NEVER_CONFIRMED = frozenset({Order.STATE_NEW, Order.STATE_PRICED, Order.STATE_RESERVED})
+"""An order that was cancelled in one of these states was never a purchase."""
+
+
+class OrderEvents:
+    """The handler of consumer `purchases`."""
+
+    def __init__(self, types: EventTypes, purchases: Purchases) -> None:
+        self._types = types
+        self._purchases = purchases
+
+    async def __call__(self, tx: Tx, events: Sequence[Event]) -> None:
+        """Raises whatever is wrong with an event: it is parked, and with it what follows of its order."""
+        facts = [fact(self._types.message(event)) for event in events]
+        await self._purchases.take_in(tx, [each for each in facts if each is not None])
+
+
+def fact(message: events_pb2.OrderChanged) -> OrderFact | None:
+    """What it says about purchases, None when nothing. ValueError for what no order of ours is."""
+    order = message.order
+    cancelled = order.state == Order.STATE_CANCELLED
+    if cancelled and message.previous_state in NEVER_CONFIRMED:
+        return None
+    if not order.order_id or not order.lines or not (cancelled or order.state == Order.STATE_CONFIRMED):
+        raise ValueError(f"neither a confirmed nor a cancelled order: {order.order_id} {order.state}")
+    return OrderFact(
+        order_id=order.order_id,
+        version=int(order.etag),
+        customer_id=order.customer.id,
+        currency=order.total.currency,
+        placed_at=order.create_time.ToDatetime(UTC),
+        confirmed=not cancelled,
+        cancelled_at=order.update_time.ToDatetime(UTC) if cancelled else None,
+        lines=tuple(OrderLine(line.sku, line.quantity, line.total_minor) for line in order.lines),
+    )

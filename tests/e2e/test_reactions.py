@@ -1,0 +1,83 @@
+"""What one service tells has its effect in another: through outbox, relay and broker, all processes real."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import orjson
+
+from chassis import client
+from gen.promo.v1 import promotion_pb2
+from gen.promo.v1 import promotion_service_pb2 as promo_pb
+from tests.e2e.product import LOCATION, PRICE_MINOR, TIMEOUT_S, Product, comes_true
+
+
+async def _read(product: Product, path: str) -> Any:
+    answer = await product.send("GET", path, b"")
+    assert answer.status == 200, answer
+    return orjson.loads(answer.body)
+
+
+async def test_an_order_is_in_its_customers_history_and_says_when_it_was_cancelled(product: Product) -> None:
+    sku, customer = await product.stocked(5), f"buyer/{secrets.token_hex(4)}"
+    path = f"/v1/customers/{customer.replace('/', '%2F')}/purchases"
+    placed = orjson.loads(
+        (await product.place(secrets.token_hex(8), sku=sku, quantity=2, customer={"id": customer})).body
+    )
+    assert placed["state"] == "CONFIRMED"
+
+    async def shown() -> bool:
+        return bool((await _read(product, path))["purchases"])
+
+    await comes_true(shown, "the order is in its customer's history")
+    (purchase,) = (await _read(product, path))["purchases"]
+    assert purchase == {
+        "order_id": placed["order_id"],
+        "sku": sku,
+        "quantity": 2,
+        "total": {"currency": "EUR", "amount_minor": 2 * PRICE_MINOR},
+        "purchased_at": placed["created_at"],
+        "cancelled_at": None,
+    }
+    await product.send("PUT", f"/v1/orders/{placed['order_id']}/cancel", {"reason": "changed my mind"})
+
+    async def cancelled() -> bool:
+        (only,) = (await _read(product, path))["purchases"]
+        return only["cancelled_at"] is not None
+
+    await comes_true(cancelled, "the history says that the order was cancelled")
+
+
+async def test_a_promotion_is_skipped_from_the_moment_its_sku_is_sold_out(product: Product) -> None:
+    sku, name = await product.stocked(3), f"e2e-{secrets.token_hex(4)}"
+    promotion = promotion_pb2.Promotion(
+        promotion_id=name,
+        name="While it lasts",
+        percent_bps=1_000,
+        code=name.upper(),
+        stock_skus=[sku],
+        minimum_available=1,
+    )
+    create = promo_pb.CreatePromotionRequest(request_id=name, promotion=promotion)
+    await client.call(product.services.promotions.CreatePromotion, create, TIMEOUT_S)
+    activate = promo_pb.ActivatePromotionRequest(request_id=name, promotion_id=name)
+    await client.call(product.services.promotions.ActivatePromotion, activate, TIMEOUT_S)
+    cart = {"lines": [{"sku": sku, "quantity": 1}], "codes": [name], "currency": "EUR", "channel": "web"}
+
+    async def skipped() -> list[str]:
+        answer = await product.send("POST", "/v1/promotions/quote", cart)
+        return [f"{each['reason']} {each['have']}" for each in orjson.loads(answer.body)["skipped"]]
+
+    async def applies() -> bool:
+        return not await skipped()
+
+    async def held_back() -> bool:
+        return await skipped() == [f"STOCK_LOW {sku}: 0 available"]
+
+    await comes_true(applies, "three units are known to be there")
+    last_units = await product.place(secrets.token_hex(8), sku=sku, quantity=3, codes=[name])
+    assert orjson.loads(last_units.body)["total"]["amount_minor"] < 3 * PRICE_MINOR, "who takes the last units has it"
+    await comes_true(held_back, "the promotion is held back")
+    await product.send("POST", "/v1/inventory", {"sku": sku, "location": LOCATION, "quantity": 1})
+    await comes_true(applies, "the promotion is given again")
