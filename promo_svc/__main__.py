@@ -41,6 +41,8 @@ from promo_svc.app.redemptions import Redemptions
 from promo_svc.app.stock import Stock
 from promo_svc.store.keys import GATE_PREFIX, PARTITION
 
+PACE_S = 0.1
+"""Between looks for events: history and availability may be a tenth of a second old."""
 LISTEN_PAUSE_S = 0.02
 """Between rounds of a consumer, each of which waits for events itself. While the broker is away it doubles, up to 5 s."""
 
@@ -122,8 +124,8 @@ def consumers(db: Database, events_out: EventSource, purchases: Purchases, stock
     """Who listens to which service, and for what."""
     types, broker = events_out.types, events_out.broker
     return [
-        Consumer(db, broker, "purchases", ["order"], order_events.TYPES, OrderEvents(types, purchases)),
-        Consumer(db, broker, "stock", ["inventory"], stock_events.TYPES, StockEvents(types, stock)),
+        Consumer(db, broker, "purchases", ["order"], order_events.TYPES, OrderEvents(types, purchases), PACE_S),
+        Consumer(db, broker, "stock", ["inventory"], stock_events.TYPES, StockEvents(types, stock), PACE_S),
     ]
 
 

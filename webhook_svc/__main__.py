@@ -49,6 +49,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+PACE_S = 0.01
+"""Between looks for events: what comes meanwhile shares a transaction, and a receiver does not notice."""
+
+
 @dataclass(frozen=True)
 class Delivering:
     """All that delivers, without the loops: tests run its rounds themselves."""
@@ -110,7 +114,7 @@ async def running(settings: config.Settings, clock: Callable[[], datetime] = now
     events_out = EventSource(db, settings.broker_url, "webhook", MODULES, settings.events_content_type)
     receiver = Receiver(settings.allow_private, settings.timeout_s)
     async with delivering(settings, db, Bodies(events_out.types), receiver, clock) as parts:
-        consumer = Consumer(db, events_out.broker, CONSUMER, SOURCES, (), parts.intake.handle)
+        consumer = Consumer(db, events_out.broker, CONSUMER, SOURCES, (), parts.intake.handle, PACE_S)
         reader = EndpointReader(events_out.types.types().keys(), settings.allow_private)
         servicer = WebhookEndpointServicer(parts.endpoints, parts.deliveries, reader)
         servicers = [
