@@ -241,6 +241,19 @@ async def test_a_customer_waits_for_so_many_skus_at_most_however_they_ask(
     assert [notice.sku for notice in seen] == sorted(notice.sku for notice in seen)
 
 
+async def test_two_requests_of_one_customer_are_counted_one_after_the_other(
+    customers: CustomerServiceStub, database: Database, sql: Sql
+) -> None:
+    sku = _sku()
+    await _crowd(database, customers="twins", skus=f"{sku}-", many_customers=False, count=MOST_OF_CUSTOMER - 1)
+    async with database.transaction() as tx:
+        await notices.lock_customer(tx, "twins")
+        await notices.put(tx, Wish("twins", f"{sku}-last"))
+        asking = asyncio.create_task(calls.refused(_ask(customers, "twins", f"{sku}-one-more")))
+        await calls.stands_still(sql, asking)
+    assert (await asking).reason == "CUSTOMER_NOTICES_FULL"
+
+
 async def test_so_many_customers_at_most_wait_for_a_sku_and_all_are_told_in_one_crossing(
     customers: CustomerServiceStub, on_stock: Consumer, database: Database, sql: Sql
 ) -> None:
