@@ -34,6 +34,7 @@ from promo_svc.api.promotion_service import PromotionServicer
 from promo_svc.api.stock_events import StockEvents
 from promo_svc.app.catalogue import Catalogue
 from promo_svc.app.limits import Limits
+from promo_svc.app.notices import Notices
 from promo_svc.app.promotions import Promotions
 from promo_svc.app.purchases import Purchases
 from promo_svc.app.quotes import Quotes
@@ -84,6 +85,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
     listening = consumers(db, events_out, purchases, Stock())
 
     servicer = PromotionServicer(promotions, quotes, redemptions)
+    customers = CustomerServicer(purchases, Notices(db))
     servicers = [
         events_out.servicer,
         Servicer(
@@ -93,7 +95,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
             servicer,
             ahead=("CommitRedemption", "BatchCommitRedemptions", "ReleaseRedemption"),
         ),
-        Servicer(customer_service_pb2, customer_service_pb2_grpc, "CustomerService", CustomerServicer(purchases)),
+        Servicer(customer_service_pb2, customer_service_pb2_grpc, "CustomerService", customers),
     ]
     server = Server(settings.address, servicers, TABLE, partition.epochs.is_serving)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
+from pydantic import Field
 from typing_extensions import TypedDict
 
-from edge.schemas.fields import MoneyAnswer, PageSize, PageToken, Query
+from edge.schemas.fields import Body, MoneyAnswer, PageSize, PageToken, Query, SkuId
 
 
-class PurchaseQuery(Query):
-    """Which page of a customer's purchases."""
+class PageQuery(Query):
+    """Which page of what a customer has."""
 
     page_size: PageSize = 0
     page_token: PageToken = ""
@@ -32,3 +34,36 @@ class PurchaseListAnswer(TypedDict):
 
     purchases: list[PurchaseAnswer]
     next_page_token: str
+
+
+class BackInStock(Body):
+    """What a customer waits for, and where they want to be told."""
+
+    sku: SkuId
+    channel: Annotated[str, Field(max_length=40, description="web, pos, a marketplace")] = ""
+    email: Annotated[str, Field(max_length=254)] = ""
+
+
+class BackInStockAnswer(TypedDict):
+    """An open request; it ends when the customer is told."""
+
+    customer_id: str
+    sku: str
+    channel: str
+    email: str
+    requested_at: datetime | None
+
+
+class BackInStockListAnswer(TypedDict):
+    """One page of open requests, by sku."""
+
+    notices: list[BackInStockAnswer]
+    next_page_token: str
+
+
+class BackInStockCancelledAnswer(TypedDict):
+    """`cancelled` is false when there was no open request."""
+
+    customer_id: str
+    sku: str
+    cancelled: bool

@@ -1,4 +1,4 @@
-"""Use case of stock: take in what inventory tells of levels, and tell whom that holds back or sets free."""
+"""Use case of stock: take in what inventory tells of levels; tell whom that holds back or sets free, and who waited for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from chassis.db import Tx
 from chassis.events import outbox
 from promo_svc.domain.stock import Change, LevelFact, newest
-from promo_svc.store import events, promotions, stock
+from promo_svc.store import events, notices, promotions, stock
 
 
 class Stock:
@@ -18,6 +18,9 @@ class Stock:
         changes = await stock.write(tx, newest(facts))
         if changes:
             await self._hold_back_or_set_free(tx, changes)
+        back = {change.sku: change.after for change in changes if change.is_back}
+        if back:
+            await notices.announce(tx, back)
 
     async def _hold_back_or_set_free(self, tx: Tx, changes: Sequence[Change]) -> None:
         crossings = await stock.judge(tx, [change.sku for change in changes])

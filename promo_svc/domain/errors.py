@@ -112,6 +112,34 @@ class PromotionNotApplicable(DomainError):
         super().__init__(f"promotion {promotion_id} is {status}", promotion_id=promotion_id, status=status)
 
 
+class SkuInStock(DomainError):
+    """There is nothing to wait for."""
+
+    reason = "SKU_IN_STOCK"
+
+    def __init__(self, sku: str, available: int) -> None:
+        super().__init__(f"{available} units of {sku} are available", sku=sku, available=str(available))
+
+
+class CustomerNoticesFull(DomainError):
+    """The customer waits for as many skus as one may."""
+
+    reason = "CUSTOMER_NOTICES_FULL"
+
+    def __init__(self, customer_id: str, limit: int) -> None:
+        message = f"customer {customer_id} waits for {limit} skus, no more are kept"
+        super().__init__(message, customer_id=customer_id, limit=str(limit))
+
+
+class SkuNoticesFull(DomainError):
+    """As many customers as may wait for the sku do."""
+
+    reason = "SKU_NOTICES_FULL"
+
+    def __init__(self, sku: str, limit: int) -> None:
+        super().__init__(f"{limit} customers wait for {sku}, no more are kept", sku=sku, limit=str(limit))
+
+
 class RedemptionNotFound(DomainError):
     """No redemption has this id."""
 

@@ -8,8 +8,9 @@ from google.protobuf.json_format import MessageToDict
 
 from chassis import timestamps
 from gen.common.v1.money_pb2 import Money as MoneyMessage
-from gen.promo.v1 import events_pb2, promotion_pb2
+from gen.promo.v1 import back_in_stock_pb2, events_pb2, promotion_pb2
 from promo_svc.domain.money import Money
+from promo_svc.domain.notice import Notice
 from promo_svc.domain.promotion import Percent, StoredPromotion
 from promo_svc.domain.stock import Crossing
 
@@ -65,6 +66,17 @@ def promotion_message(stored: StoredPromotion) -> promotion_pb2.Promotion:
     else:
         message.fixed_amount.CopyFrom(money_message(discount.money))
     return message
+
+
+def notice_message(notice: Notice) -> back_in_stock_pb2.BackInStockNotice:
+    """An open request as others see it."""
+    return back_in_stock_pb2.BackInStockNotice(
+        customer_id=notice.wish.customer_id,
+        sku=notice.wish.sku,
+        channel=notice.wish.channel,
+        email=notice.wish.email,
+        request_time=timestamps.message(notice.requested_at),
+    )
 
 
 def money_message(money: Money) -> MoneyMessage:

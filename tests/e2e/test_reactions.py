@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from chassis import client
-from gen.promo.v1 import promotion_pb2
+from gen.common.v1 import event_service_pb2
+from gen.promo.v1 import events_pb2, promotion_pb2
 from gen.promo.v1 import promotion_service_pb2 as promo_pb
 from tests.e2e.product import LOCATION, PRICE_MINOR, TIMEOUT_S, Product, comes_true
 
@@ -81,3 +82,38 @@ async def test_a_promotion_is_skipped_from_the_moment_its_sku_is_sold_out(produc
     await comes_true(held_back, "the promotion is held back")
     await product.send("POST", "/v1/inventory", {"sku": sku, "location": LOCATION, "quantity": 1})
     await comes_true(applies, "the promotion is given again")
+
+
+async def test_who_waits_for_a_sku_is_told_when_it_is_received(product: Product) -> None:
+    sku, customer = await product.stocked(1), f"waits-{secrets.token_hex(4)}"
+    path = f"/v1/customers/{customer}/back-in-stock"
+    before = (await _events(product, 0)).newest_position
+
+    async def sold_out() -> bool:
+        return (await product.send("POST", path, {"sku": sku, "email": "ada@example.com"})).status == 201
+
+    async def announced() -> list[events_pb2.BackInStock]:
+        page = await _events(product, before, types=["promo.back_in_stock.*"], keys=[customer])
+        found = [events_pb2.BackInStock.FromString(event.data.value) for event in page.events]
+        return [each for each in found if each.sku == sku]
+
+    async def is_announced() -> bool:
+        return bool(await announced())
+
+    await product.place(secrets.token_hex(8), sku=sku)
+    await comes_true(sold_out, "the sku is known to be sold out")
+    assert [each["sku"] for each in (await _read(product, path))["notices"]] == [sku]
+    await product.send("POST", "/v1/inventory", {"sku": sku, "location": LOCATION, "quantity": 4})
+    await comes_true(is_announced, "the customer is told")
+    (told,) = await announced()
+    assert (told.customer_id, told.available, told.email) == (customer, 4, "ada@example.com")
+    assert (await _read(product, path))["notices"] == []
+    late = await product.send("POST", path, {"sku": sku})
+    assert (late.status, orjson.loads(late.body)["reason"]) == (409, "SKU_IN_STOCK")
+    typo = await product.send("POST", path, {"sku": "NO-SUCH-SKU"})
+    assert (typo.status, orjson.loads(typo.body)["reason"]) == (404, "SKU_NOT_FOUND")
+
+
+async def _events(product: Product, after: int, **filters: Any) -> Any:
+    request = event_service_pb2.ListEventsRequest(after_position=after, page_size=1_000, **filters)
+    return await client.call(product.services.promo_events.ListEvents, request, TIMEOUT_S)

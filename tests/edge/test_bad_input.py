@@ -96,6 +96,13 @@ BAD = [
     ("/v1/skus/batch", {"skus": [SKU, {"sku": "B"}]}, "skus[1].name", "FIELD_REQUIRED"),
     ("/v1/locations", {"location": "b", "priority": 1001}, "priority", "FIELD_INVALID"),
     ("/v1/promotions/quote", {"lines": []}, "lines", "FIELD_REQUIRED"),
+    ("/v1/customers/c/back-in-stock", {}, "sku", "FIELD_REQUIRED"),
+    ("/v1/customers/c/back-in-stock", {"sku": ""}, "sku", "FIELD_REQUIRED"),
+    ("/v1/customers/c/back-in-stock", {"sku": "x" * 65}, "sku", "FIELD_INVALID"),
+    ("/v1/customers/c/back-in-stock", {"sku": 7}, "sku", "FIELD_INVALID"),
+    ("/v1/customers/c/back-in-stock", {"sku": "A", "email": "x" * 255}, "email", "FIELD_INVALID"),
+    ("/v1/customers/c/back-in-stock", {"sku": "A", "channel": None}, "channel", "FIELD_INVALID"),
+    ("/v1/customers/c/back-in-stock", {"sku": "A", "phone": "1"}, "phone", "FIELD_INVALID"),
 ]
 
 
@@ -157,6 +164,7 @@ async def test_numbers_that_are_not_finite_are_refused_in_attributes(
         ("/v1/orders?placed_from=2026-11-01", "placed_from"),
         ("/v1/skus?page_size=abc", "page_size"),
         ("/v1/customers/c/purchases?page_size=501", "page_size"),
+        ("/v1/customers/c/back-in-stock?page_size=-1", "page_size"),
         ("/v1/customers/c/purchases?since=2026-11-01", "since"),
     ],
 )

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from gen.promo.v1 import back_in_stock_pb2 as _back_in_stock_pb2
 from gen.promo.v1 import purchase_pb2 as _purchase_pb2
 import builtins as _builtins
 import sys
@@ -76,3 +77,183 @@ class GetPurchaseHistoryResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetPurchaseHistoryResponse: _TypeAlias = GetPurchaseHistoryResponse  # noqa: Y015
+
+@_typing.final
+class RequestBackInStockNoticeRequest(_message.Message):
+    """Request of RequestBackInStockNotice."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    SKU_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    customer_id: _builtins.str
+    """The customer's id as orders name it, 1 to 100 characters."""
+    sku: _builtins.str
+    """1 to 64 characters; whether there is such a sku inventory knows."""
+    channel: _builtins.str
+    """At most 40 characters."""
+    email: _builtins.str
+    """Empty, or an e-mail address of at most 254 characters."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        sku: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        email: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "customer_id", b"customer_id", "email", b"email", "request_id", b"request_id", "sku", b"sku"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestBackInStockNoticeRequest: _TypeAlias = RequestBackInStockNoticeRequest  # noqa: Y015
+
+@_typing.final
+class RequestBackInStockNoticeResponse(_message.Message):
+    """Response of RequestBackInStockNotice."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NOTICE_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """True when this request_id was answered before and this is that answer."""
+    @_builtins.property
+    def notice(self) -> _back_in_stock_pb2.BackInStockNotice:
+        """As stored."""
+
+    def __init__(
+        self,
+        *,
+        notice: _back_in_stock_pb2.BackInStockNotice | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["notice", b"notice"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notice", b"notice", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestBackInStockNoticeResponse: _TypeAlias = RequestBackInStockNoticeResponse  # noqa: Y015
+
+@_typing.final
+class ListBackInStockNoticesRequest(_message.Message):
+    """Request of ListBackInStockNotices."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.str
+    """The customer's id as orders name it, 1 to 100 characters."""
+    page_size: _builtins.int
+    """At most this many; 1 to 500, 0 means 50."""
+    page_token: _builtins.str
+    """From the previous page; empty for the first."""
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBackInStockNoticesRequest: _TypeAlias = ListBackInStockNoticesRequest  # noqa: Y015
+
+@_typing.final
+class ListBackInStockNoticesResponse(_message.Message):
+    """Response of ListBackInStockNotices."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NOTICES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedCompositeFieldContainer[_back_in_stock_pb2.BackInStockNotice]:
+        """One page of open requests, ordered by sku."""
+
+    def __init__(
+        self,
+        *,
+        notices: _abc.Iterable[_back_in_stock_pb2.BackInStockNotice] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "notices", b"notices"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBackInStockNoticesResponse: _TypeAlias = ListBackInStockNoticesResponse  # noqa: Y015
+
+@_typing.final
+class CancelBackInStockNoticeRequest(_message.Message):
+    """Request of CancelBackInStockNotice."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    SKU_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    customer_id: _builtins.str
+    """The customer's id as orders name it, 1 to 100 characters."""
+    sku: _builtins.str
+    """1 to 64 characters."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        sku: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "request_id", b"request_id", "sku", b"sku"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelBackInStockNoticeRequest: _TypeAlias = CancelBackInStockNoticeRequest  # noqa: Y015
+
+@_typing.final
+class CancelBackInStockNoticeResponse(_message.Message):
+    """Response of CancelBackInStockNotice."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CANCELLED_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    cancelled: _builtins.bool
+    """False when there was no open request."""
+    replayed: _builtins.bool
+    """True when this request_id was answered before and this is that answer."""
+    def __init__(
+        self,
+        *,
+        cancelled: _builtins.bool = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelBackInStockNoticeResponse: _TypeAlias = CancelBackInStockNoticeResponse  # noqa: Y015

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class CustomerServiceStub:
-    """What is known of customers, from what other services tell.
+    """What is known of customers, from what other services tell, and what they want to be told.
     """
 
     def __init__(self, channel):
@@ -40,16 +40,56 @@ class CustomerServiceStub:
                 request_serializer=promo_dot_v1_dot_customer__service__pb2.GetPurchaseHistoryRequest.SerializeToString,
                 response_deserializer=promo_dot_v1_dot_customer__service__pb2.GetPurchaseHistoryResponse.FromString,
                 _registered_method=True)
+        self.RequestBackInStockNotice = channel.unary_unary(
+                '/promo.v1.CustomerService/RequestBackInStockNotice',
+                request_serializer=promo_dot_v1_dot_customer__service__pb2.RequestBackInStockNoticeRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_customer__service__pb2.RequestBackInStockNoticeResponse.FromString,
+                _registered_method=True)
+        self.ListBackInStockNotices = channel.unary_unary(
+                '/promo.v1.CustomerService/ListBackInStockNotices',
+                request_serializer=promo_dot_v1_dot_customer__service__pb2.ListBackInStockNoticesRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_customer__service__pb2.ListBackInStockNoticesResponse.FromString,
+                _registered_method=True)
+        self.CancelBackInStockNotice = channel.unary_unary(
+                '/promo.v1.CustomerService/CancelBackInStockNotice',
+                request_serializer=promo_dot_v1_dot_customer__service__pb2.CancelBackInStockNoticeRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_customer__service__pb2.CancelBackInStockNoticeResponse.FromString,
+                _registered_method=True)
 
 
 class CustomerServiceServicer:
-    """What is known of customers, from what other services tell.
+    """What is known of customers, from what other services tell, and what they want to be told.
     """
 
     def GetPurchaseHistory(self, request, context):
         """Reads what a customer bought, newest first, a page at a time. It follows the orders' events: an order is here milliseconds after
         its confirmation, later while events wait. A customer of whom nothing is known has bought nothing.
         FIELD_REQUIRED, FIELD_INVALID, PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RequestBackInStockNotice(self, request, context):
+        """Puts a customer in line for a sku of which nothing is available: once it is back, promo.back_in_stock.announced is told for them,
+        once. Who asked first is told first; of every unit that is back at most two customers are told, the others wait for the next time.
+        One open request per customer and sku: asking again keeps the place in line and takes the new channel and email. Atomic; idempotent by
+        request_id. FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED, SKU_IN_STOCK, CUSTOMER_NOTICES_FULL, SKU_NOTICES_FULL.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBackInStockNotices(self, request, context):
+        """Lists a customer's open requests by sku, a page at a time. FIELD_REQUIRED, FIELD_INVALID, PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelBackInStockNotice(self, request, context):
+        """Takes a customer out of the line for a sku; without effect when they do not stand in it (any more). Idempotent by request_id.
+        FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -63,6 +103,21 @@ def add_CustomerServiceServicer_to_server(servicer, server):
                     request_deserializer=promo_dot_v1_dot_customer__service__pb2.GetPurchaseHistoryRequest.FromString,
                     response_serializer=promo_dot_v1_dot_customer__service__pb2.GetPurchaseHistoryResponse.SerializeToString,
             ),
+            'RequestBackInStockNotice': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestBackInStockNotice,
+                    request_deserializer=promo_dot_v1_dot_customer__service__pb2.RequestBackInStockNoticeRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_customer__service__pb2.RequestBackInStockNoticeResponse.SerializeToString,
+            ),
+            'ListBackInStockNotices': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBackInStockNotices,
+                    request_deserializer=promo_dot_v1_dot_customer__service__pb2.ListBackInStockNoticesRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_customer__service__pb2.ListBackInStockNoticesResponse.SerializeToString,
+            ),
+            'CancelBackInStockNotice': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelBackInStockNotice,
+                    request_deserializer=promo_dot_v1_dot_customer__service__pb2.CancelBackInStockNoticeRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_customer__service__pb2.CancelBackInStockNoticeResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'promo.v1.CustomerService', rpc_method_handlers)
@@ -72,7 +127,7 @@ def add_CustomerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CustomerService:
-    """What is known of customers, from what other services tell.
+    """What is known of customers, from what other services tell, and what they want to be told.
     """
 
     @staticmethod
@@ -92,6 +147,87 @@ class CustomerService:
             '/promo.v1.CustomerService/GetPurchaseHistory',
             promo_dot_v1_dot_customer__service__pb2.GetPurchaseHistoryRequest.SerializeToString,
             promo_dot_v1_dot_customer__service__pb2.GetPurchaseHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestBackInStockNotice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.CustomerService/RequestBackInStockNotice',
+            promo_dot_v1_dot_customer__service__pb2.RequestBackInStockNoticeRequest.SerializeToString,
+            promo_dot_v1_dot_customer__service__pb2.RequestBackInStockNoticeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBackInStockNotices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.CustomerService/ListBackInStockNotices',
+            promo_dot_v1_dot_customer__service__pb2.ListBackInStockNoticesRequest.SerializeToString,
+            promo_dot_v1_dot_customer__service__pb2.ListBackInStockNoticesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelBackInStockNotice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.CustomerService/CancelBackInStockNotice',
+            promo_dot_v1_dot_customer__service__pb2.CancelBackInStockNoticeRequest.SerializeToString,
+            promo_dot_v1_dot_customer__service__pb2.CancelBackInStockNoticeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -50,6 +50,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the state does not allow it. Example: {"promotion_id": "welcome", "state": "ENDED"}."""
     ERROR_REASON_LIMIT_BELOW_USED: _ErrorReason.ValueType  # 12
     """FAILED_PRECONDITION: uses were given out already, the limit may not fall below them. Example: {"used": "7"}."""
+    ERROR_REASON_SKU_IN_STOCK: _ErrorReason.ValueType  # 13
+    """FAILED_PRECONDITION: there is nothing to wait for. Example: {"sku": "SERUM-30", "available": "7"}."""
+    ERROR_REASON_CUSTOMER_NOTICES_FULL: _ErrorReason.ValueType  # 14
+    """FAILED_PRECONDITION: this customer waits for as many skus as one may. Example: {"customer_id": "c1", "limit": "100"}."""
+    ERROR_REASON_SKU_NOTICES_FULL: _ErrorReason.ValueType  # 15
+    """FAILED_PRECONDITION: as many customers as may wait for this sku do. Example: {"sku": "SERUM-30", "limit": "10000"}."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of the promotion service, beside those of common.v1.ErrorReason."""
@@ -82,4 +88,10 @@ ERROR_REASON_STATE_FORBIDS: ErrorReason.ValueType  # 11
 """FAILED_PRECONDITION: the state does not allow it. Example: {"promotion_id": "welcome", "state": "ENDED"}."""
 ERROR_REASON_LIMIT_BELOW_USED: ErrorReason.ValueType  # 12
 """FAILED_PRECONDITION: uses were given out already, the limit may not fall below them. Example: {"used": "7"}."""
+ERROR_REASON_SKU_IN_STOCK: ErrorReason.ValueType  # 13
+"""FAILED_PRECONDITION: there is nothing to wait for. Example: {"sku": "SERUM-30", "available": "7"}."""
+ERROR_REASON_CUSTOMER_NOTICES_FULL: ErrorReason.ValueType  # 14
+"""FAILED_PRECONDITION: this customer waits for as many skus as one may. Example: {"customer_id": "c1", "limit": "100"}."""
+ERROR_REASON_SKU_NOTICES_FULL: ErrorReason.ValueType  # 15
+"""FAILED_PRECONDITION: as many customers as may wait for this sku do. Example: {"sku": "SERUM-30", "limit": "10000"}."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

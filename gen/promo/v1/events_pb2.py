@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from gen.common.v1 import audit_pb2 as common_dot_v1_dot_audit__pb2
 from gen.common.v1 import event_options_pb2 as common_dot_v1_dot_event__options__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from gen.promo.v1 import promotion_pb2 as promo_dot_v1_dot_promotion__pb2
 from gen.promo.v1 import quote_pb2 as promo_dot_v1_dot_quote__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15promo/v1/events.proto\x12\x08promo.v1\x1a\x15\x63ommon/v1/audit.proto\x1a\x1d\x63ommon/v1/event_options.proto\x1a\x18promo/v1/promotion.proto\x1a\x14promo/v1/quote.proto\"W\n\x10PromotionChanged\x12&\n\tpromotion\x18\x01 \x01(\x0b\x32\x13.promo.v1.Promotion:\x1b\xaa\xbb\x18\x17promo.promotion.changed\"\x99\x01\n\x15PromotionStockChanged\x12&\n\tpromotion\x18\x01 \x01(\x0b\x32\x13.promo.v1.Promotion\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x11\n\tavailable\x18\x03 \x01(\x03:8\xaa\xbb\x18\x19promo.promotion.suspended\xaa\xbb\x18\x17promo.promotion.resumed\"\x8a\x02\n\x11RedemptionChanged\x12(\n\nredemption\x18\x01 \x01(\x0b\x32\x14.promo.v1.Redemption:\xca\x01\xaa\xbb\x18\x18promo.redemption.created\xaa\xbb\x18\x1apromo.redemption.committed\xaa\xbb\x18\x19promo.redemption.released\xaa\xbb\x18\x18promo.redemption.expired\xaa\xbb\x18\x18promo.redemption.aborted\xaa\xbb\x18\x19promo.redemption.extended\xaa\xbb\x18\x1apromo.redemption.cancelled\"{\n\x14\x41uditFindingReported\x12(\n\x07\x66inding\x18\x01 \x01(\x0b\x32\x17.common.v1.AuditFinding:9\xaa\xbb\x18\x17promo.audit.drift_found\xaa\xbb\x18\x1apromo.audit.mismatch_foundb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15promo/v1/events.proto\x12\x08promo.v1\x1a\x15\x63ommon/v1/audit.proto\x1a\x1d\x63ommon/v1/event_options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18promo/v1/promotion.proto\x1a\x14promo/v1/quote.proto\"W\n\x10PromotionChanged\x12&\n\tpromotion\x18\x01 \x01(\x0b\x32\x13.promo.v1.Promotion:\x1b\xaa\xbb\x18\x17promo.promotion.changed\"\x99\x01\n\x15PromotionStockChanged\x12&\n\tpromotion\x18\x01 \x01(\x0b\x32\x13.promo.v1.Promotion\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x11\n\tavailable\x18\x03 \x01(\x03:8\xaa\xbb\x18\x19promo.promotion.suspended\xaa\xbb\x18\x17promo.promotion.resumed\"\xb7\x01\n\x0b\x42\x61\x63kInStock\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x11\n\tavailable\x18\x03 \x01(\x03\x12\x30\n\x0crequest_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63hannel\x18\x05 \x01(\t\x12\r\n\x05\x65mail\x18\x06 \x01(\t:!\xaa\xbb\x18\x1dpromo.back_in_stock.announced\"\x8a\x02\n\x11RedemptionChanged\x12(\n\nredemption\x18\x01 \x01(\x0b\x32\x14.promo.v1.Redemption:\xca\x01\xaa\xbb\x18\x18promo.redemption.created\xaa\xbb\x18\x1apromo.redemption.committed\xaa\xbb\x18\x19promo.redemption.released\xaa\xbb\x18\x18promo.redemption.expired\xaa\xbb\x18\x18promo.redemption.aborted\xaa\xbb\x18\x19promo.redemption.extended\xaa\xbb\x18\x1apromo.redemption.cancelled\"{\n\x14\x41uditFindingReported\x12(\n\x07\x66inding\x18\x01 \x01(\x0b\x32\x17.common.v1.AuditFinding:9\xaa\xbb\x18\x17promo.audit.drift_found\xaa\xbb\x18\x1apromo.audit.mismatch_foundb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,16 +40,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROMOTIONCHANGED']._serialized_options = b'\252\273\030\027promo.promotion.changed'
   _globals['_PROMOTIONSTOCKCHANGED']._loaded_options = None
   _globals['_PROMOTIONSTOCKCHANGED']._serialized_options = b'\252\273\030\031promo.promotion.suspended\252\273\030\027promo.promotion.resumed'
+  _globals['_BACKINSTOCK']._loaded_options = None
+  _globals['_BACKINSTOCK']._serialized_options = b'\252\273\030\035promo.back_in_stock.announced'
   _globals['_REDEMPTIONCHANGED']._loaded_options = None
   _globals['_REDEMPTIONCHANGED']._serialized_options = b'\252\273\030\030promo.redemption.created\252\273\030\032promo.redemption.committed\252\273\030\031promo.redemption.released\252\273\030\030promo.redemption.expired\252\273\030\030promo.redemption.aborted\252\273\030\031promo.redemption.extended\252\273\030\032promo.redemption.cancelled'
   _globals['_AUDITFINDINGREPORTED']._loaded_options = None
   _globals['_AUDITFINDINGREPORTED']._serialized_options = b'\252\273\030\027promo.audit.drift_found\252\273\030\032promo.audit.mismatch_found'
-  _globals['_PROMOTIONCHANGED']._serialized_start=137
-  _globals['_PROMOTIONCHANGED']._serialized_end=224
-  _globals['_PROMOTIONSTOCKCHANGED']._serialized_start=227
-  _globals['_PROMOTIONSTOCKCHANGED']._serialized_end=380
-  _globals['_REDEMPTIONCHANGED']._serialized_start=383
-  _globals['_REDEMPTIONCHANGED']._serialized_end=649
-  _globals['_AUDITFINDINGREPORTED']._serialized_start=651
-  _globals['_AUDITFINDINGREPORTED']._serialized_end=774
+  _globals['_PROMOTIONCHANGED']._serialized_start=170
+  _globals['_PROMOTIONCHANGED']._serialized_end=257
+  _globals['_PROMOTIONSTOCKCHANGED']._serialized_start=260
+  _globals['_PROMOTIONSTOCKCHANGED']._serialized_end=413
+  _globals['_BACKINSTOCK']._serialized_start=416
+  _globals['_BACKINSTOCK']._serialized_end=599
+  _globals['_REDEMPTIONCHANGED']._serialized_start=602
+  _globals['_REDEMPTIONCHANGED']._serialized_end=868
+  _globals['_AUDITFINDINGREPORTED']._serialized_start=870
+  _globals['_AUDITFINDINGREPORTED']._serialized_end=993
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ isort:skip_file
 from gen.common.v1 import audit_pb2 as _audit_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from gen.promo.v1 import promotion_pb2 as _promotion_pb2
 from gen.promo.v1 import quote_pb2 as _quote_pb2
 import builtins as _builtins
@@ -76,6 +77,52 @@ class PromotionStockChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PromotionStockChanged: _TypeAlias = PromotionStockChanged  # noqa: Y015
+
+@_typing.final
+class BackInStock(_message.Message):
+    """promo.back_in_stock.announced, keyed by customer id: a sku that this customer waits for is available again. Once per request; nothing
+    is held for them.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    SKU_FIELD_NUMBER: _builtins.int
+    AVAILABLE_FIELD_NUMBER: _builtins.int
+    REQUEST_TIME_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.str
+    """Who waited."""
+    sku: _builtins.str
+    """For what."""
+    available: _builtins.int
+    """Units that are available in all locations together, for everybody."""
+    channel: _builtins.str
+    """Where they asked; possibly empty."""
+    email: _builtins.str
+    """Where they want to be told; possibly empty."""
+    @_builtins.property
+    def request_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when they waited."""
+
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.str = ...,
+        sku: _builtins.str = ...,
+        available: _builtins.int = ...,
+        request_time: _timestamp_pb2.Timestamp | None = ...,
+        channel: _builtins.str = ...,
+        email: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request_time", b"request_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "channel", b"channel", "customer_id", b"customer_id", "email", b"email", "request_time", b"request_time", "sku", b"sku"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackInStock: _TypeAlias = BackInStock  # noqa: Y015
 
 @_typing.final
 class RedemptionChanged(_message.Message):
