@@ -20,7 +20,7 @@ from tests import stack as stacks
 from tests.delivery import config
 from tests.delivery.faults import FAULTS, Fault, Scene
 from tests.delivery.followers import Follower, Receiver
-from tests.delivery.judge import Judge, Verdict
+from tests.delivery.judge import ORDERED, Judge, Verdict
 from tests.delivery.load import Load
 from tests.stack import Stack
 
@@ -37,7 +37,7 @@ async def endpoints(stack: Stack, receiver: Receiver) -> dict[str, str]:
     """Two endpoints that follow everything, one of them in order per key; their paths by id."""
     made: dict[str, str] = {}
     async with httpx.AsyncClient(base_url=stack.edge, headers=stack.headers, timeout=30) as client:
-        for path, ordered in (("/any", False), ("/ordered", True)):
+        for path, ordered in (("/any", False), (ORDERED, True)):
             body = {"url": f"http://127.0.0.1:{receiver.port}{path}", "topics": ["*"], "ordered": ordered}
             answer = await client.post("/v1/webhook-endpoints", json=body)
             answer.raise_for_status()

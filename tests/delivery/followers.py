@@ -58,8 +58,8 @@ class Receiver:
     def __init__(self) -> None:
         self.received: Counter[str] = Counter()
         """How often each webhook id came to each path."""
-        self.order: dict[tuple[str, str], list[int]] = {}
-        """Sequence of first arrivals, by path and key."""
+        self.order: dict[tuple[str, str, str], list[int]] = {}
+        """Sequence of first arrivals, by path, source and key."""
         self.late_s: list[float] = []
         self._away = False
         self._runner: web.AppRunner
@@ -99,5 +99,5 @@ class Receiver:
         name = f"{request.path} {request.headers['webhook-id']}"
         self.received[name] += 1
         if self.received[name] == 1:
-            self.order.setdefault((request.path, told["key"]), []).append(told["sequence"])
+            self.order.setdefault((request.path, told["source"], told["key"]), []).append(told["sequence"])
         return web.Response()

@@ -19,6 +19,8 @@ EVENTS: LiteralString = "SELECT id, position FROM outbox WHERE position > %s"
 HEAD: LiteralString = "SELECT position, sent, (SELECT count(*) FROM outbox WHERE published_at IS NULL) FROM event_log"
 PENDING: LiteralString = "SELECT count(*) FROM deliveries WHERE state = 'PENDING' AND endpoint_id = ANY (%s)"
 DELIVERIES: LiteralString = "SELECT endpoint_id, event_id, count(*) FROM deliveries GROUP BY endpoint_id, event_id"
+ORDERED = "/ordered"
+"""The path of the endpoint that asked for order."""
 PURCHASES: LiteralString = "SELECT order_id, count(*) FROM purchases GROUP BY order_id"
 PARKED: LiteralString = "SELECT count(*) FROM parked_events"
 SETTLED_WITHIN_S = 120.0
@@ -111,6 +113,8 @@ class Judge:
         for source, position, _ in follower.seen:
             wrong += position <= newest.get(source, 0)
             newest[source] = max(newest.get(source, 0), position)
-        for sequences in receiver.order.values():
+        for (path, _, _), sequences in receiver.order.items():
+            if path != ORDERED:
+                continue
             wrong += sum(later < earlier for earlier, later in itertools.pairwise(sequences))
         return wrong
