@@ -12,7 +12,10 @@ from webhook_svc.app.directory import Directory, Target
 from webhook_svc.clients.receiver import Answer, Receiver, SendFailed
 from webhook_svc.domain import schedule, signing
 from webhook_svc.domain.delivery import Tried, Work
-from webhook_svc.domain.schedule import Verdict
+from webhook_svc.domain.schedule import Outcome, Verdict
+
+FORGOTTEN = Outcome(Verdict.GIVEN_UP, missed=True)
+"""Of a delivery that waited at a disabled endpoint, or was replayed late, until its event was forgotten."""
 
 DELIVERIES = metrics.counter(
     "webhook_deliveries_total", "Attempts by what became of them: SUCCEEDED, RETRY or GIVEN_UP", "outcome"
@@ -41,6 +44,8 @@ class Sending:
     async def send(self, work: Work, target: Target) -> Tried:
         """One attempt and what follows from it."""
         start, began = self._now(), time.perf_counter()
+        if not work.body:
+            return Tried(work, FORGOTTEN, start, start, error="its event is older than is kept")
         error = ""
         try:
             answer = await self._receiver.post(
