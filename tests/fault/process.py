@@ -9,7 +9,13 @@ from typing import Any
 
 from tests.fault import config, points
 
-MODULES = {"inventory": "inventory_svc", "promo": "promo_svc", "webhook": "webhook_svc", "order": "order_svc", "edge": "edge"}
+MODULES = {
+    "inventory": "inventory_svc",
+    "promo": "promo_svc",
+    "webhook": "webhook_svc",
+    "order": "order_svc",
+    "edge": "edge",
+}
 PRODUCT = ("chassis", *MODULES.values())
 
 
