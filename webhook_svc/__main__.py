@@ -41,6 +41,8 @@ from webhook_svc.jobs.forget import Forget
 from webhook_svc.jobs.measure import Measure
 
 SOURCES = ("inventory", "order", "promo", "webhook")
+CONSUME_PAUSE_S = 0.01
+"""After a look that found nothing, which has waited for events by itself; while the broker is away it doubles up to 5 s."""
 MODULES = (inventory_events, order_events, promo_events, webhook_events)
 
 
@@ -129,7 +131,7 @@ async def running(settings: config.Settings, clock: Callable[[], datetime] = now
         jobs, leader = Jobs(), Leader(db, "webhook")
         leader.start()
         events_out.start(jobs, leader)
-        jobs.start("consume", consumer.run_once, consumers.PAUSE_S, leader.leading)
+        jobs.start("consume", consumer.run_once, CONSUME_PAUSE_S, leader.leading)
         jobs.start("consume-again", consumer.retry_once, consumers.RETRY_PAUSE_S, leader.leading)
         jobs.start("directory", parts.directory.refresh, directories.FRESH_S)
         jobs.start("claim", parts.claim.run_once, claim.PAUSE_S, None, claim.REST, parts.dispatch.wake)

@@ -73,6 +73,12 @@ class Receiver:
         async with asyncio.timeout(within_s), self._arrived:
             await self._arrived.wait_for(lambda: len(self.under(beginning)) >= number)
 
+    async def first(self, fits: Callable[[Received], bool], within_s: float = 20.0) -> Received:
+        """The first request that fits, as soon as it has arrived."""
+        async with asyncio.timeout(within_s), self._arrived:
+            await self._arrived.wait_for(lambda: any(map(fits, self.got)))
+        return next(one for one in self.got if fits(one))
+
     async def has(self, number: int, within_s: float = 10.0) -> None:
         """Returns when so many requests have arrived altogether."""
         async with asyncio.timeout(within_s), self._arrived:

@@ -232,6 +232,22 @@ async def test_a_deleted_endpoint_is_told_nothing_and_its_log_is_forgotten(work:
     assert await work.parts.forget.run_once() == 0
 
 
+async def test_a_delivery_whose_event_was_forgotten_is_given_up_without_blame(work: Bench, receiver: Receiver) -> None:
+    endpoint, _ = await work.endpoint(receiver.url())
+    await work.happens(event())
+    await work.round(days=29)
+    await replayed(work, endpoint, hours=24 * 30)
+    await changed(work, endpoint, enabled=False)
+    work.clock.move(days=2)
+    assert await work.parts.forget.run_once() == 3, "delivery, attempt and message; the replayed delivery is young"
+    await changed(work, endpoint, enabled=True)
+    await work.round()
+    [late] = await work.log(endpoint)
+    assert (late.state, late.last_error) == (State.FAILED, "its event is older than is kept")
+    assert len(receiver.got) == 1
+    assert (await work.now(endpoint)).health.failing_since is None
+
+
 async def test_after_thirty_days_all_of_it_is_forgotten_and_nothing_earlier(work: Bench, receiver: Receiver) -> None:
     endpoint, _ = await work.endpoint(receiver.url())
     await work.happens(event("A"), event("B"))

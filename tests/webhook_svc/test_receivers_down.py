@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import orjson
+import pytest
 from aiohttp import web
 
 from chassis.db import Database
@@ -124,6 +125,47 @@ async def test_who_does_not_answer_is_asked_by_one_request_at_a_time(
         await work.parts.claim.run_once()
         await work.settled()
         assert len(receiver.got) == 6
+
+
+async def test_the_process_never_has_more_requests_under_way_than_it_allows(work: Bench, receiver: Receiver) -> None:
+    under_way, most = 0, 0
+
+    async def answer(got: Received) -> web.Response:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await receiver.turn()
+        under_way -= 1
+        return web.Response(status=500 if got.path == "/fails" else 200)
+
+    receiver.answer = answer
+    work.parts.dispatch._most_open = 5
+    await work.endpoint(receiver.url("/fails"))
+    for number in range(20):
+        await work.endpoint(receiver.url(f"/{number}"), max_in_flight=32)
+    await work.happens(*(event(f"k{number}") for number in range(10)))
+    await work.round()
+    assert most <= 5
+    assert len([one for one in receiver.got if one.path != "/fails"]) == 200
+    assert work.parts.dispatch.holds() == 0
+
+
+async def test_a_mistake_of_ours_is_a_failure_like_any_other(
+    work: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint, _ = await work.endpoint(receiver.url())
+
+    def wrong(*_: object) -> str:
+        raise KeyError("a mistake")
+
+    monkeypatch.setattr("webhook_svc.domain.signing.webhook_id", wrong)
+    await work.happens(event())
+    await work.settled()
+    [delivery] = await work.log(endpoint)
+    assert (delivery.state, delivery.last_error) == (State.PENDING, "internal error")
+    monkeypatch.undo()
+    await work.round(seconds=6)
+    assert len(receiver.got) == 1
 
 
 async def test_an_endpoint_never_has_more_requests_under_way_than_it_allows(work: Bench, receiver: Receiver) -> None:

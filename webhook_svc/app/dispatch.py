@@ -160,7 +160,9 @@ class Dispatch:
 
     def _start(self, endpoint_id: str) -> None:
         """Starts what this endpoint has slots for; without any, what waits goes back."""
-        lane = self._lanes[endpoint_id]
+        lane = self._lanes.get(endpoint_id)
+        if lane is None:  # it was given back while it waited for a slot
+            return
         target = self._directory.get(endpoint_id)
         slots = 0 if target is None or self._closing else self._slots(target)
         while target is not None and lane.waiting and lane.open < slots and self._open < self._most_open:
@@ -176,7 +178,7 @@ class Dispatch:
         failing = target is None or target.health.failing_since is not None
         if lane.waiting and (failing or slots == 0):
             self._give_back(endpoint_id, keep=slots)
-        elif lane.waiting and self._open >= self._most_open:
+        if lane.waiting and lane.open < slots:  # the process is full: the next free slot is for who waits longest
             self._short[endpoint_id] = None
 
     def _give_back(self, endpoint_id: str, keep: int = 0) -> None:
@@ -198,12 +200,11 @@ class Dispatch:
 
     def _next(self, endpoint_id: str) -> None:
         """A slot is free: for who waited longest for one, then for the endpoint itself."""
-        if self._short:
+        while self._short and self._open < self._most_open:
             first = next(iter(self._short))
             del self._short[first]
             self._start(first)
-        if endpoint_id in self._lanes:
-            self._start(endpoint_id)
+        self._start(endpoint_id)
 
     async def _settle(self, tried: Tried) -> None:
         try:

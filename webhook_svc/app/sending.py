@@ -7,12 +7,17 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from chassis import metrics
+from chassis import metrics, telemetry
 from webhook_svc.app.directory import Directory, Target
 from webhook_svc.clients.receiver import Answer, Receiver, SendFailed
 from webhook_svc.domain import schedule, signing
 from webhook_svc.domain.delivery import Tried, Work
-from webhook_svc.domain.schedule import Verdict
+from webhook_svc.domain.schedule import Outcome, Verdict
+
+log = telemetry.logger()
+
+FORGOTTEN = Outcome(Verdict.GIVEN_UP, missed=True)
+"""Of a delivery that waited at a disabled endpoint, or was replayed late, until its event was forgotten."""
 
 DELIVERIES = metrics.counter(
     "webhook_deliveries_total", "Attempts by what became of them: SUCCEEDED, RETRY or GIVEN_UP", "outcome"
@@ -41,6 +46,8 @@ class Sending:
     async def send(self, work: Work, target: Target) -> Tried:
         """One attempt and what follows from it."""
         start, began = self._now(), time.perf_counter()
+        if not work.body:
+            return Tried(work, FORGOTTEN, start, start, error="its event is older than is kept")
         error = ""
         try:
             answer = await self._receiver.post(
@@ -48,6 +55,9 @@ class Sending:
             )
         except SendFailed as failed:
             answer, error = Answer(0, "", ""), str(failed)
+        except Exception as bug:  # ours; the receiver's other deliveries and the schedule go on
+            log.exception("sending.failed", delivery_id=work.delivery_id, error=repr(bug))
+            answer, error = Answer(0, "", ""), "internal error"
         seconds, end = time.perf_counter() - began, self._now()
         outcome = schedule.judge(answer.status, answer.retry_after, work.tries + 1, end, self._luck())
         succeeded = outcome.verdict is Verdict.SUCCEEDED

@@ -37,12 +37,14 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What follows from one attempt. `rest` is how long the whole endpoint is left alone."""
+    """What follows from one attempt. `rest` is how long the whole endpoint is left alone; `missed` means that nothing could be
+    sent, which says nothing about the endpoint."""
 
     verdict: Verdict
     pause: timedelta = timedelta()
     rest: timedelta | None = None
     gone: bool = False
+    missed: bool = False
 
 
 def judge(status: int, retry_after: str, tries: int, now: datetime, luck: float) -> Outcome:
@@ -81,6 +83,8 @@ def asked_pause(retry_after: str, now: datetime) -> timedelta | None:
 
 def health_after(health: Health, outcome: Outcome, at: datetime, given_up_after: timedelta = GIVEN_UP_AFTER) -> Health:
     """How the endpoint fares after an attempt that ended `at`."""
+    if outcome.missed:
+        return health
     if outcome.verdict is Verdict.SUCCEEDED:
         return health if health.failing_since is None else replace(health, failing_since=None)
     since = health.failing_since or at

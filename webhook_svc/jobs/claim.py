@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from datetime import datetime
 
@@ -13,6 +14,8 @@ PAUSE_S = 1.0
 """Between looks when nobody says that there is something: a retry may come so much later."""
 REST = 1.0
 """Times as long as a round took: under load the next one has more to take, which costs less for each."""
+SHARE = 100
+"""Of one endpoint per round: others with a backlog have their turn in the same round."""
 MOST = 500
 """Deliveries per round: some 10 MB at most."""
 
@@ -27,9 +30,10 @@ class Claim:
 
     async def run_once(self) -> int:
         """One look at all endpoints that have room. Answers how many it took, when there may be more to take at once."""
-        rooms = self._dispatch.rooms()
+        rooms = [(endpoint_id, min(room, SHARE)) for endpoint_id, room in self._dispatch.rooms()]
         if not rooms:
             return 0
+        random.shuffle(rooms)  # when not all that is due can be taken, nobody comes first again and again
         now, lease = self._now(), self._dispatch.new_lease()
         async with self._database.connection() as connection:
             works = await deliveries.claim(connection, rooms, MOST, lease, now, now + LEASE)

@@ -41,9 +41,10 @@ WITH due AS (
    LIMIT %(most)s
 )
 UPDATE deliveries d SET lease = %(lease)s, due_at = %(lease_ends)s
-  FROM due JOIN deliveries x USING (delivery_id) JOIN messages m ON m.event_id = x.event_id
+  FROM due JOIN deliveries x USING (delivery_id) LEFT JOIN messages m ON m.event_id = x.event_id
  WHERE d.delivery_id = due.delivery_id
-RETURNING d.delivery_id, d.endpoint_id, d.event_id, d.type, d.ordered, m.event_time, m.body, d.tries"""
+RETURNING d.delivery_id, d.endpoint_id, d.event_id, d.type, d.ordered, coalesce(m.event_time, d.create_time),
+          coalesce(m.body, ''), d.tries"""
 RECORD: LiteralString = """
 WITH told AS (
   SELECT * FROM unnest(%(ids)s::bigint[], %(leases)s::text[], %(states)s::text[], %(dues)s::timestamptz[], %(tries)s::int[],
@@ -97,7 +98,10 @@ async def make(
 async def claim(
     tx: Tx, rooms: Sequence[tuple[str, int]], most: int, lease: str, now: datetime, lease_ends: datetime
 ) -> list[Work]:
-    """Takes what is due, up to each endpoint's room and `most` altogether; of an ordered endpoint the first of each key."""
+    """Takes what is due, up to each endpoint's room and `most` altogether; of an ordered endpoint the first of each key.
+
+    The body of a message that was forgotten meanwhile is empty.
+    """
     values = {
         "endpoints": [endpoint_id for endpoint_id, _ in rooms],
         "rooms": [room for _, room in rooms],

@@ -12,10 +12,12 @@ from webhook_svc.domain.delivery import Attempt, Cause, Delivery, State
 COLUMNS: LiteralString = """
 delivery_id, endpoint_id, event_id, type, key, state, cause, attempts, last_status, last_error, last_attempt_time, due_at,
 create_time"""
-PAGE: LiteralString = f"""
-SELECT {COLUMNS} FROM deliveries
- WHERE endpoint_id = %(endpoint)s AND delivery_id < %(before)s AND (%(state)s = '' OR state = %(state)s)
- ORDER BY delivery_id DESC LIMIT %(most)s"""
+OF_STATE: dict[State | None, LiteralString] = {
+    None: "",
+    State.PENDING: "AND state = 'PENDING'",
+    State.SUCCEEDED: "AND state = 'SUCCEEDED'",
+    State.FAILED: "AND state = 'FAILED'",  # literally: there is an index of just these
+}
 READ: LiteralString = f"SELECT {COLUMNS} FROM deliveries WHERE endpoint_id = %s AND delivery_id = %s"
 ATTEMPTS: LiteralString = """
 SELECT start_time, duration_ms, status, error, answer FROM delivery_attempts
@@ -64,8 +66,12 @@ DISABLED: LiteralString = "SELECT count(*) FROM endpoints WHERE NOT enabled AND 
 
 async def page(tx: Tx, endpoint_id: str, state: State | None, before: int, most: int) -> list[Delivery]:
     """An endpoint's deliveries, newest first, those before `before`."""
-    values = {"endpoint": endpoint_id, "before": before, "state": state.value if state else "", "most": most}
-    return [_delivery(row) for row in await (await tx.execute(PAGE, values)).fetchall()]
+    statement: LiteralString = f"""
+SELECT {COLUMNS} FROM deliveries
+ WHERE endpoint_id = %(endpoint)s AND delivery_id < %(before)s {OF_STATE[state]}
+ ORDER BY delivery_id DESC LIMIT %(most)s"""
+    values = {"endpoint": endpoint_id, "before": before, "most": most}
+    return [_delivery(row) for row in await (await tx.execute(statement, values)).fetchall()]
 
 
 async def read(tx: Tx, endpoint_id: str, delivery_id: int) -> Delivery | None:

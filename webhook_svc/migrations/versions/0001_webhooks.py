@@ -80,6 +80,7 @@ CREATE TABLE deliveries (
     CONSTRAINT only_what_is_pending_is_leased CHECK (lease IS NULL OR state = 'PENDING')
 );
 CREATE INDEX deliveries_of_endpoint ON deliveries (endpoint_id, delivery_id);
+CREATE INDEX deliveries_failed ON deliveries (endpoint_id, delivery_id) WHERE state = 'FAILED';
 CREATE INDEX deliveries_due ON deliveries (endpoint_id, due_at) WHERE state = 'PENDING';
 CREATE INDEX deliveries_in_order ON deliveries (endpoint_id, key, delivery_id) WHERE state = 'PENDING' AND ordered"""
 
