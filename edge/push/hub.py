@@ -88,6 +88,11 @@ class Hub:
             log.warning("push.not_drained", clients=len(self._subscribers))
 
     @property
+    def clients(self) -> int:
+        """How many there are."""
+        return len(self._subscribers)
+
+    @property
     def full(self) -> bool:
         """Whether it takes no more clients."""
         return len(self._subscribers) >= MOST_CLIENTS
