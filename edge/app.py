@@ -15,6 +15,8 @@ from chassis import context, exposition, tracing
 from edge import problems
 from edge.clients import Clients
 from edge.config import Settings
+from edge.graphql import view as graphql
+from edge.graphql.view import View
 from edge.middleware import Authentication, Envelope
 from edge.problems import Problem
 from edge.push.door import Push
@@ -79,6 +81,9 @@ def create(settings: Settings, clients: Clients, hub: Hub) -> FastAPI:
         # Appended, not included: an included router is matched twice per request.
         app.router.routes.extend(router.routes)
     app.router.routes.append(WebSocketRoute("/ws/inventory", WebSocketStream()))
+    view = View()
+    app.router.routes.append(Route(graphql.PATH, view, include_in_schema=False))
+    app.router.routes.append(WebSocketRoute(graphql.PATH, view))
     app.add_middleware(Authentication, token=settings.api_token, tickets=tickets)
     app.add_middleware(Envelope)
     if tracing.active():

@@ -78,6 +78,18 @@ class EventTypes:
         return shape
 
 
+def message_as_json(message: Message) -> Json:
+    """Any message in the JSON that events have."""
+    readers = _KNOWN.get(message.DESCRIPTOR.full_name)
+    if readers is None:
+        descriptor: Any = message.DESCRIPTOR
+        readers = _KNOWN[descriptor.full_name] = _readers(descriptor)
+    return {name: read(message) for name, read in readers}
+
+
+_KNOWN: dict[str, list[tuple[str, Reader]]] = {}
+
+
 def cloud_event(event: Event, data: Json) -> bytes:
     """The whole event as JSON, CloudEvents' structured content mode."""
     return orjson.dumps(

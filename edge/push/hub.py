@@ -30,6 +30,7 @@ SLICE = 100
 """Events that are passed on in one go, before the process answers others."""
 MOST_CLIENTS = 2_000
 """Connections per process: with a hundred of them taking everything, one core is busy at 1,000 events per second."""
+CANCEL_AGAIN_S = 0.2
 DRAINED_WITHIN_S = 1.0
 """For telling all clients that this process ends; who does not read in that time comes back with the token it has."""
 
@@ -48,14 +49,15 @@ class Hub:
         self._positions: dict[str, int] = {}
         self._index = Index()
         self._subscribers: set[Subscriber] = set()
-        self._following = False
+        self.following = False
+        """Whether the broker is there; without it the logs are asked again and again."""
         self._empty = asyncio.Event()
         self._empty.set()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begins to follow."""
-        runs = [feed.run(lambda: self._following) for feed in self.feeds.values()]
+        runs = [feed.run(lambda: self.following) for feed in self.feeds.values()]
         runs.append(self._beat())
         if self._broker is not None:
             runs.append(self._follow(self._broker))
@@ -65,9 +67,12 @@ class Hub:
 
     async def close(self) -> None:
         """Follows no more; the broker's connection is closed, too."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        running = set(self._tasks)
+        while running:
+            for task in running:
+                task.cancel()
+            # Again when need be: a broker's client may take a cancellation for a failure of its own.
+            _, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_S)
         if self._broker is not None:
             await self._broker.close()
 
@@ -81,6 +86,11 @@ class Hub:
                 await self._empty.wait()
         except TimeoutError:
             log.warning("push.not_drained", clients=len(self._subscribers))
+
+    @property
+    def clients(self) -> int:
+        """How many there are."""
+        return len(self._subscribers)
 
     @property
     def full(self) -> bool:
@@ -162,12 +172,12 @@ class Hub:
             try:
                 tail = await broker.tail(list(self.feeds))
                 try:
-                    self._following, backoff_s = True, LEAST_BACKOFF_S
+                    self.following, backoff_s = True, LEAST_BACKOFF_S
                     for feed in self.feeds.values():
                         feed.look()  # for what came between two tails
                     await self._read(tail)
                 finally:
-                    self._following = False
+                    self.following = False
                     await tail.close()
             except BrokerUnreachable as lost:
                 log.warning("push.broker_lost", error=str(lost))

@@ -1,0 +1,180 @@
+"""The schema: queries for who may see everything, subscriptions also for tickets."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+from pydantic import ValidationError
+from strawberry.extensions import MaskErrors, MaxAliasesLimiter, MaxTokensLimiter, QueryDepthLimiter
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext, Info
+
+from edge import problems
+from edge.graphql import types
+from edge.graphql.errors import answered, is_ours, of_problem
+from edge.graphql.reads import Reads
+from edge.graphql.source import Source
+from edge.problems import Problem
+from edge.push.door import Push
+from edge.push.filters import Filter, Grant
+from edge.schemas.orders import OrderQuery
+from edge.schemas.streams import StreamQuery
+
+MOST_DEPTH = 8
+"""orders > orders > lines > field is 4; introspection by the usual tools is not counted."""
+MOST_TOKENS = 1_000
+MOST_ALIASES = 15
+"""Each alias of a query is a call of a service."""
+log = logging.getLogger("edge.graphql")
+
+
+@dataclass
+class Context:
+    """What resolvers need; strawberry puts the connection's first message into `connection_params`."""
+
+    push: Push
+    reads: Reads
+    grant: Grant
+    connection_params: dict[str, object] | None = None
+
+    def everything(self) -> Reads:
+        """The reads, for who may see everything. GraphQLError for a ticket."""
+        if self.grant.topics is None:
+            return self.reads
+        problem = Problem(
+            403, "SCOPE_MISSING", "Queries need the API token; a ticket only subscribes.", {"scope": "query"}
+        )
+        raise of_problem(problem)
+
+
+Asked = Info[Context, None]
+
+
+@strawberry.type
+class Query:
+    @strawberry.field(description="One sku in every location")
+    async def stock(self, info: Asked, sku: str) -> types.Stock | None:
+        return await answered(info.context.everything().stock(sku))
+
+    @strawberry.field(description="Up to 500 skus in their order; null for those that do not exist")
+    async def stocks(self, info: Asked, skus: list[str]) -> list[types.Stock | None]:
+        return await answered(info.context.everything().stocks(skus))
+
+    @strawberry.field(description="One order")
+    async def order(self, info: Asked, id: strawberry.ID) -> types.Order | None:
+        return await answered(info.context.everything().order(str(id)))
+
+    @strawberry.field(description="Orders, newest first; pageSize 1 to 500, 0 means 50")
+    async def orders(
+        self, info: Asked, status: str | None = None, customer: str = "", page_size: int = 0, page_token: str = ""
+    ) -> types.OrderPage:
+        reads = info.context.everything()
+        asked = {"status": status, "customer": customer, "page_size": page_size, "page_token": page_token}
+        return await answered(reads.orders(_valid(OrderQuery, asked)))
+
+    @strawberry.field(description="Promotions that are given now, also those that need their code")
+    async def offers(self, info: Asked) -> list[types.Promotion]:
+        return await answered(info.context.everything().offers(datetime.now(UTC)))
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription(
+        description="Levels as they change; `after` is the token of a change, of any stream of ours"
+    )
+    async def stock_changed(
+        self,
+        info: Asked,
+        skus: list[str] | None = None,
+        locations: list[str] | None = None,
+        after: str = "",
+    ) -> AsyncGenerator[types.StockChange]:
+        wanted = {"topics": ["stock"], "skus": skus, "locations": locations, "after": after}
+        async with _source(info, wanted) as source:
+            async for pushed, token in source:
+                data = pushed.data or {}
+                level = types.level(data["level"])
+                position = types.Whole(pushed.event.position)
+                yield types.StockChange(level=level, cause=data["cause"], position=position, token=token)
+
+    @strawberry.subscription(description="Orders as they change their state")
+    async def order_changed(
+        self, info: Asked, orders: list[str] | None = None, after: str = ""
+    ) -> AsyncGenerator[types.OrderChange]:
+        async with _source(info, {"topics": ["orders"], "orders": orders, "after": after}) as source:
+            async for pushed, token in source:
+                data = pushed.data or {}
+                before = data["previous_state"].removeprefix("STATE_")
+                order, position = types.order(data["order"]), types.Whole(pushed.event.position)
+                yield types.OrderChange(order=order, previous_state=before, position=position, token=token)
+
+    @strawberry.subscription(description="Promotions that are made or changed")
+    async def promotion_changed(
+        self, info: Asked, promotions: list[str] | None = None, after: str = ""
+    ) -> AsyncGenerator[types.PromotionChange]:
+        wanted = {"topics": ["promotions"], "types": ["promo.promotion.*"], "promotions": promotions, "after": after}
+        async with _source(info, wanted) as source:
+            async for pushed, token in source:
+                promotion = types.promotion((pushed.data or {})["promotion"])
+                position = types.Whole(pushed.event.position)
+                yield types.PromotionChange(promotion=promotion, position=position, token=token)
+
+
+@asynccontextmanager
+async def _source(info: Asked, wanted: dict[str, Any]) -> AsyncIterator[Source]:
+    asked = _valid(StreamQuery, wanted)
+    context = info.context
+    kept = Filter(
+        topics=frozenset(asked.topics or ()),
+        types=tuple(asked.types or ()),
+        skus=frozenset(asked.skus or ()),
+        locations=frozenset(asked.locations or ()),
+        orders=frozenset(asked.orders or ()),
+        promotions=frozenset(asked.promotions or ()),
+    )
+    subscriber = await answered(context.push.admit("graphql", kept, context.grant, asked.after))
+    source = Source(context.push.hub, subscriber, bool(asked.after))
+    try:
+        yield source
+    finally:
+        await source.close()
+
+
+def _valid(model: Any, given: dict[str, Any]) -> Any:
+    """The same rules as over REST."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as wrong:
+        raise of_problem(problems.from_validation(wrong.errors(include_url=False, include_context=False))) from None
+
+
+class QuietSchema(strawberry.Schema):
+    """Logs what went wrong inside, not what callers got wrong."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        del execution_context
+        for error in errors:
+            if not is_ours(error):
+                log.error("graphql: %s", error, exc_info=error.original_error)
+
+
+def schema() -> strawberry.Schema:
+    """Made once per process."""
+    return QuietSchema(
+        query=Query,
+        subscription=Subscription,
+        config=StrawberryConfig(scalar_map=types.SCALARS),
+        extensions=[
+            lambda: QueryDepthLimiter(MOST_DEPTH),
+            lambda: MaxTokensLimiter(MOST_TOKENS),
+            lambda: MaxAliasesLimiter(MOST_ALIASES),
+            lambda: MaskErrors(lambda error: not is_ours(error), problems.INTERNAL_DETAIL),
+        ],
+    )
