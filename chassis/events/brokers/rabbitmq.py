@@ -7,6 +7,7 @@ the AMQP binding of CloudEvents has it. Every reader and publisher has a connect
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -21,6 +22,9 @@ from pamqp.common import FieldTable
 from chassis.events.broker import Batch, BrokerUnreachable
 from chassis.events.brokers.arrivals import Arrivals, Way, event_of
 from chassis.events.event import PARTITIONS, Event, attributes
+
+for noisy in ("aiormq", "aio_pika"):
+    logging.getLogger(noisy).setLevel(logging.CRITICAL)  # what fails is raised, and told where it is handled
 
 EXCHANGE = "events"
 PREFIX = "cloudEvents_"
@@ -235,7 +239,7 @@ class RabbitTail(_Reader):
 
     def __init__(self, url: str, sources: Sequence[str]) -> None:
         super().__init__(url, sources)
-        self._queue: AbstractQueue | None = None
+        self._channel_and_queue: tuple[AbstractChannel, str] | None = None
         self._newest: AbstractIncomingMessage | None = None
 
     async def next(self, within_s: float) -> Sequence[Event]:
@@ -246,26 +250,27 @@ class RabbitTail(_Reader):
         async with _translated(), asyncio.timeout(ANSWER_S):
             if newest is not None:
                 await newest.ack(multiple=True)
-            if len(events) >= COUNT and self._queue is not None:
-                await self._keep_up(self._queue)
+            if len(events) >= COUNT and self._channel_and_queue is not None:
+                await self._keep_up(*self._channel_and_queue)
         return events
 
     async def _begin(self, connection: AbstractConnection) -> None:
         channel = await self._channel(connection)
         exchange = await _declare_exchange(channel)
         limits: FieldTable = {"x-max-length": MOST_BEHIND, "x-overflow": "drop-head"}
-        self._queue = await channel.declare_queue(exclusive=True, auto_delete=True, arguments=limits)
+        queue = await channel.declare_queue(exclusive=True, auto_delete=True, arguments=limits)
         for source in self._sources:
-            await self._queue.bind(exchange, f"{source}.*")
-        await self._queue.consume(self._arrived)
+            await queue.bind(exchange, f"{source}.*")
+        await queue.consume(self._arrived)
+        self._channel_and_queue = channel, queue.name
 
     async def _arrived(self, message: AbstractIncomingMessage) -> None:
         self._newest = message
         self._keep(message)
 
-    async def _keep_up(self, queue: AbstractQueue) -> None:
+    async def _keep_up(self, channel: AbstractChannel, queue: str) -> None:
         """A queue that has dropped something was full, and has been read no further than this look since."""
-        waiting = (await queue.declare()).message_count or 0
+        waiting = (await channel.declare_queue(queue, passive=True)).declaration_result.message_count or 0
         if waiting > MOST_BEHIND - 10 * COUNT:
             self._arrivals.fail("RabbitMQ: the tail fell too far behind")
             self._arrivals.check()
