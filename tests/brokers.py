@@ -22,6 +22,8 @@ from tests.servers import Running
 
 NAMES = ("redis", "kafka", "rabbitmq", "nats")
 ANSWER_S = 1.0
+SESSION_MS = 2_000
+BEAT_MS = 200
 PATH = f"/usr/local/sbin:/usr/sbin:/sbin:{os.defpath}"
 INSTALL = "apt-get install --no-install-recommends"
 
@@ -150,7 +152,8 @@ class _Kafka:
 
     def __init__(self, path: Path) -> None:
         self.mock = kafka_mock.KafkaMock(path)
-        self.url = f"kafka://{self.mock.address}"
+        # It lets a group of which the last member has left wait for that member's session, which a real cluster does not.
+        self.url = f"kafka://{self.mock.address}?session.timeout.ms={SESSION_MS}&heartbeat.interval.ms={BEAT_MS}"
 
     def kill(self) -> None:
         self.mock.go()

@@ -34,13 +34,12 @@ AHEAD_KB = 16_384
 """What the client fetches ahead of each partition."""
 GONE = {KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION, KafkaError._FATAL}  # noqa: SLF001 - its names for its own
 
-OURS: Settings = {
-    "enable.auto.commit": False,
-    "enable.auto.offset.store": False,
+DEFAULTS: Settings = {
     "session.timeout.ms": SESSION_MS,
     "queued.min.messages": AHEAD,
     "queued.max.messages.kbytes": AHEAD_KB,
 }
+OURS: Settings = {"enable.auto.commit": False, "enable.auto.offset.store": False}
 
 
 class _Taken(NamedTuple):
@@ -54,7 +53,7 @@ class _Reader:
 
     def __init__(self, settings: Settings, sources: Sequence[str], own: Settings) -> None:
         self._settings = settings
-        self._own = settings | OURS | own | {"error_cb": self._failed}
+        self._own = DEFAULTS | settings | OURS | own | {"error_cb": self._failed}
         self._sources = sources
         self._topics = {topic_of(source): source for source in sources}
         self._arrivals = Arrivals()
