@@ -69,7 +69,7 @@ def broker_url() -> str:
     """
     url = text("BROKER_URL", "") or urlunsplit((*urlsplit(gate_url())[:2], "/1", "", ""))
     if url.partition("://")[0] not in broker.SCHEMES:
-        raise ConfigError("BROKER_URL must start with redis://")
+        raise ConfigError(f"BROKER_URL must start with one of {', '.join(f'{one}://' for one in broker.SCHEMES)}")
     return url
 
 

@@ -5,6 +5,7 @@ One file of `brokers/` per broker; tests/chassis/events/ holds them to it. Which
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -88,14 +89,31 @@ class Broker(Protocol):
         """Ends the connection; publishers, subscriptions and tails are closed before."""
 
 
-SCHEMES = ("redis", "rediss", "unix")
+_EXTRAS = {
+    "kafka": ("kafka", "kafka", "Kafka"),
+    "amqp": ("rabbitmq", "rabbitmq", "RabbitMQ"),
+    "amqps": ("rabbitmq", "rabbitmq", "RabbitMQ"),
+    "nats": ("nats", "nats", "Nats"),
+    "tls": ("nats", "nats", "Nats"),
+}
+"""Scheme to the extra that brings its client library, the module of `brokers/` and its class."""
+SCHEMES = ("redis", "rediss", "unix", *_EXTRAS)
 
 
 def connect(url: str) -> Broker:
-    """The broker at `url`, such as redis://host:6379/1. ValueError for other schemes."""
+    """The broker at `url`, such as redis://host:6379/1 or nats://host:4222. ValueError for a URL that is none; ImportError with
+    one line that says what to install."""
     scheme = url.partition("://")[0]
     if scheme in ("redis", "rediss", "unix"):
         from chassis.events.brokers.redis_streams import RedisStreams
 
         return RedisStreams(url)
-    raise ValueError(f"{scheme}:// is no broker that we know; there is redis")
+    if scheme not in _EXTRAS:
+        raise ValueError(f"{scheme}:// is no broker that we know; there are {', '.join(SCHEMES)}")
+    extra, module, name = _EXTRAS[scheme]
+    try:
+        found = importlib.import_module(f"chassis.events.brokers.{module}")
+    except ModuleNotFoundError as missing:
+        raise ImportError(f"{scheme}:// needs {missing.name}: pip install 'one-stock[{extra}]'") from missing
+    broker: Broker = getattr(found, name)(url)
+    return broker

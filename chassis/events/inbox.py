@@ -50,11 +50,11 @@ class Inbox:
         self._consumer = consumer
 
     async def enter(self, tx: Tx, events: Sequence[Event]) -> list[Event]:
-        """Notes that these are handled; answers those that were not yet, in their order, each once however often it is here."""
-        cursor = await tx.execute(ENTER, (self._consumer, [event.id for event in events]))
+        """Notes that these are handled; answers those that were not yet, in their order and each once."""
+        firsts = {event.id: event for event in reversed(events)}
+        cursor = await tx.execute(ENTER, (self._consumer, list(firsts)))
         fresh = {row[0] for row in await cursor.fetchall()}
-        once = {event.id: event for event in events}
-        return [event for event in once.values() if event.id in fresh]
+        return [event for event in events if event.id in fresh and firsts[event.id] is event]
 
     async def blocked(self, tx: Tx, events: Sequence[Event]) -> set[tuple[str, str]]:
         """Sources and keys among theirs of which an earlier event has failed and waits for another try."""

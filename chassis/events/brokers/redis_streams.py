@@ -6,6 +6,7 @@ the relay what a server that was restored, promoted or emptied has lost. A strea
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -152,6 +153,7 @@ class StreamSubscription:
         self._undone = list(self._streams)
         self._read: deque[Batch] = deque()
         self._done: list[Batch] = []
+        self._under_way: set[str] = set()
 
     async def open(self) -> None:
         """Makes the group where there is none: it begins with all that the streams still hold."""
@@ -164,10 +166,15 @@ class StreamSubscription:
             async with _translated():
                 await self._forget_done()
                 await self._fill(int(within_s * 1000))
-        return self._read.popleft() if self._read else None
+        if not self._read:
+            return None
+        batch = self._read.popleft()
+        self._under_way.add(f"events:{batch.source}:{batch.partition}")
+        return batch
 
     async def ack(self, batch: Batch) -> None:
         self._done.append(batch)
+        self._under_way.discard(f"events:{batch.source}:{batch.partition}")
 
     async def close(self) -> None:
         try:
@@ -188,15 +195,18 @@ class StreamSubscription:
         self._done.clear()
 
     async def _fill(self, block_ms: int) -> None:
-        """First what an earlier reader has left undone, then what is new."""
-        while self._undone:
-            stream = self._undone[-1]
+        """First what an earlier reader has left undone, then what is new; nothing of streams that have a batch under way."""
+        for stream in [stream for stream in self._undone if stream not in self._under_way]:
             self._keep(await self._ask({stream: "0"}))
-            if not self._read:
-                self._undone.pop()
-                continue
-            return
-        self._keep(await self._ask(dict.fromkeys(self._streams, ">"), max(1, min(block_ms, MOST_BLOCK_MS))))
+            if self._read:
+                return
+            self._undone.remove(stream)
+        free = [stream for stream in self._streams if stream not in self._under_way]
+        block_ms = max(1, min(block_ms, MOST_BLOCK_MS))
+        if free:
+            self._keep(await self._ask(dict.fromkeys(free, ">"), block_ms))
+        else:
+            await asyncio.sleep(block_ms / 1000)
 
     async def _ask(self, places: dict[str, str], block_ms: int | None = None) -> Any:
         try:
