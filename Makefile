@@ -6,7 +6,7 @@ IN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo trace bench fault sim sim-mutations test check gen lint types drift lock migration
+.PHONY: help run demo trace bench bench-push fault delivery sim sim-mutations test check gen lint types drift lock migration
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,8 +23,14 @@ trace: $(READY) ## Show where a traced request spent its time: make trace ID=my-
 bench: $(READY) ## Measure everything next to its limits and its alternatives: make bench BENCH_SECONDS=1 BENCH_LONG=1
 	@exec $(IN)/python -m tests.bench
 
+bench-push: $(READY) ## Measure how late WebSocket clients and webhook receivers hear of changes: make bench-push PUSH_PER_S=1000
+	@exec $(IN)/python -m tests.bench.push
+
 fault: $(READY) ## Break everything under load and judge: make fault FAULT_ONLY=kills,valkey-flushed FAULT_TRIES=3 FAULT_RATE=400
 	@exec $(IN)/python -m tests.fault
+
+delivery: $(READY) ## Break what lies between an event and those who are told, and judge: make delivery DELIVERY_ONLY=broker
+	@exec $(IN)/python -m tests.delivery
 
 sim: $(READY) ## Simulate crashes, losses and delays: make sim SEEDS=1000000 SEED_START=0
 	@exec $(IN)/python -m tests.sim

@@ -16,7 +16,7 @@ import psycopg
 LONGEST_S = 35.0
 """Longer than the server's own limit of a statement (db.STATEMENT_TIMEOUT_MS): then nobody is there."""
 READ_S = 5.0
-"""For a short read that many callers wait for together: none of them waits longer by itself."""
+"""For a short statement that many wait for together: none of them would wait longer by itself."""
 PROBE_S = 2.0
 """For a statement that does nothing: is anybody there?"""
 

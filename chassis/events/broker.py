@@ -46,11 +46,15 @@ class Subscription(Protocol):
     """One group's events. What is not acknowledged comes again, to whoever reads for the group then."""
 
     async def next(self, within_s: float) -> Batch | None:
-        """The next events of some partition, which has no other batch under way; None when none come in time.
-        BrokerUnreachable: close it and subscribe again."""
+        """The next events of some partition; None when none come in time, and with 0 when none are at hand already.
+
+        A partition's next batch may come before its last one is acknowledged: take them in this order.
+        BrokerUnreachable: close it and subscribe again.
+        """
 
     async def ack(self, batch: Batch) -> None:
-        """They are done with. BrokerUnreachable: they may come again."""
+        """They are done with. The broker may learn it with the next call, so they may come again after a crash, or with
+        BrokerUnreachable."""
 
     async def close(self) -> None:
         """Lets another member of the group go on."""

@@ -6,6 +6,8 @@ itself: the first failure of a key parks that event and what comes behind it und
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -28,6 +30,8 @@ PAUSE_S = 1.0
 """Between rounds while the broker cannot be reached."""
 WAIT_S = 1.0
 """A round waits so long for events: stopping takes no longer."""
+MOST_TOGETHER = 500
+"""Events of one transaction, a batch more or less."""
 RETRY_PAUSE_S = 1.0
 RETRIES = 100
 """Parked events per round."""
@@ -44,9 +48,18 @@ class Consumer:
     """Handles events of `sources` whose types match `types`. Its two rounds are jobs of the process that leads."""
 
     def __init__(
-        self, db: Database, broker: Broker, name: str, sources: Sequence[str], types: Sequence[str], handle: Handle
+        self,
+        db: Database,
+        broker: Broker,
+        name: str,
+        sources: Sequence[str],
+        types: Sequence[str],
+        handle: Handle,
+        pace_s: float = 0.0,
     ) -> None:
         self.name = name
+        self._pace_s = pace_s
+        self._soonest_s = 0.0
         self._db = db
         self._broker = broker
         self._sources = sources
@@ -56,19 +69,23 @@ class Consumer:
         self._subscription: Subscription | None = None
 
     async def run_once(self) -> int:
-        """Handles the next batch; answers how many events it had. BrokerUnreachable and JOURNAL_UNREACHABLE: it comes again."""
+        """Handles the next events; answers how many. BrokerUnreachable and JOURNAL_UNREACHABLE: they come again.
+
+        What comes within `pace_s` after a round began waits for the next one: a transaction costs as much as dozens of events.
+        """
+        await asyncio.sleep(max(0.0, self._soonest_s - time.monotonic()))
         try:
             if self._subscription is None:
                 self._subscription = await self._broker.subscribe(self.name, self._sources)
-            batch = await self._subscription.next(WAIT_S)
-            if batch is None:
-                return 0
-            await self.take(batch)
-            await self._subscription.ack(batch)
+            batches = await self._gathered(self._subscription)
+            self._soonest_s = time.monotonic() + self._pace_s
+            await self.take(*batches)
+            for batch in batches:
+                await self._subscription.ack(batch)
         except BaseException:
             await self.close()
             raise
-        return len(batch.events)
+        return sum(len(batch.events) for batch in batches)
 
     async def retry_once(self) -> int:
         """Tries what is parked and due again; answers how many it tried."""
@@ -89,51 +106,60 @@ class Consumer:
             except BrokerUnreachable:
                 log.debug("consumer.left_open", consumer=self.name)
 
-    async def take(self, batch: Batch) -> None:
-        """Handles events of one source, once each. JOURNAL_UNREACHABLE: repeat it."""
-        events = [event for event in batch.events if matches(event.type, self._types)]
+    async def take(self, *batches: Batch) -> None:
+        """Handles events, once each. JOURNAL_UNREACHABLE: repeat it."""
+        events = [event for batch in batches for event in batch.events if matches(event.type, self._types)]
         if not events:
             return
         try:
-            await self._together(batch.source, events)
+            await self._together(events)
         except ServiceError as unreachable:
             if unreachable.reason == "JOURNAL_UNREACHABLE":
                 raise
-            await self._one_by_one(batch.source, events)
+            await self._one_by_one(events)
         except Exception:
-            await self._one_by_one(batch.source, events)
+            await self._one_by_one(events)
 
-    async def _together(self, source: str, events: Sequence[Event]) -> None:
+    async def _gathered(self, subscription: Subscription) -> list[Batch]:
+        """What is at hand of all partitions, so that one transaction carries it; waits for the first of it."""
+        batches: list[Batch] = []
+        within_s, events = WAIT_S, 0
+        while events < MOST_TOGETHER and (batch := await subscription.next(within_s)) is not None:
+            batches.append(batch)
+            within_s, events = 0.0, events + len(batch.events)
+        return batches
+
+    async def _together(self, events: Sequence[Event]) -> None:
         async with self._db.transaction() as tx:
             fresh = await self._inbox.enter(tx, events)
-            blocked = await self._inbox.blocked(tx, source, fresh) if fresh else set()
+            blocked = await self._inbox.blocked(tx, fresh) if fresh else set()
             for event in fresh:
-                if event.key in blocked:
-                    await self._inbox.park(tx, source, event)
-            free = [event for event in fresh if event.key not in blocked]
+                if (event.source, event.key) in blocked:
+                    await self._inbox.park(tx, event)
+            free = [event for event in fresh if (event.source, event.key) not in blocked]
             after = await self._handle(tx, free) if free else None
         if after is not None:
             after()
         REPEATED.of(self.name).value += len(events) - len(fresh)
         self._count(free)
 
-    async def _one_by_one(self, source: str, events: Sequence[Event]) -> None:
+    async def _one_by_one(self, events: Sequence[Event]) -> None:
         for event in events:
             try:
-                await self._together(source, [event])
+                await self._together([event])
             except ServiceError as refused:
                 if refused.reason == "JOURNAL_UNREACHABLE":
                     raise
-                await self._park(source, event, refused)
+                await self._park(event, refused)
             except Exception as failed:
-                await self._park(source, event, failed)
+                await self._park(event, failed)
 
-    async def _park(self, source: str, event: Event, failed: Exception) -> None:
+    async def _park(self, event: Event, failed: Exception) -> None:
         FAILED.of(self.name).value += 1
         log.warning("consumer.failed", consumer=self.name, event_id=event.id, type=event.type, error=repr(failed))
         async with self._db.transaction() as tx:
             if await self._inbox.enter(tx, [event]):
-                await self._inbox.park(tx, source, event, repr(failed))
+                await self._inbox.park(tx, event, repr(failed))
 
     async def _retry(self, tx: Tx, event: Event, attempts: int) -> After | None:
         after: After | None = None

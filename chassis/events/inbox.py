@@ -18,8 +18,8 @@ MOST_ERROR = 500
 """Characters that are kept of what went wrong."""
 
 BLOCKED: LiteralString = """
-SELECT DISTINCT key FROM parked_events
- WHERE consumer = %s AND source = %s AND key = ANY (%s) AND state IN ('RETRYING', 'WAITING')"""
+SELECT DISTINCT source, key FROM parked_events
+ WHERE consumer = %s AND source = ANY (%s) AND key = ANY (%s) AND state IN ('RETRYING', 'WAITING')"""
 ENTER: LiteralString = """
 INSERT INTO inbox (consumer, event_id) SELECT %s, unnest(%s::text[])
 ON CONFLICT DO NOTHING RETURNING event_id"""
@@ -56,18 +56,19 @@ class Inbox:
         once = {event.id: event for event in events}
         return [event for event in once.values() if event.id in fresh]
 
-    async def blocked(self, tx: Tx, source: str, events: Sequence[Event]) -> set[str]:
-        """Keys among these of which an earlier event has failed and waits for another try."""
-        cursor = await tx.execute(BLOCKED, (self._consumer, source, [event.key for event in events]))
-        return {row[0] for row in await cursor.fetchall()}
+    async def blocked(self, tx: Tx, events: Sequence[Event]) -> set[tuple[str, str]]:
+        """Sources and keys among theirs of which an earlier event has failed and waits for another try."""
+        sources = list({event.source for event in events})
+        cursor = await tx.execute(BLOCKED, (self._consumer, sources, [event.key for event in events]))
+        return {(row[0], row[1]) for row in await cursor.fetchall()}
 
-    async def park(self, tx: Tx, source: str, event: Event, error: str = "") -> None:
+    async def park(self, tx: Tx, event: Event, error: str = "") -> None:
         """Keeps an event that failed with `error`, or one that comes behind such a one, for later."""
         state, attempts, pause_s = ("RETRYING", 1, FIRST_PAUSE_S) if error else ("WAITING", 0, 0)
         await tx.execute(
             PARK,
             (
-                *(self._consumer, source, event.position, event.id, event.type, event.key, event.time),
+                *(self._consumer, event.source, event.position, event.id, event.type, event.key, event.time),
                 *(event.data, event.content_type, state, attempts, error[:MOST_ERROR], pause_s),
             ),
         )

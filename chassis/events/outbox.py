@@ -5,11 +5,18 @@ A row's `position` is its place in the log, which the relay gives it. Owns the s
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, LiteralString, NamedTuple
 
 import orjson
 
+from chassis import patience
 from chassis.db import Database, Tx
+
+BATCH = 500
+"""Events that get their place at once. It stands in the statement as a number: a plan for "so many as you are told" would
+expect a tenth of the table, and read all of it."""
 
 PUT = "INSERT INTO outbox (type, key, payload) VALUES (%s, %s, %s::jsonb)"
 COLUMNS: LiteralString = (
@@ -19,7 +26,7 @@ COLUMNS: LiteralString = (
 NUMBER: LiteralString = f"""
 WITH taken AS MATERIALIZED (
   SELECT o.id, row_number() OVER (ORDER BY o.id) AS place
-    FROM (SELECT id FROM outbox WHERE published_at IS NULL AND id > %(floor)s ORDER BY id LIMIT %(most)s) AS o
+    FROM (SELECT id FROM outbox WHERE published_at IS NULL AND id > %(floor)s ORDER BY id LIMIT {BATCH}) AS o
 ), counted AS (
   UPDATE event_log l SET position = l.position + t.count, sent = greatest(l.sent, %(sent)s)
     FROM (SELECT count(*) FROM taken) AS t WHERE t.count > 0 AND l.position = %(newest)s
@@ -30,9 +37,9 @@ WITH taken AS MATERIALIZED (
   RETURNING o.*
 )
 SELECT (SELECT position FROM event_log), pg_snapshot_xmin(s.now)::text::bigint, pg_snapshot_xmax(s.now)::text::bigint, n.*
-  FROM (SELECT pg_current_snapshot() AS now) AS s LEFT JOIN (SELECT {COLUMNS} FROM numbered) AS n ON true
+  FROM (SELECT pg_current_snapshot() AS now, set_config('synchronous_commit', %(wait)s, true)) AS s
+  LEFT JOIN (SELECT {COLUMNS} FROM numbered) AS n ON true
  ORDER BY n.position"""
-LATER: LiteralString = "SET LOCAL synchronous_commit = off"
 BOUNDS: LiteralString = """
 SELECT coalesce((SELECT position FROM outbox WHERE position IS NOT NULL ORDER BY position LIMIT 1), 0), position
   FROM event_log"""
@@ -82,50 +89,55 @@ class Log:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def number(self, newest: int, floor: int, most: int, sent: int, durable: bool) -> Numbered:
-        """Gives the next places to events that have none; those with ids up to `floor` are not looked at.
+    async def number(self, newest: int, floor: int, sent: int, durable: bool) -> Numbered:
+        """Gives the next places to up to BATCH events that have none; those with ids up to `floor` are not looked at.
 
         Unless `durable` its commit does not wait for the disk: a server that crashes may forget the last half second of it.
 
         One statement, which gives none unless `newest` is the log's last place: one of two relays finds that it is not.
         Notes by the way that the broker has all up to position `sent`.
         """
-        values = {"newest": newest, "floor": floor, "most": most, "sent": sent}
-        async with self._db.connection() as connection, connection.transaction():
-            if not durable:
-                await connection.execute(LATER)
+        values = {"newest": newest, "floor": floor, "sent": sent, "wait": "on" if durable else "off"}
+        async with self._asking() as connection:
             found = await (await connection.execute(NUMBER, values)).fetchall()
         rows = [Row(*row[3:]) for row in found if row[3] is not None]
         return Numbered(rows, *found[0][:3])
 
     async def state(self) -> tuple[int, int]:
         """The newest position, and up to which the broker is known to have all."""
-        async with self._db.connection() as connection:
+        async with self._asking() as connection:
             row = await (await connection.execute(STATE)).fetchone()
         return (0, 0) if row is None else (row[0], row[1])
 
     async def bounds(self) -> Bounds:
         """How far the log reaches."""
-        async with self._db.connection() as connection:
+        async with self._asking() as connection:
             row = await (await connection.execute(BOUNDS)).fetchone()
         return Bounds(0, 0) if row is None else Bounds(*row)
 
     async def note_sent(self, position: int) -> None:
         """The broker has all up to here."""
-        async with self._db.connection() as connection:
+        async with self._asking() as connection:
             await connection.execute(SENT, (position, position))
 
     async def send_again(self, after: int) -> None:
         """The broker has lost what came after this position."""
-        async with self._db.connection() as connection:
+        async with self._asking() as connection:
             await connection.execute(AGAIN, (after,))
 
     async def skip_to(self, position: int) -> None:
         """Gives no place up to here any more: a database that was restored has forgotten that it did."""
-        async with self._db.connection() as connection:
+        async with self._asking() as connection:
             await connection.execute(SKIP, {"to": position})
 
     async def read(self, after: int, up_to: int, most: int) -> list[Row]:
         """The log after a position, in order."""
-        async with self._db.connection() as connection:
+        async with self._asking() as connection:
             return [Row(*row) for row in await (await connection.execute(READ, (after, up_to, most))).fetchall()]
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[Tx]:
+        """A connection that is given up when it stays silent: everybody's events wait for this one."""
+        async with self._db.connection() as connection:
+            with patience.of(patience.READ_S):
+                yield connection

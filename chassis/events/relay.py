@@ -20,19 +20,18 @@ from chassis.db import Database
 from chassis.events.broker import Broker, Publisher
 from chassis.events.event import JSON, PROTOBUF, ContentType, Event
 from chassis.events.event_types import EventTypes, UnknownType
-from chassis.events.outbox import Log, Row
+from chassis.events.outbox import BATCH, Log, Row
 
 log = telemetry.logger()
 
 PUBLISHED = metrics.counter("relay_published_total", "Events that this process brought to the broker")
 REPUBLISHED = metrics.counter("relay_republished_total", "Events that were sent again, since they may have been lost")
 
-BATCH = 500
 SLICE = 50
 """Events that are packed and sent in one go: about a millisecond in which the process answers nobody else."""
 PAUSE_S = 0.1
 """Between looks when nobody says that something was written."""
-REST = 4.0
+REST = 1.5
 """Times as long as a round took: under load the next one has more to carry, which costs less for each."""
 WHOLE_S = 10.0
 """Between looks from further back, see `_Floor`."""
@@ -95,7 +94,7 @@ class Relay:
             if again:
                 return again
         whole = self._floor.wants_more()
-        found = await self._log.number(self._newest, self._floor.start(whole), BATCH, self._sent, self._durable)
+        found = await self._log.number(self._newest, self._floor.start(whole), self._sent, self._durable)
         if found.newest != self._newest:
             self._checked_s = float("-inf")  # another process relays, or did
             return 0

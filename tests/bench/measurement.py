@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import LiteralString
 from urllib.parse import urlsplit
 
 import psycopg
@@ -21,6 +22,8 @@ from tests.bench.rows import Row
 
 PREPARED_PER_S = 5_000
 """What a client makes beforehand per second of load, where a row uses up what it finds: more than it can use up."""
+WAITING: LiteralString = """
+SELECT FROM event_log WHERE sent < position UNION ALL (SELECT FROM outbox WHERE published_at IS NULL LIMIT 1)"""
 QUIET_WITHIN_S = 120.0
 PAUSE_S = 0.1
 
@@ -74,7 +77,7 @@ class Meter:
         for url in self._outboxes:
             async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
                 while time.monotonic() < deadline:
-                    cursor = await connection.execute("SELECT FROM outbox WHERE published_at IS NULL LIMIT 1")
+                    cursor = await connection.execute(WAITING)
                     if await cursor.fetchone() is None:
                         break
                     await asyncio.sleep(PAUSE_S)

@@ -26,7 +26,7 @@ PATH = Path(__file__).parent / "results" / "latest.json"
 def document(settings: Settings, stack: Stack, lines: Sequence[Line]) -> dict[str, Any]:
     """All of it but the long form's part."""
     return {
-        "machine": _machine(stack),
+        "machine": machine(stack),
         "settings": {name: value for name, value in asdict(settings).items() if name != "rows"},
         "rows": {line.row.name: _row(line) for line in lines},
     }
@@ -53,7 +53,8 @@ def _row(line: Line) -> dict[str, Any]:
     }
 
 
-def _machine(stack: Stack) -> dict[str, Any]:
+def machine(stack: Stack) -> dict[str, Any]:
+    """What the figures were measured on."""
     with psycopg.connect(stack.database("inventory"), autocommit=True) as connection:
         settings = connection.execute("SELECT current_setting('server_version'), current_setting('fsync')").fetchone()
     with redis.Redis.from_url(str(stack.run["redis"])) as server:

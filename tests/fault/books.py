@@ -19,7 +19,8 @@ SELECT reference, kind, sum(reserved_delta)::bigint, sum(committed_delta)::bigin
 LEVELS: LiteralString = """
 SELECT sku, on_hand, reserved, committed, unavailable, backorder_limit FROM stock_levels WHERE sku = ANY (%s)"""
 LIVE: LiteralString = "SELECT count(*) FROM reservations WHERE state = 'ACTIVE' AND id >= %s AND id < %s"
-WAITING: LiteralString = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
+WAITING: LiteralString = """
+SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL) + (SELECT position - sent FROM event_log)"""
 PREFIX = "inventory.reservation."
 
 
@@ -67,7 +68,7 @@ def live(database: str, run: str) -> int:
 
 
 def unpublished(database: str) -> int:
-    """Events that the relay has not published."""
+    """Events that the broker is not known to have."""
     return int(databases.read(database, WAITING)[0][0])
 
 

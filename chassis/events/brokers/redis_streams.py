@@ -151,6 +151,7 @@ class StreamSubscription:
         self._streams = list(_streams(sources))
         self._undone = list(self._streams)
         self._read: deque[Batch] = deque()
+        self._done: list[Batch] = []
 
     async def open(self) -> None:
         """Makes the group where there is none: it begins with all that the streams still hold."""
@@ -159,18 +160,32 @@ class StreamSubscription:
                 await self._make_group(stream)
 
     async def next(self, within_s: float) -> Batch | None:
-        if not self._read:
+        if not self._read and within_s:
             async with _translated():
+                await self._forget_done()
                 await self._fill(int(within_s * 1000))
         return self._read.popleft() if self._read else None
 
     async def ack(self, batch: Batch) -> None:
-        async with _translated():
-            stream = f"events:{batch.source}:{batch.partition}"
-            await self._client.xack(stream, self._group, *batch.token)  # type: ignore[misc]
+        self._done.append(batch)
 
     async def close(self) -> None:
-        await self._client.aclose()
+        try:
+            async with _translated():
+                await self._forget_done()
+        finally:
+            await self._client.aclose()
+
+    async def _forget_done(self) -> None:
+        """Acknowledges in one round trip what was handled since the last read."""
+        if not self._done:
+            return
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for batch in self._done:
+                stream = f"events:{batch.source}:{batch.partition}"
+                pipeline.xack(stream, self._group, *batch.token)  # type: ignore[misc]
+            await pipeline.execute()
+        self._done.clear()
 
     async def _fill(self, block_ms: int) -> None:
         """First what an earlier reader has left undone, then what is new."""

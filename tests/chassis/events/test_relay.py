@@ -13,8 +13,8 @@ from chassis.events import outbox
 from chassis.events.broker import Broker, BrokerUnreachable
 from chassis.events.event import JSON, PARTITIONS, PROTOBUF, Event, partition_of
 from chassis.events.event_types import EventTypes
-from chassis.events.outbox import Log
-from chassis.events.relay import BATCH, CHECK_S, WHOLE_S, Relay
+from chassis.events.outbox import BATCH, Log
+from chassis.events.relay import CHECK_S, WHOLE_S, Relay
 from chassis.redis import Client
 from tests.chassis.events.conftest import TYPE, Put
 
@@ -160,7 +160,7 @@ async def test_what_was_numbered_and_not_sent_is_sent_by_the_next_relay(
 ) -> None:
     for one in range(3):
         await put("k", one)
-    numbered = await Log(db).number(0, 0, BATCH, 0, True)
+    numbered = await Log(db).number(0, 0, 0, True)
     assert len(numbered.rows) == 3
     relay = Relay(db, broker, "promo", event_types)
     await put("k", 3)

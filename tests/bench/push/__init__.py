@@ -1,0 +1,1 @@
+"""`make bench-push`: how long a stock change takes to reach those who follow it."""

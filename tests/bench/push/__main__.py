@@ -1,0 +1,169 @@
+"""`make bench-push`: stock changes at a steady rate, and how late WebSocket clients and webhook receivers hear of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import httpx
+import redis.asyncio
+from rich.console import Console
+from rich.table import Table
+
+from tests import stack as stacks
+from tests.bench import messages, processor, results, shop
+from tests.bench.clients import Clients
+from tests.bench.load import Load, Slice, Window
+from tests.bench.push import config, ears
+from tests.bench.push.config import Settings
+from tests.bench.push.ears import Ears, Heard
+from tests.bench.rows import RESERVE
+from tests.stack import Stack
+
+PATH = Path(__file__).parent.parent / "results" / "push.json"
+WARM_UP_S = 3.0
+SETTLE_S = 2.0
+"""For what was told in the last moment to arrive."""
+
+
+def groups(settings: Settings, listeners: int) -> list[str]:
+    """The skus that each listener follows: each sku has one listener, so that each change is told once."""
+    skus = [shop.sku(number) for number in range(settings.skus)]
+    return [",".join(skus[first::listeners]) for first in range(listeners)]
+
+
+@contextlib.asynccontextmanager
+async def listening(listen: Any, *arguments: Any) -> AsyncIterator[tuple[Ears, Any]]:
+    """A listening process, and what it tells of itself."""
+    one = Ears(listen, *arguments)
+    try:
+        yield one, await one.opened()
+    finally:
+        one.close()
+
+
+async def measured(
+    settings: Settings, stack: Stack, number: int, all_ears: Sequence[Ears]
+) -> tuple[list[Heard], dict[str, Any]]:
+    """Reserves at the settings' rate while they listen. `number` differs from slice to slice."""
+    with contextlib.closing(Clients(1)) as clients:
+        load = Load(
+            "grpc", stack.address("inventory"), RESERVE, messages.reserve([shop.sku(n) for n in range(settings.skus)])
+        )
+        await clients.prepare(Slice(load, number, 1, 0, 1, settings.per_s))
+        begin = time.monotonic() + WARM_UP_S
+        loading = asyncio.create_task(clients.run(Window(begin, begin + settings.seconds)))
+        await asyncio.sleep(begin - time.monotonic())
+        for one in all_ears:
+            await one.begin()
+        used = processor.used_s(stack.run["pids"])
+        [counted] = await loading
+        used = {name: now - used[name] for name, now in processor.used_s(stack.run["pids"]).items()}
+        await asyncio.sleep(SETTLE_S)
+    seconds = counted.last - begin
+    facts = {
+        "changes_per_s": round(len(counted.latencies) / seconds, 1),
+        "failures": counted.failures,
+        "cores": {name: round(cpu / seconds, 3) for name, cpu in used.items() if cpu / seconds >= 0.005},
+    }
+    return [await one.heard() for one in all_ears], facts
+
+
+async def raw(settings: Settings, url: str) -> list[Heard]:
+    """The ceiling: PUBLISH at the same rate to as many subscribers, nothing kept, nothing filtered."""
+    rate = settings.per_s // settings.clients or 1
+    async with listening(ears.channel_subscribers, url, settings.clients) as (one, _):
+        async with redis.asyncio.Redis.from_url(url) as client:
+            await one.begin()
+            begin = time.monotonic()
+            for number in range(int(rate * settings.seconds)):
+                await asyncio.sleep(max(0.0, begin + number / rate - time.monotonic()))
+                await client.publish(ears.CHANNEL, str(time.time()))
+        return [await one.heard()]
+
+
+async def endpoints(stack: Stack, settings: Settings, port: int) -> None:
+    """Registers the webhook endpoints, each for its own skus."""
+    async with httpx.AsyncClient(base_url=stack.edge, headers=stack.headers, timeout=30) as client:
+        for number, skus in enumerate(groups(settings, settings.endpoints)):
+            answer = await client.post(
+                "/v1/webhook-endpoints",
+                json={
+                    "url": f"http://127.0.0.1:{port}/{number}",
+                    "topics": [ears.CHANGED],
+                    "keys": skus.split(","),
+                },
+            )
+            answer.raise_for_status()
+
+
+def figures(heard: Sequence[Heard], seconds: float) -> dict[str, Any]:
+    """How late it came, and how much."""
+    late = sorted(one for each in heard for one in each.late_s)
+    if not late:
+        raise SystemExit("nothing was heard")
+
+    def percentile(share: float) -> float:
+        return round(late[min(len(late) - 1, math.ceil(len(late) * share) - 1)] * 1000, 2)
+
+    return {
+        "told": len(late),
+        "told_per_s": round(len(late) / seconds, 1),
+        "p50_ms": percentile(0.5),
+        "p99_ms": percentile(0.99),
+        "most_ms": percentile(1.0),
+        "listener_cores": round(sum(each.cpu_s for each in heard) / seconds, 3),
+    }
+
+
+async def run(settings: Settings, stack: Stack, say: Callable[[str], None]) -> dict[str, Any]:
+    """Every row, one after the other."""
+    rows: dict[str, Any] = {}
+    await shop.fill(stack, settings.skus)
+    url = str(stack.run["redis"])
+    say("raw pub/sub")
+    rows["pubsub_raw"] = figures(await raw(settings, url), settings.seconds)
+    websocket = stack.edge.replace("http", "ws", 1) + "/ws/inventory"
+    filters = [f"skus={skus}" for skus in groups(settings, settings.clients)]
+    clients = (ears.websocket_clients, websocket, str(stack.run["token"]), filters)
+    say(f"{settings.clients} WebSocket clients")
+    async with listening(*clients) as (sockets, _):
+        heard, facts = await measured(settings, stack, 1, [sockets])
+        rows["websocket"] = {**figures(heard, settings.seconds), **facts}
+    say(f"{settings.clients} WebSocket clients, {settings.endpoints} webhook endpoints")
+    async with listening(*clients) as (sockets, _), listening(ears.webhook_receiver) as (receiver, port):
+        await endpoints(stack, settings, port)
+        heard, facts = await measured(settings, stack, 2, [sockets, receiver])
+        rows["websocket_beside_webhooks"] = {**figures(heard[:1], settings.seconds), **facts}
+        rows["webhook"] = figures(heard[1:], settings.seconds)
+    return rows
+
+
+def main() -> int:
+    """`python -m tests.bench.push`"""
+    console, settings = Console(), config.load()
+
+    def say(text: str) -> None:
+        console.print(text, style="dim", highlight=False)
+
+    say("starting Postgres, Valkey and the product")
+    with stacks.running(WEBHOOK_ALLOW_PRIVATE="on") as stack:
+        rows = asyncio.run(run(settings, stack, say))
+        machine = results.machine(stack)
+    table = Table("", "told/s", "p50 ms", "p99 ms", "most ms")
+    for name, row in rows.items():
+        table.add_row(name, *(f"{row[column]:,}" for column in ("told_per_s", "p50_ms", "p99_ms", "most_ms")))
+    console.print(table)
+    results.write({"machine": machine, "settings": asdict(settings), "rows": rows}, PATH)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""What a push bench reads from the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How much changes, and who follows."""
+
+    per_s: int = 1_000
+    seconds: float = 10.0
+    clients: int = 100
+    endpoints: int = 100
+    skus: int = 1_000
+
+
+def load() -> Settings:
+    """PUSH_PER_S, PUSH_SECONDS, PUSH_CLIENTS, PUSH_ENDPOINTS."""
+    default = Settings()
+    return Settings(
+        per_s=int(os.environ.get("PUSH_PER_S", default.per_s)),
+        seconds=float(os.environ.get("PUSH_SECONDS", default.seconds)),
+        clients=int(os.environ.get("PUSH_CLIENTS", default.clients)),
+        endpoints=int(os.environ.get("PUSH_ENDPOINTS", default.endpoints)),
+    )

@@ -1,0 +1,80 @@
+"""What breaks, while orders come in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import redis.asyncio
+
+from tests.delivery.followers import Receiver
+from tests.servers import Running
+from tests.stack import Stack
+
+AWAY_S = 3.0
+"""How long the broker and the receiver are gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a fault may touch."""
+
+    stack: Stack
+    broker: Running
+    receiver: Receiver
+
+
+Fault: TypeAlias = Callable[[Scene], Awaitable[None]]
+
+
+async def nothing(_scene: Scene) -> None:
+    """The yardstick."""
+
+
+async def broker_killed(scene: Scene) -> None:
+    """SIGKILL, and three seconds later a new server with nothing in it."""
+    scene.broker.kill()
+    await asyncio.sleep(AWAY_S)
+    await asyncio.to_thread(scene.broker.start)
+
+
+async def broker_emptied(scene: Scene) -> None:
+    """FLUSHALL: the streams, the groups and their places are gone, and connections go on."""
+    async with redis.asyncio.Redis.from_url(scene.broker.url) as client:
+        await client.flushall()
+
+
+async def receiver_away(scene: Scene) -> None:
+    """503 for three seconds; what came in them is tried again after five."""
+    scene.receiver.leave()
+    await asyncio.sleep(AWAY_S)
+    scene.receiver.come_back()
+
+
+def killed(child: str) -> Fault:
+    """SIGKILL; the runner starts it again."""
+
+    async def fault(scene: Scene) -> None:
+        pid = scene.stack.pid(child)
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+
+    return fault
+
+
+FAULTS: dict[str, Fault] = {
+    "nothing": nothing,
+    "broker killed, empty after 3 s": broker_killed,
+    "broker emptied": broker_emptied,
+    "inventory and its relay killed": killed("inventory"),
+    "orders and their relay killed": killed("order"),
+    "webhooks killed: consumer and senders": killed("webhook"),
+    "promo killed: consumer": killed("promo"),
+    "edge killed": killed("edge"),
+    "Postgres killed": killed("postgres"),
+    "receiver answers 503 for 3 s": receiver_away,
+}
