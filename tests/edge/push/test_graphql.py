@@ -13,7 +13,7 @@ import pytest
 from grpc import StatusCode
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
-from websockets.typing import Subprotocol
+from websockets.typing import Origin, Subprotocol
 
 from chassis.errors import ServiceError
 from edge.graphql.reads import Reads
@@ -169,7 +169,7 @@ async def subscribing(served: Served, ticket: str = "") -> AsyncIterator[Subscri
     protocols = [Subprotocol("graphql-transport-ws"), *([Subprotocol(f"ticket.{ticket}")] if ticket else [])]
     url = f"{served.url.replace('http', 'ws')}/graphql"
     async with connect(
-        url, additional_headers=headers, subprotocols=protocols, origin="https://shop.example"
+        url, additional_headers=headers, subprotocols=protocols, origin=Origin("https://shop.example")
     ) as opened:
         assert opened.subprotocol == "graphql-transport-ws"
         yield Subscriber(opened)
