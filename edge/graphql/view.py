@@ -72,10 +72,7 @@ class View(GraphQL[Any, Any]):
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
-            allowed = ((b"allow", b"POST"),)
-            raise Problem(
-                405, "METHOD_NOT_ALLOWED", "Queries are POSTed; subscriptions need a WebSocket.", headers=allowed
-            )
+            raise problems.method_not_allowed("Queries are POSTed; subscriptions need a WebSocket.", "POST")
         if any(name == b"accept" and b"multipart" in value for name, value in scope["headers"]):
             raise problems.invalid_field("Accept", "must not ask for multipart: subscriptions need a WebSocket")
         context.set_deadline(context.DEFAULT_DEADLINE_S)
@@ -88,7 +85,7 @@ class View(GraphQL[Any, Any]):
                 raise ClientDisconnect
             size += len(message.get("body", b""))
             if size > MOST_BODY_BYTES:
-                raise Problem(413, "BODY_TOO_LARGE", f"A body has at most {MOST_BODY_BYTES} bytes.")
+                raise problems.too_large(MOST_BODY_BYTES)
             return message
 
         await super().__call__(scope, bounded, send)
