@@ -32,6 +32,9 @@ MOST_SUBSCRIPTIONS = 20
 class View(GraphQL[Any, Any]):
     """No GraphiQL: its page loads scripts from elsewhere. No GET: a query would stand in logs. Origins are not checked."""
 
+    path_format = PATH
+    """As which metrics count it: a plain route does not say."""
+
     def __init__(self) -> None:
         super().__init__(
             schema(),
@@ -47,6 +50,7 @@ class View(GraphQL[Any, Any]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request or connection."""
         if scope["type"] == "http":
+            scope["route"] = self
             try:
                 await self._answer(scope, receive, send)
             except Problem as refused:

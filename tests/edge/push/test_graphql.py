@@ -16,6 +16,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
 from chassis.errors import ServiceError
+from edge import metrics
 from edge.graphql.reads import Reads
 from edge.push import resume_token
 from gen.order.v1.events_pb2 import OrderChanged
@@ -128,6 +129,12 @@ async def test_a_query_beyond_the_limits_or_the_schema_is_refused(
     found = await ask(rest, query)
     assert complaint in found["errors"][0]["message"], found
     assert not (found.get("data") or {}).get("stock")
+
+
+async def test_graphql_is_counted_under_its_own_path(rest: httpx.AsyncClient) -> None:
+    before = metrics.REQUESTS.of("POST", "/graphql", "200").value
+    await ask(rest, "{__typename}")
+    assert metrics.REQUESTS.of("POST", "/graphql", "200").value == before + 1
 
 
 async def test_graphql_is_posted_whole_and_not_too_long(rest: httpx.AsyncClient) -> None:
