@@ -1,4 +1,4 @@
-"""Brings a database up to date: creates it when missing, runs Alembic, installs the journal's functions.
+"""Brings a database up to date: creates it when missing, runs Alembic, installs the functions.
 
 Functions are code, not data: they are installed anew on every run (as Flyway's repeatable
 migrations are), after the versions.
@@ -19,6 +19,7 @@ from psycopg import sql
 from sqlalchemy import create_engine, pool
 
 from chassis import config
+from chassis.events import schema
 
 SERVICES = {"inventory": "inventory_svc", "orders": "order_svc", "promo": "promo_svc", "webhooks": "webhook_svc"}
 LOCK = 7_401_002
@@ -46,12 +47,12 @@ def migrate(database: str, url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
         command.upgrade(settings, "head")
-        functions = folder / "functions.py"
-        if functions.exists():
-            module = import_module(f"{SERVICES[database]}.migrations.functions")
-            with connection.transaction():
-                for statement in module.statements():
-                    connection.execute(statement)
+        functions = schema.statements()
+        if (folder / "functions.py").exists():
+            functions += import_module(f"{SERVICES[database]}.migrations.functions").statements()
+        with connection.transaction():
+            for statement in functions:
+                connection.execute(statement)
 
 
 def create_database(url: str) -> None:

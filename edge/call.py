@@ -8,9 +8,8 @@ import grpc
 from starlette.requests import ClientDisconnect, Request
 
 from chassis import client, context, ids
-from edge import headers
+from edge import headers, problems
 from edge.clients import Clients
-from edge.problems import Problem
 
 if TYPE_CHECKING:
     from edge.push.door import Push
@@ -83,7 +82,7 @@ class Call(Request):
         """The raw body. Problem 413 as soon as it is known to be too large, without reading the rest."""
         declared = self.header(headers.CONTENT_LENGTH)
         if declared is not None and declared.isdigit() and int(declared) > MOST_BODY_BYTES:
-            raise _too_large()
+            raise problems.too_large(MOST_BODY_BYTES)
         chunks: list[bytes] = []
         size = 0
         more = True
@@ -94,11 +93,7 @@ class Call(Request):
             chunk = message.get("body", b"")
             size += len(chunk)
             if size > MOST_BODY_BYTES:
-                raise _too_large()
+                raise problems.too_large(MOST_BODY_BYTES)
             chunks.append(chunk)
             more = message.get("more_body", False)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def _too_large() -> Problem:
-    return Problem(413, "BODY_TOO_LARGE", f"A body has at most {MOST_BODY_BYTES} bytes.")

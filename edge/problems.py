@@ -140,6 +140,16 @@ def shutting_down() -> Problem:
     return Problem(503, "SHUTTING_DOWN", "This process takes no new work.", headers=((b"retry-after", b"1"),))
 
 
+def method_not_allowed(detail: str, allowed: str) -> Problem:
+    """405 with the methods that there are."""
+    return Problem(405, "METHOD_NOT_ALLOWED", detail, headers=((b"allow", allowed.encode()),))
+
+
+def too_large(most: int) -> Problem:
+    """413."""
+    return Problem(413, "BODY_TOO_LARGE", f"A body has at most {most} bytes.")
+
+
 def internal() -> Problem:
     """Our bug. Says nothing of it."""
     return Problem(500, "INTERNAL", INTERNAL_DETAIL)

@@ -15,31 +15,11 @@ from chassis import patience
 from chassis.db import Database, Tx
 
 BATCH = 500
-"""Events that get their place at once. It stands in the statement as a number: a plan for "so many as you are told" would
-expect a tenth of the table, and read all of it."""
+"""Events that get their place at once; the number stands in number_events.sql, too."""
 
 PUT = "INSERT INTO outbox (type, key, payload) VALUES (%s, %s, %s::jsonb)"
-COLUMNS: LiteralString = (
-    "position, id, type, key, payload::text,"
-    " to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-)
-NUMBER: LiteralString = f"""
-WITH taken AS MATERIALIZED (
-  SELECT o.id, row_number() OVER (ORDER BY o.id) AS place
-    FROM (SELECT id FROM outbox WHERE published_at IS NULL AND id > %(floor)s ORDER BY id LIMIT {BATCH}) AS o
-), counted AS (
-  UPDATE event_log l SET position = l.position + t.count, sent = greatest(l.sent, %(sent)s)
-    FROM (SELECT count(*) FROM taken) AS t WHERE t.count > 0 AND l.position = %(newest)s
-  RETURNING l.position - t.count AS base
-), numbered AS (
-  UPDATE outbox o SET published_at = now(), position = c.base + t.place
-    FROM taken t, counted c WHERE o.id = t.id
-  RETURNING o.*
-)
-SELECT (SELECT position FROM event_log), pg_snapshot_xmin(s.now)::text::bigint, pg_snapshot_xmax(s.now)::text::bigint, n.*
-  FROM (SELECT pg_current_snapshot() AS now, set_config('synchronous_commit', %(wait)s, true)) AS s
-  LEFT JOIN (SELECT {COLUMNS} FROM numbered) AS n ON true
- ORDER BY n.position"""
+NUMBER: LiteralString = "SELECT * FROM number_events(%s, %s, %s, %s)"
+READ: LiteralString = "SELECT * FROM read_events(%s, %s, %s)"
 BOUNDS: LiteralString = """
 SELECT coalesce((SELECT position FROM outbox WHERE position IS NOT NULL ORDER BY position LIMIT 1), 0), position
   FROM event_log"""
@@ -47,7 +27,6 @@ STATE: LiteralString = "SELECT position, sent FROM event_log"
 SENT: LiteralString = "UPDATE event_log SET sent = %s WHERE sent < %s"
 SKIP: LiteralString = "UPDATE event_log SET position = %(to)s, sent = %(to)s WHERE position < %(to)s"
 AGAIN: LiteralString = "UPDATE event_log SET sent = least(sent, %s)"
-READ: LiteralString = f"SELECT {COLUMNS} FROM outbox WHERE position > %s AND position <= %s ORDER BY position LIMIT %s"
 
 
 class Row(NamedTuple):
@@ -97,7 +76,7 @@ class Log:
         One statement, which gives none unless `newest` is the log's last place: one of two relays finds that it is not.
         Notes by the way that the broker has all up to position `sent`.
         """
-        values = {"newest": newest, "floor": floor, "sent": sent, "wait": "on" if durable else "off"}
+        values = (newest, floor, sent, "on" if durable else "off")
         async with self._asking() as connection:
             found = await (await connection.execute(NUMBER, values)).fetchall()
         rows = [Row(*row[3:]) for row in found if row[3] is not None]

@@ -28,7 +28,7 @@ from edge.schemas.orders import OrderQuery
 from edge.schemas.streams import StreamQuery
 
 MOST_DEPTH = 8
-"""orders > orders > lines > field is 4; introspection by the usual tools is not counted."""
+"""The deepest query that makes sense, orders > orders > lines > field, has 4."""
 MOST_TOKENS = 1_000
 MOST_ALIASES = 15
 """Each alias of a query is a call of a service."""

@@ -32,6 +32,9 @@ MOST_SUBSCRIPTIONS = 20
 class View(GraphQL[Any, Any]):
     """No GraphiQL: its page loads scripts from elsewhere. No GET: a query would stand in logs. Origins are not checked."""
 
+    path_format = PATH
+    """As which metrics count it: a plain route does not say."""
+
     def __init__(self) -> None:
         super().__init__(
             schema(),
@@ -47,6 +50,7 @@ class View(GraphQL[Any, Any]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request or connection."""
         if scope["type"] == "http":
+            scope["route"] = self
             try:
                 await self._answer(scope, receive, send)
             except Problem as refused:
@@ -72,10 +76,7 @@ class View(GraphQL[Any, Any]):
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
-            allowed = ((b"allow", b"POST"),)
-            raise Problem(
-                405, "METHOD_NOT_ALLOWED", "Queries are POSTed; subscriptions need a WebSocket.", headers=allowed
-            )
+            raise problems.method_not_allowed("Queries are POSTed; subscriptions need a WebSocket.", "POST")
         if any(name == b"accept" and b"multipart" in value for name, value in scope["headers"]):
             raise problems.invalid_field("Accept", "must not ask for multipart: subscriptions need a WebSocket")
         context.set_deadline(context.DEFAULT_DEADLINE_S)
@@ -88,7 +89,7 @@ class View(GraphQL[Any, Any]):
                 raise ClientDisconnect
             size += len(message.get("body", b""))
             if size > MOST_BODY_BYTES:
-                raise Problem(413, "BODY_TOO_LARGE", f"A body has at most {MOST_BODY_BYTES} bytes.")
+                raise problems.too_large(MOST_BODY_BYTES)
             return message
 
         await super().__call__(scope, bounded, send)

@@ -75,14 +75,14 @@ class Feed:
                     log.warning("push.log_silent", source=self.source, error=str(failed))
                 self._silent = True
             except Forgotten as gone:
-                self._jump(gone.oldest - 1)
+                self.jump(gone.oldest - 1)
             except Exception as failed:  # a bug must not end push for good
                 log.exception("push.failed", source=self.source, error=repr(failed))
 
     async def run_once(self) -> None:
         """Passes on everything that the log has now. ServiceError, Forgotten."""
         if self.sequence.position == UNKNOWN:
-            self._jump((await self.log.read(NEWEST, 1)).newest)
+            self.jump((await self.log.read(NEWEST, 1)).newest)
             self.known.set()
             return
         while True:
@@ -111,9 +111,10 @@ class Feed:
             self._behind_since = self._monotonic_s()
         elif self._monotonic_s() - self._behind_since > LOST_S:
             self._behind_since = None
-            self._jump(newest)
+            self.jump(newest)
 
-    def _jump(self, position: int) -> None:
+    def jump(self, position: int) -> None:
+        """Goes on behind this position, whatever lies between."""
         if self.sequence.position != UNKNOWN:
             log.warning("push.jumped", source=self.source, from_=self.sequence.position, to=position)
         self.sequence.begin(position)

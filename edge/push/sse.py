@@ -22,6 +22,8 @@ PART_WITHIN_S = 2.0
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
+    # Nothing is shown for a cookie, only for a token or ticket that the page must have: any page may hold one.
+    (b"access-control-allow-origin", b"*"),
     (b"x-accel-buffering", b"no"),  # nginx would keep events until a buffer is full
 ]
 

@@ -46,6 +46,8 @@ TRY_AGAIN = Ending(1013, "try again later")
 RESTART = Ending(1012, "restart", "reconnect")
 FAILED = Ending(1011, "internal error")
 GONE = Ending(1000, "")
+ANNOUNCING = ("reset", "subscribed")
+"""A snapshot may follow these."""
 BEAT = Control("heartbeat", {})
 
 
@@ -92,12 +94,13 @@ class Subscriber:
             self._waiting.append(pushed)
             self._wake()
 
-    def say(self, control: Control, first: bool = False) -> None:
-        """Tells it something, after what waits, or before that."""
-        if first:
-            self._waiting.appendleft(control)
-        else:
-            self._waiting.append(control)
+    def say(self, control: Control) -> None:
+        """Tells it something, after what waits. Ends a client that asks and asks and does not read the answers."""
+        if self.ended.done():
+            return
+        self._waiting.append(control)
+        if len(self._waiting) > MOST_WAITING:
+            self.end(TOO_SLOW)
         self._wake()
 
     def end(self, ending: Ending) -> None:
@@ -111,16 +114,13 @@ class Subscriber:
         self._held = True
 
     def show(self, versions: Mapping[tuple[str, str], int], snapshot: Control) -> None:
-        """The snapshot goes first; changes that it already tells are dropped."""
+        """The snapshot goes first, but after what announces it; changes that it already tells are dropped."""
         self.versions.update(versions)
         kept = [one for one in self._waiting if isinstance(one, Control) or not self._known(one)]
-        self._waiting = deque([snapshot, *kept])
+        announced = [place for place, one in enumerate(kept, 1) if isinstance(one, Control) and one.word in ANNOUNCING]
+        kept.insert(max(announced, default=0), snapshot)
+        self._waiting = deque(kept)
         self._bytes = sum(len(one.json) for one in kept if isinstance(one, Pushed))
-        self._held = False
-        self._wake()
-
-    def release(self) -> None:
-        """No snapshot after all."""
         self._held = False
         self._wake()
 

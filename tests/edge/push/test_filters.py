@@ -8,7 +8,7 @@ from chassis.events.event import Event
 from edge.push.filters import Filter, Grant, ScopeMissing, asked
 from edge.push.index import Index
 from edge.push.pushed import Pushed
-from edge.push.subscriber import Control, Subscriber
+from edge.push.subscriber import MOST_WAITING, TOO_SLOW, Control, Subscriber
 from edge.push.topics import topic_of
 from gen.inventory.v1.events_pb2 import ReservationChanged
 from gen.inventory.v1.reservation_pb2 import Reservation, ReservationLine
@@ -133,6 +133,14 @@ async def test_no_level_that_is_older_than_the_snapshot_comes_after_it() -> None
     assert isinstance(second, list)
     assert [one.level for one in second] == [(("A", "berlin"), 6), (("A", "berlin"), 7)]
     assert subscriber.versions == {}, "nothing is compared any more once a newer level came"
+
+
+async def test_answers_that_nobody_reads_are_bounded_too() -> None:
+    subscriber = Subscriber("websocket", Filter())
+    for number in range(MOST_WAITING + 1):
+        assert not subscriber.ended.done()
+        subscriber.say(Control("pong", {"ping": number}))
+    assert subscriber.ended.result() is TOO_SLOW
 
 
 def test_types_of_later_releases_belong_to_no_topic() -> None:

@@ -10,10 +10,13 @@ import pytest
 
 from chassis.events import broker
 from chassis.events.broker import Broker, Publisher
-from edge.push import feed, hub
+from edge.push import feed, hub, resume_token
+from edge.push.feed import Feed
 from edge.push.hub import Hub
+from edge.push.services import Forgotten
+from edge.push.subscriber import RESTART
 from tests import databases, servers
-from tests.edge.push.world import TYPES, WITHIN_S, Client, MemoryLog, known, stock
+from tests.edge.push.world import TYPES, WITHIN_S, Client, MemoryLog, hub_of, known, pass_on, stock
 
 
 @asynccontextmanager
@@ -108,3 +111,38 @@ async def test_a_service_that_is_down_when_the_process_begins_is_waited_for(url:
         assert running.positions == {"inventory": 1}
     finally:
         await running.close()
+
+
+async def test_when_the_log_has_forgotten_what_comes_next_everybody_is_sent_to_begin_anew() -> None:
+    with hub_of(*(stock(position) for position in range(1, 6))) as (running, log):
+        await pass_on(running)
+        client = Client(running)
+        await client.arrive()
+        log.add(*(stock(position) for position in range(6, 21)))
+        log.oldest = 15
+        with pytest.raises(Forgotten) as gone:
+            await running.feeds["inventory"].run_once()
+        running.feeds["inventory"].jump(gone.value.oldest - 1)
+        assert client.subscriber.ended.result() is RESTART
+        await pass_on(running)
+        assert running.positions == {"inventory": 20}
+        back = Client(running, token=resume_token.encode({"inventory": 5}))
+        await back.arrive()
+        await back.once()
+    assert back.controls[0].word == "reset"
+
+
+async def test_a_log_that_was_emptied_is_followed_from_where_it_is_after_half_a_minute() -> None:
+    now = [0.0]
+    log, passed, jumps = MemoryLog([stock(1), stock(2)]), list[int](), list[int]()
+    one = Feed(
+        "inventory", log, lambda event: passed.append(event.position), lambda _, to: jumps.append(to), lambda: now[0]
+    )
+    await one.run_once()
+    log.events, log.newest = {}, 0
+    for now[0] in (1.0, 30.0, 32.0):
+        await one.run_once()
+    assert jumps == [2, 0]
+    log.add(stock(1, id_="anew-1"))
+    await one.run_once()
+    assert passed == [1]

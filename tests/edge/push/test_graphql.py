@@ -13,9 +13,10 @@ import pytest
 from grpc import StatusCode
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
-from websockets.typing import Subprotocol
+from websockets.typing import Origin, Subprotocol
 
 from chassis.errors import ServiceError
+from edge import metrics
 from edge.graphql.reads import Reads
 from edge.push import resume_token
 from gen.order.v1.events_pb2 import OrderChanged
@@ -130,6 +131,12 @@ async def test_a_query_beyond_the_limits_or_the_schema_is_refused(
     assert not (found.get("data") or {}).get("stock")
 
 
+async def test_graphql_is_counted_under_its_own_path(rest: httpx.AsyncClient) -> None:
+    before = metrics.REQUESTS.of("POST", "/graphql", "200").value
+    await ask(rest, "{__typename}")
+    assert metrics.REQUESTS.of("POST", "/graphql", "200").value == before + 1
+
+
 async def test_graphql_is_posted_whole_and_not_too_long(rest: httpx.AsyncClient) -> None:
     assert (await rest.get("/graphql?query={offers{name}}")).status_code == 405
     too_long = await rest.post("/graphql", json={"query": " " * 200_000})
@@ -169,7 +176,7 @@ async def subscribing(served: Served, ticket: str = "") -> AsyncIterator[Subscri
     protocols = [Subprotocol("graphql-transport-ws"), *([Subprotocol(f"ticket.{ticket}")] if ticket else [])]
     url = f"{served.url.replace('http', 'ws')}/graphql"
     async with connect(
-        url, additional_headers=headers, subprotocols=protocols, origin="https://shop.example"
+        url, additional_headers=headers, subprotocols=protocols, origin=Origin("https://shop.example")
     ) as opened:
         assert opened.subprotocol == "graphql-transport-ws"
         yield Subscriber(opened)

@@ -70,6 +70,25 @@ async def test_a_snapshot_comes_before_changes_and_no_older_level_after_it(serve
     assert [word for word, _ in listener.words][:2] == ["hello", "snapshot"]
 
 
+async def test_who_comes_with_a_forgotten_token_is_reset_and_gets_the_levels_anew(
+    served: Served, far_side: FarSide
+) -> None:
+    level = StockLevel(sku="A", location="berlin", version=9)
+    far_side.answers("BatchGetStock", BatchGetStockResponse(stocks=[SkuStock(sku="A", levels=[level])]))
+    await served.happens(*(stock(position) for position in range(1, 10)))
+    served.logs["inventory"].oldest = 8
+    served.hub.ring.begin(served.hub.positions)
+    old = resume_token.encode({"inventory": 2})
+    async with listening(served.url, TOKEN, skus="A", after=old) as listener:
+        snapshot = await listener.word("snapshot")
+        await served.happens(stock(10))
+        await listener.until(lambda: bool(listener.events), "what comes after")
+    assert [word for word, _ in listener.words] == ["hello", "reset", "snapshot"]
+    assert dict(listener.words)["reset"]["reason"] == "EVENTS_FORGOTTEN"
+    assert snapshot["levels"][0]["version"] == 9
+    assert listener.positions() == [10]
+
+
 async def test_a_client_changes_its_mind(served: Served, far_side: FarSide) -> None:
     far_side.answers("BatchGetStock", BatchGetStockResponse(missing=["B"]))
     async with listening(served.url, TOKEN, topics="orders") as listener:
