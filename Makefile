@@ -44,8 +44,9 @@ test: $(READY) ## Run the tests on real servers: make test ARGS="tests/edge -x"
 check: ## Run all that CI runs
 	@exec .ci/run
 
-gen: $(READY) ## Write gen/ anew from protos/
-	@exec $(IN)/python -m chassis.codegen
+gen: $(READY) ## Write gen/ and the AsyncAPI document anew from protos/
+	$(IN)/python -m chassis.codegen
+	$(IN)/python -m chassis.events.asyncapi
 
 lint: $(READY) ## Check style, formatting, import rules and protos
 	$(IN)/python -m ruff check
@@ -56,8 +57,9 @@ lint: $(READY) ## Check style, formatting, import rules and protos
 types: $(READY) ## Check types
 	$(IN)/python -m mypy .
 
-drift: $(READY) ## Check that gen/ fits protos/, and that protos/ break no caller of main's
+drift: $(READY) ## Check that gen/ and asyncapi.json fit protos/, and that protos/ break no caller of main's
 	$(IN)/python -m chassis.codegen --check
+	$(IN)/python -m chassis.events.asyncapi --check
 	.ci/breaking
 
 migration: $(READY) ## Begin a migration: make migration SERVICE=inventory MESSAGE="add a column"

@@ -119,6 +119,25 @@ async def test_what_a_member_left_undone_comes_to_the_next_before_what_is_new(
     await other.close()
 
 
+async def test_a_member_that_joins_while_another_has_a_batch_gets_what_that_one_leaves(
+    broker: Broker, source: str, group: str
+) -> None:
+    one = await broker.subscribe(group, [source])
+    await publish(broker, source, events(source, 40))
+    left = await first_batch(one)
+    other = await broker.subscribe(group, [source])
+    assert len(left.events) > 0
+    await one.close()
+    seen: set[int] = set()
+    async with asyncio.timeout(ARRIVES_S):
+        while len(seen) < 40:
+            batch = await first_batch(other)
+            seen |= {each.position for each in batch.events}
+            await other.ack(batch)
+    assert seen == set(range(1, 41))
+    await other.close()
+
+
 async def test_two_groups_each_get_everything(broker: Broker, source: str, group: str) -> None:
     one, other = [await broker.subscribe(f"{group}-{which}", [source]) for which in ("one", "other")]
     sent = events(source, 60)
