@@ -81,3 +81,36 @@ async def test_stopping_lets_a_round_finish_and_cuts_one_that_does_not(monkeypat
         await loops.stop()
     assert finished == ["quick"]
     assert cut.is_set()
+
+
+async def test_a_job_that_is_woken_does_not_wait_for_its_pause_to_end() -> None:
+    rounds, wake = asyncio.Queue[None](), asyncio.Event()
+
+    async def run_once() -> int:
+        rounds.put_nowait(None)
+        return 0
+
+    loops = Jobs()
+    loops.start("sleepy", run_once, 3_600, wake=wake)
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            await rounds.get()
+            wake.set()
+        await loops.stop()
+
+
+async def test_a_job_whose_work_is_woken_while_it_works_works_again() -> None:
+    rounds, wake = asyncio.Queue[None](), asyncio.Event()
+
+    async def run_once() -> int:
+        rounds.put_nowait(None)
+        if rounds.qsize() == 1:
+            wake.set()  # somebody writes after this round has looked
+        return 0
+
+    loops = Jobs()
+    loops.start("sleepy", run_once, 3_600, wake=wake)
+    async with asyncio.timeout(5):
+        await rounds.get()
+        await rounds.get()
+        await loops.stop()

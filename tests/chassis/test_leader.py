@@ -113,3 +113,21 @@ async def test_a_job_for_one_process_runs_in_the_leader_only_and_goes_on_in_the_
         await first.close()
         await ran["second"].wait()
         await loops["second"].stop()
+
+
+async def test_who_follows_tells_the_leader_that_something_was_written(url: str) -> None:
+    databases_of = [Database(url), Database(url)]
+    for one in databases_of:
+        await one.open()
+    first, second = (Leader(db, name) for db, name in zip(databases_of, ("first", "second"), strict=True))
+    first.start()
+    await leads(first)
+    assert not first.following.is_set()
+    second.start()
+    assert second.following.is_set()
+    await second.tell()
+    async with asyncio.timeout(WITHIN_S):
+        await databases_of[0].written.wait()
+    for leader, db in ((second, databases_of[1]), (first, databases_of[0])):
+        await leader.close()
+        await db.close()

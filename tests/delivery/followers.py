@@ -35,7 +35,7 @@ class Follower:
             await asyncio.sleep(RECONNECT_S)
 
     async def _follow(self) -> None:
-        query = f"?resume={self._resume}" if self._resume else ""
+        query = f"?after={self._resume}" if self._resume else ""
         async with websockets.connect(
             self._url + query, additional_headers=self._headers, compression=None, max_size=None
         ) as client:
