@@ -64,7 +64,7 @@ async def judged(name: str, number: int, fault: Fault, seconds: float) -> Verdic
             await asyncio.sleep(max(0.0, began + seconds - time.monotonic()))
             await load.stop()
             await running
-            settled_s = await judge.settled(follower, list(made))
+            settled_s = await judge.settled(follower, receiver, list(made))
             verdict = judge.verdict(follower, receiver, made, load.placed, settled_s)
             following.cancel()
             await load.close()

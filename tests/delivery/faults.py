@@ -9,12 +9,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import httpx
 import redis.asyncio
 
 from tests.delivery.followers import Receiver
 from tests.servers import Running
 from tests.stack import Stack
 
+ENDPOINTS = 1_000
 AWAY_S = 3.0
 """How long the broker and the receiver are gone."""
 
@@ -66,6 +68,24 @@ def killed(child: str) -> Fault:
     return fault
 
 
+async def a_hundred_hang(scene: Scene) -> None:
+    """A thousand more endpoints, every tenth of which takes requests and never answers; then a sku that all of them hear of."""
+    receiver = scene.receiver
+    async with httpx.AsyncClient(base_url=scene.stack.edge, headers=scene.stack.headers, timeout=60) as client:
+        if not receiver.expected:
+            for number in range(ENDPOINTS):
+                path = f"/hang/{number}" if number % 10 == 0 else f"/works/{number}"
+                body = {"url": f"http://127.0.0.1:{receiver.port}{path}", "topics": ["inventory.sku.changed"]}
+                (await client.post("/v1/webhook-endpoints", json=body)).raise_for_status()
+                if path.startswith("/works"):
+                    receiver.expected[path] = 0
+        sku = f"news-{max(receiver.expected.values())}"
+        price = {"currency": "EUR", "amount_minor": 1}
+        (await client.post("/v1/skus", json={"sku": sku, "name": sku, "price": price})).raise_for_status()
+    for path in receiver.expected:
+        receiver.expected[path] += 1
+
+
 FAULTS: dict[str, Fault] = {
     "nothing": nothing,
     "broker killed, empty after 3 s": broker_killed,
@@ -77,4 +97,5 @@ FAULTS: dict[str, Fault] = {
     "edge killed": killed("edge"),
     "Postgres killed": killed("postgres"),
     "receiver answers 503 for 3 s": receiver_away,
+    "100 of 1,000 more endpoints hang": a_hundred_hang,
 }

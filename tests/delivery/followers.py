@@ -60,7 +60,8 @@ class Receiver:
         """How often each webhook id came to each path."""
         self.order: dict[tuple[str, str, str], list[int]] = {}
         """Sequence of first arrivals, by path, source and key."""
-        self.late_s: list[float] = []
+        self.expected: dict[str, int] = {}
+        """How many webhooks a path must have, of those that do not follow everything."""
         self._away = False
         self._runner: web.AppRunner
         self.port = 0

@@ -52,11 +52,11 @@ class Judge:
         self._promo = stack.database("promo")
         self._began = {source: databases.read(url, HEAD)[0][0] for source, url in self._databases.items()}
 
-    async def settled(self, follower: Follower, endpoints: list[str]) -> float:
+    async def settled(self, follower: Follower, receiver: Receiver, endpoints: list[str]) -> float:
         """Waits until all is sent, told and handled; answers how many seconds that took, or at most SETTLED_WITHIN_S."""
         began = time.monotonic()
         while time.monotonic() - began < SETTLED_WITHIN_S:
-            if await asyncio.to_thread(self._is_settled, follower, endpoints):
+            if await asyncio.to_thread(self._is_settled, follower, receiver, endpoints):
                 return time.monotonic() - began
             await asyncio.sleep(LOOK_S)
         return SETTLED_WITHIN_S
@@ -75,6 +75,7 @@ class Judge:
             sum(id_ not in seen for id_ in events)
             + sum(max(0, len(events) - arrived[path]) for path in endpoints.values())
             + max(0, len(events) * len(endpoints) - len(mine))
+            + sum(max(0, number - arrived[path]) for path, number in receiver.expected.items())
             + sum(order not in purchases for order in placed)
         )
         twice = (
@@ -92,7 +93,7 @@ class Judge:
             for row in databases.read(url, EVENTS, self._began[source])
         }
 
-    def _is_settled(self, follower: Follower, endpoints: list[str]) -> bool:
+    def _is_settled(self, follower: Follower, receiver: Receiver, endpoints: list[str]) -> bool:
         heads = [databases.read(url, HEAD)[0] for url in self._databases.values()]
         if any(position != sent or waiting for position, sent, waiting in heads):
             return False

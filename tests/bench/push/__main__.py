@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import os
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import httpx
+import psycopg
 import redis.asyncio
 from rich.console import Console
 from rich.table import Table
 
+from tests import databases
 from tests import stack as stacks
 from tests.bench import messages, processor, results, shop
 from tests.bench.clients import Clients
@@ -25,9 +29,13 @@ from tests.bench.push import config, ears
 from tests.bench.push.config import Settings
 from tests.bench.push.ears import Ears, Heard
 from tests.bench.rows import RESERVE
+from tests.servers import wait_for
 from tests.stack import Stack
 
 PATH = Path(__file__).parent.parent / "results" / "push.json"
+COMMITS: LiteralString = """
+SELECT DISTINCT event_time(created_at), extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 FROM stock_movements
+ WHERE created_at > now() - interval '5 minutes' AND kind = 'RESERVE'"""
 WARM_UP_S = 3.0
 SETTLE_S = 2.0
 """For what was told in the last moment to arrive."""
@@ -104,9 +112,9 @@ async def endpoints(stack: Stack, settings: Settings, port: int) -> None:
             answer.raise_for_status()
 
 
-def figures(heard: Sequence[Heard], seconds: float) -> dict[str, Any]:
-    """How late it came, and how much."""
-    late = sorted(one for each in heard for one in each.late_s)
+def figures(heard: Sequence[Heard], seconds: float, committed: Callable[[str], float]) -> dict[str, Any]:
+    """How late it came, and how much. `committed` answers when what tells of this time was committed."""
+    late = sorted(arrived - committed(told) for each in heard for told, arrived in each.arrivals)
     if not late:
         raise SystemExit("nothing was heard")
 
@@ -123,26 +131,45 @@ def figures(heard: Sequence[Heard], seconds: float) -> dict[str, Any]:
     }
 
 
+def remember_commits(stack: Stack) -> None:
+    """Has Postgres note when each transaction was committed, which it begins to do when it is started anew."""
+    with psycopg.connect(str(stack.run["database"]), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+    before = stack.pid("postgres")
+    os.kill(before or 0, signal.SIGINT)
+    wait_for(lambda: stack.pid("postgres") not in (None, before), "Postgres is started again")
+    wait_for(lambda: httpx.get(f"{stack.edge}/readyz").is_success, "the product is ready again")
+
+
+def commits(stack: Stack) -> Callable[[str], float]:
+    """When what has an event's time was committed: events and movements of one transaction have the same time, its begin."""
+    rows = databases.read(stack.database("inventory"), COMMITS)
+    found = dict(rows)
+    return lambda told: float(found[told])
+
+
 async def run(settings: Settings, stack: Stack, say: Callable[[str], None]) -> dict[str, Any]:
     """Every row, one after the other."""
     rows: dict[str, Any] = {}
+    await asyncio.to_thread(remember_commits, stack)
     await shop.fill(stack, settings.skus)
     url = str(stack.run["redis"])
     say("raw pub/sub")
-    rows["pubsub_raw"] = figures(await raw(settings, url), settings.seconds)
+    rows["pubsub_raw"] = figures(await raw(settings, url), settings.seconds, float)
     websocket = stack.edge.replace("http", "ws", 1) + "/ws/inventory"
     filters = [f"skus={skus}" for skus in groups(settings, settings.clients)]
     clients = (ears.websocket_clients, websocket, str(stack.run["token"]), filters)
     say(f"{settings.clients} WebSocket clients")
     async with listening(*clients) as (sockets, _):
         heard, facts = await measured(settings, stack, 1, [sockets])
-        rows["websocket"] = {**figures(heard, settings.seconds), **facts}
+        rows["websocket"] = {**figures(heard, settings.seconds, commits(stack)), **facts}
     say(f"{settings.clients} WebSocket clients, {settings.endpoints} webhook endpoints")
     async with listening(*clients) as (sockets, _), listening(ears.webhook_receiver) as (receiver, port):
         await endpoints(stack, settings, port)
         heard, facts = await measured(settings, stack, 2, [sockets, receiver])
-        rows["websocket_beside_webhooks"] = {**figures(heard[:1], settings.seconds), **facts}
-        rows["webhook"] = figures(heard[1:], settings.seconds)
+        committed = commits(stack)
+        rows["websocket_beside_webhooks"] = {**figures(heard[:1], settings.seconds, committed), **facts}
+        rows["webhook"] = figures(heard[1:], settings.seconds, committed)
     return rows
 
 

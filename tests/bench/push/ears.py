@@ -1,8 +1,4 @@
-"""Who listens: processes of their own, each told what to listen to, which answer with how late everything came.
-
-Lateness is the time of arrival less the event's own time, which is that of its transaction's begin: a little more than from the
-commit. Both clocks are this machine's.
-"""
+"""Who listens: processes of their own, each told what to listen to, which answer with what came and when."""
 
 from __future__ import annotations
 
@@ -10,7 +6,6 @@ import asyncio
 import multiprocessing
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import datetime
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, TypeAlias
 
@@ -31,9 +26,10 @@ Listen: TypeAlias = Callable[..., Coroutine[Any, Any, None]]
 
 
 class Heard(NamedTuple):
-    """Seconds late, one number per event and listener; and the processor time that listening took."""
+    """Per event and listener the time that it tells of itself and when it arrived, unix seconds; and the processor time that
+    listening took."""
 
-    late_s: list[float]
+    arrivals: list[tuple[str, float]]
     cpu_s: float
 
 
@@ -77,10 +73,10 @@ class _Book:
     """What one process has heard."""
 
     def __init__(self) -> None:
-        self.late_s: list[float] = []
+        self.arrivals: list[tuple[str, float]] = []
 
     def note(self, told: str) -> None:
-        self.late_s.append(time.time() - datetime.fromisoformat(told).timestamp())
+        self.arrivals.append((told, time.time()))
 
 
 def _serve(pipe: Connection[Any, Any], listen: Listen, arguments: Sequence[Any]) -> None:
@@ -106,11 +102,11 @@ async def _listen(pipe: Connection[Any, Any], listen: Listen, arguments: Sequenc
         if listening.done():
             listening.result()
         if asked == "begin":
-            book.late_s.clear()
+            book.arrivals.clear()
             cpu_s = time.process_time()
             pipe.send(None)
         else:
-            pipe.send((list(book.late_s), time.process_time() - cpu_s))
+            pipe.send((list(book.arrivals), time.process_time() - cpu_s))
 
 
 async def websocket_clients(book: _Book, ready: asyncio.Future[int], url: str, token: str, filters: list[str]) -> None:
@@ -153,7 +149,7 @@ async def channel_subscribers(book: _Book, ready: asyncio.Future[int], url: str,
                 if message["type"] == "subscribe":
                     subscribed.release()
                 else:
-                    book.late_s.append(time.time() - float(message["data"]))
+                    book.note(message["data"].decode())
 
     subscribed = asyncio.Semaphore(0)
     following = [asyncio.create_task(follow()) for _ in range(number)]
