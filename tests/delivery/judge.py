@@ -97,6 +97,9 @@ class Judge:
         heads = [databases.read(url, HEAD)[0] for url in self._databases.values()]
         if any(position != sent or waiting for position, sent, waiting in heads):
             return False
+        arrived = Counter(name.partition(" ")[0] for name in list(receiver.received))
+        if any(arrived[path] < number for path, number in receiver.expected.items()):
+            return False
         reached = dict.fromkeys(SOURCES, 0)
         for source, position, _ in follower.seen:
             if source in reached:
