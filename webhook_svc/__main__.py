@@ -51,7 +51,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-PACE_S = 0.01
+PACE_S = 0.03
 """Between looks for events: what comes meanwhile shares a transaction, and a receiver does not notice."""
 
 

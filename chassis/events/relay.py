@@ -31,12 +31,13 @@ SLICE = 50
 """Events that are packed and sent in one go: about a millisecond in which the process answers nobody else."""
 PAUSE_S = 0.1
 """Between looks when nobody says that something was written."""
-REST = 1.5
+REST = 0.7
 """Times as long as a round took: under load the next one has more to carry, which costs less for each."""
 WHOLE_S = 10.0
 """Between looks from further back, see `_Floor`."""
 CHECK_S = 5.0
-"""Between looks at what the broker still has; it trims then, too."""
+"""Between looks at what the broker still has."""
+MAINTAIN_S = 5.0
 
 
 class Relay:
@@ -79,6 +80,11 @@ class Relay:
             self._checked_s = float("-inf")
             self._floor = _Floor(self._monotonic_s)
             raise
+
+    async def maintain_once(self) -> None:
+        """What the broker needs every few seconds; beside the rounds, which shall not wait for it."""
+        if self._publisher is not None:
+            await self._publisher.maintain()
 
     async def close(self) -> None:
         """Notes how far it came; stop the job first."""
@@ -132,7 +138,6 @@ class Relay:
         self._newest = self._sent = self._noted = newest
         if newest > sent:
             await self._log.note_sent(newest)
-        await publisher.maintain()
         self._checked_s = self._monotonic_s()
         return 0
 

@@ -42,6 +42,7 @@ class EventSource:
         """The relay in the process that leads, which the others wake; what measures, in each."""
         written = self._db.written
         jobs.start("relay", self._relay.run_round, relay.PAUSE_S, leader.leading, relay.REST, written)
+        jobs.start("maintain-broker", self._relay.maintain_once, relay.MAINTAIN_S, leader.leading)
         jobs.start("tell", leader.tell, TELL_S, leader.following, relay.REST, written)
         jobs.start("backlog", self._backlog.run_once, 5.0)
         jobs.start("dead-letters", self._dead_letters.count, 5.0)
