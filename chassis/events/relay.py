@@ -116,15 +116,14 @@ class Relay:
 
     async def _check(self, publisher: Publisher) -> int:
         """Sends again what the broker does not have, a batch at a time; answers how many, 0 when it has all."""
-        newest, sent = await self._log.state()
+        newest, noted = await self._log.state()
         has = await publisher.newest_position()
         # A broker that remembers tells after a crash of Postgres which places were given: they need not wait for the disk.
         self._durable = has is None
-        if has is not None and has < sent:
-            log.warning("relay.lost", source=self._source, broker_has=has, sent=sent)
-            await self._log.send_again(has)
-        if has is not None:
-            sent = has
+        sent = noted if has is None else has
+        if sent < noted:
+            log.warning("relay.lost", source=self._source, broker_has=sent, sent=noted)
+            await self._log.send_again(sent)
         if has is not None and has > newest:
             log.warning("relay.restored", source=self._source, broker_has=has, newest=newest)
             await self._log.skip_to(has)
@@ -136,7 +135,7 @@ class Relay:
             await self._log.note_sent(self._sent)
             return len(rows)
         self._newest = self._sent = self._noted = newest
-        if newest > sent:
+        if newest > noted:
             await self._log.note_sent(newest)
         self._checked_s = self._monotonic_s()
         return 0

@@ -170,6 +170,21 @@ async def test_what_was_numbered_and_not_sent_is_sent_by_the_next_relay(
     await relay.close()
 
 
+async def test_what_a_crash_of_postgres_forgot_of_how_far_the_broker_is_is_noted_again(
+    db: Database, broker: Broker, put: Put, event_types: EventTypes
+) -> None:
+    clock = Clock()
+    relay = Relay(db, broker, "promo", event_types, monotonic_s=clock)
+    await put("k", 0)
+    assert [await relay.run_once() for _ in range(2)] == [1, 0]
+    async with db.transaction() as tx:
+        await tx.execute("UPDATE event_log SET sent = 0")
+    clock.now_s += CHECK_S
+    assert await relay.run_once() == 0
+    assert await Log(db).state() == (1, 1)
+    await relay.close()
+
+
 async def test_a_restored_database_gives_no_place_twice(
     db: Database, broker: Broker, put: Put, told: Any, event_types: EventTypes
 ) -> None:
