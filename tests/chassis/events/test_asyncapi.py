@@ -19,6 +19,7 @@ from chassis.events.event_types import EventTypes
 from gen.inventory.v1 import events_pb2 as inventory
 from gen.order.v1 import events_pb2 as order
 from gen.promo.v1 import events_pb2 as promo
+from gen.webhook.v1 import events_pb2 as webhook
 
 DEPTH = 4
 """A message that holds itself is filled no deeper."""
@@ -33,7 +34,7 @@ TYPES: dict[str, Any] = {
 }
 COMPONENT = re.compile(r"[A-Za-z0-9._-]+")
 DOCUMENT: dict[str, Any] = json.loads(asyncapi.TARGET.read_text(encoding="utf-8"))
-EVENT_TYPES = EventTypes([inventory, order, promo])
+EVENT_TYPES = EventTypes([inventory, order, promo, webhook])
 
 
 def test_the_committed_document_is_what_the_protos_give() -> None:
