@@ -51,10 +51,12 @@ class Inbox:
 
     async def enter(self, tx: Tx, events: Sequence[Event]) -> list[Event]:
         """Notes that these are handled; answers those that were not yet, in their order and each once."""
-        firsts = {event.id: event for event in reversed(events)}
-        cursor = await tx.execute(ENTER, (self._consumer, list(firsts)))
+        once: dict[str, Event] = {}
+        for event in events:
+            once.setdefault(event.id, event)
+        cursor = await tx.execute(ENTER, (self._consumer, list(once)))
         fresh = {row[0] for row in await cursor.fetchall()}
-        return [event for event in events if event.id in fresh and firsts[event.id] is event]
+        return [event for event in once.values() if event.id in fresh]
 
     async def blocked(self, tx: Tx, events: Sequence[Event]) -> set[tuple[str, str]]:
         """Sources and keys among theirs of which an earlier event has failed and waits for another try."""
