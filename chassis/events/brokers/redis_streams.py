@@ -78,6 +78,8 @@ class StreamPublisher:
         self._mark = f"events:{source}:position"
         self._keys: tuple[Word, ...] = (self._mark, *_streams([source]))
         self._newest = 0
+        self._known: set[tuple[str, str]] = set()
+        """Streams and the groups that were seen to read them."""
         self._full = False
 
     async def publish(self, events: Sequence[Event]) -> None:
@@ -121,7 +123,12 @@ class StreamPublisher:
         length = int(await self._client.xlen(stream))
         if not length:
             return 0
-        unread = [first for group in await self._groups(stream) if (first := await self._first_unread(stream, group))]
+        groups = await self._groups(stream)
+        names = {str(group["name"]) for group in groups}
+        self._known |= {(stream, name) for name in names}
+        if any(name not in names for known, name in self._known if known == stream):
+            return length  # the server was emptied and this group is not back: nobody else may say what it has read
+        unread = [first for group in groups if (first := await self._first_unread(stream, group))]
         if unread:
             await self._client.xtrim(stream, minid=min(unread, key=_order), approximate=True)
         elif length > KEPT_WITHOUT_GROUPS:
@@ -138,6 +145,7 @@ class StreamPublisher:
         if members and min(member["idle"] for member in members) > FORGOTTEN_AFTER_MS:
             log.warning("streams.group_forgotten", stream=stream, group=group["name"])
             await self._client.xgroup_destroy(stream, group["name"])
+            self._known.discard((stream, str(group["name"])))
             return None
         pending: Any = await self._client.xpending(stream, group["name"])
         return str(pending["min"] or group["last-delivered-id"])
