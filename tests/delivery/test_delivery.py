@@ -10,7 +10,7 @@ from tests.delivery.__main__ import judged
 from tests.delivery.faults import FAULTS
 
 SECONDS = 3.0
-SHORT = ("inventory and its relay killed", "edge killed")
+SHORT = ("broker killed, empty after 3 s", "inventory and its relay killed")
 
 
 @pytest.mark.parametrize("name", SHORT)

@@ -1,7 +1,8 @@
 """Redis Streams, the default: one stream per source and partition, `events:inventory:0` to `:7`.
 
 A slice of events goes out in one script, with the position of its last one under `events:inventory:position`: that number tells
-the relay what a server that was restored, promoted or emptied has lost. A stream is trimmed to what its slowest group has read.
+the relay what a server that was restored, promoted or emptied has lost. A stream is trimmed to what its slowest group has not
+read, and to the last minute.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ APPEND = (Path(__file__).parent.parent / "lua" / "append.lua").read_text()
 APPEND_SHA = hashlib.sha1(APPEND.encode(), usedforsecurity=False).hexdigest()
 FIELDS = 10
 """Of each entry: the attributes and the data."""
+KEPT_MS = 60_000
+"""So long an entry is kept whoever has read it: a group that a server has lost, or that is new, is back within that time."""
 KEPT_WITHOUT_GROUPS = 100_000
 """Entries per stream, roughly, while no group reads it."""
 MOST_KEPT = 1_000_000
@@ -71,10 +74,11 @@ class RedisStreams:
 class StreamPublisher:
     """See `chassis.events.broker.Publisher`."""
 
-    def __init__(self, client: redis.Client, source: str) -> None:
+    def __init__(self, client: redis.Client, source: str, kept_ms: int = KEPT_MS) -> None:
         self._client = client
         self._wire = Wire(client)
         self._source = source
+        self._kept_ms = kept_ms
         self._mark = f"events:{source}:position"
         self._keys: tuple[Word, ...] = (self._mark, *_streams([source]))
         self._newest = 0
@@ -130,10 +134,16 @@ class StreamPublisher:
             return length  # the server was emptied and this group is not back: nobody else may say what it has read
         unread = [first for group in groups if (first := await self._first_unread(stream, group))]
         if unread:
-            await self._client.xtrim(stream, minid=min(unread, key=_order), approximate=True)
+            young = f"{await self._now_ms() - self._kept_ms}-0"
+            await self._client.xtrim(stream, minid=min([*unread, young], key=_order), approximate=True)
         elif length > KEPT_WITHOUT_GROUPS:
             await self._client.xtrim(stream, maxlen=KEPT_WITHOUT_GROUPS, approximate=True)
         return length
+
+    async def _now_ms(self) -> int:
+        """The clock that entries are named after."""
+        now: Any = await self._client.time()
+        return int(now[0]) * 1000 + int(now[1]) // 1000
 
     async def _groups(self, stream: str) -> list[dict[str, Any]]:
         found: Any = await self._client.xinfo_groups(stream)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chassis.events.broker import Broker
+from chassis.events.brokers.redis_streams import StreamPublisher
 from chassis.events.event import Event
 from chassis.redis import Client
 from tests.chassis.events.conftest import TYPE
@@ -28,7 +29,7 @@ async def _read_all(broker: Broker, group: str) -> int:
 async def test_what_a_group_has_not_read_since_the_server_was_emptied_is_kept_for_it(
     broker: Broker, streams: Client
 ) -> None:
-    publisher = await broker.publisher("promo")
+    publisher = StreamPublisher(streams, "promo", kept_ms=0)
     for group in ("slow", "quick"):
         await (await broker.subscribe(group, ["promo"])).close()
     await publisher.publish(events()[:1])
@@ -41,5 +42,22 @@ async def test_what_a_group_has_not_read_since_the_server_was_emptied_is_kept_fo
     await publisher.maintain()
     assert await _read_all(broker, "slow") == EVENTS
     await publisher.maintain()
-    assert sum([await streams.xlen(f"events:promo:{number}") for number in range(8)]) < EVENTS
+    assert await _kept(streams) < EVENTS
     await publisher.close()
+
+
+async def test_a_relay_that_has_just_begun_waits_for_groups_that_it_does_not_know(
+    broker: Broker, streams: Client
+) -> None:
+    publisher = await broker.publisher("promo")
+    for first in range(0, EVENTS, SLICE):
+        await publisher.publish(events()[first : first + SLICE])
+    assert await _read_all(broker, "quick") == EVENTS
+    await publisher.maintain()
+    assert await _kept(streams) == EVENTS
+    assert await _read_all(broker, "slow") == EVENTS
+    await publisher.close()
+
+
+async def _kept(streams: Client) -> int:
+    return sum([await streams.xlen(f"events:promo:{number}") for number in range(8)])
