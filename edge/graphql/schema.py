@@ -22,8 +22,9 @@ from edge.graphql.errors import answered, is_ours, of_problem
 from edge.graphql.reads import Reads
 from edge.graphql.source import Source
 from edge.problems import Problem
+from edge.push import asking
 from edge.push.door import Push
-from edge.push.filters import Filter, Grant
+from edge.push.filters import Grant
 from edge.schemas.orders import OrderQuery
 from edge.schemas.streams import StreamQuery
 
@@ -131,15 +132,7 @@ class Subscription:
 async def _source(info: Asked, wanted: dict[str, Any]) -> AsyncIterator[Source]:
     asked = _valid(StreamQuery, wanted)
     context = info.context
-    kept = Filter(
-        topics=frozenset(asked.topics or ()),
-        types=tuple(asked.types or ()),
-        skus=frozenset(asked.skus or ()),
-        locations=frozenset(asked.locations or ()),
-        orders=frozenset(asked.orders or ()),
-        promotions=frozenset(asked.promotions or ()),
-    )
-    subscriber = await answered(context.push.admit("graphql", kept, context.grant, asked.after))
+    subscriber = await answered(context.push.admit("graphql", asking.to_filter(asked), context.grant, asked.after))
     source = Source(context.push.hub, subscriber, bool(asked.after))
     try:
         yield source
