@@ -43,16 +43,14 @@ from webhook_svc.jobs.measure import Measure
 SOURCES = ("inventory", "order", "promo", "webhook")
 CONSUME_PAUSE_S = 0.01
 """After a look that found nothing, which has waited for events by itself; while the broker is away it doubles up to 5 s."""
+PACE_S = 0.03
+"""Between looks for events: what comes meanwhile shares a transaction, and a receiver does not notice."""
 MODULES = (inventory_events, order_events, promo_events, webhook_events)
 
 
 def now() -> datetime:
     """The instant by which deliveries are due, leases end and signatures are dated."""
     return datetime.now(UTC)
-
-
-PACE_S = 0.03
-"""Between looks for events: what comes meanwhile shares a transaction, and a receiver does not notice."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,6 @@ AHEAD = 16
 """Deliveries held per slot of an endpoint that works: the next is at hand when one ends. At most 544 per endpoint."""
 MOST_HELD = 8_192
 """Deliveries in memory, of up to 20 kB each, though those of one event share its body."""
-
 FINISH_S = 3.0
 """Time for requests under way when the process stops, and again to record them; supervisors grant ten seconds in all."""
 
@@ -167,10 +166,8 @@ class Dispatch:
         slots = 0 if target is None or self._closing else self._slots(target)
         while target is not None and lane.waiting and lane.open < slots and self._open < self._most_open:
             work = lane.waiting.popleft()
-            if work.lease_ends - self._now() < self._margin:
-                self._keep(
-                    self._settle(_untried(work, self._now()))
-                )  # it might end in the middle: let it be taken anew
+            if work.lease_ends - self._now() < self._margin:  # it might end in the middle: let it be taken anew
+                self._keep(self._settle(_untried(work, self._now())))
                 continue
             lane.open += 1
             self._open += 1
