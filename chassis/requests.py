@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self, TypeVar
 
 import grpc
 from google.protobuf.descriptor import Descriptor
@@ -23,6 +23,8 @@ ON CONFLICT (request_id) DO NOTHING RETURNING request_id"""
 READ = "SELECT method, fingerprint, response FROM requests WHERE request_id = %s"
 RECORD = "UPDATE requests SET response = %s WHERE request_id = %s"
 
+Response = TypeVar("Response", bound="Repeatable")
+
 
 @dataclass(frozen=True)
 class Request:
@@ -31,6 +33,15 @@ class Request:
     id: str
     method: str
     fingerprint: str
+
+
+class Repeatable(Protocol):
+    """Any response message that says whether it is a repeat's."""
+
+    replayed: bool
+
+    @classmethod
+    def FromString(cls, s: bytes) -> Self: ...  # noqa: N802 - protobuf's name
 
 
 class Mutation(Protocol):
@@ -93,3 +104,10 @@ async def once(db: Database, request: Request, work: Callable[[Tx], Awaitable[by
         return response, False
 
     return await db.run(run)
+
+
+def answered(kind: type[Response], kept: tuple[bytes, bool]) -> Response:
+    """What `once` gave back, as the message to answer with."""
+    response = kind.FromString(kept[0])
+    response.replayed = kept[1]
+    return response

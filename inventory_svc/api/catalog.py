@@ -23,14 +23,12 @@ class CatalogServicer(pb_grpc.CatalogServiceServicer):
 
     async def CreateSku(self, request: pb.CreateSkuRequest, context: Rpc) -> pb.CreateSkuResponse:
         sku = convert.sku_from("sku", request.sku)
-        raw, replayed = await self._catalog.create(
+        kept = await self._catalog.create(
             requests.identify(request),
             sku,
             lambda stored: pb.CreateSkuResponse(sku=convert.sku_to(stored)).SerializeToString(),
         )
-        response = pb.CreateSkuResponse.FromString(raw)
-        response.replayed = replayed
-        return response
+        return requests.answered(pb.CreateSkuResponse, kept)
 
     async def GetSku(self, request: pb.GetSkuRequest, context: Rpc) -> pb.GetSkuResponse:
         sku = await self._catalog.get(convert.sku_id("sku", request.sku))
@@ -54,16 +52,14 @@ class CatalogServicer(pb_grpc.CatalogServiceServicer):
 
     async def UpdateSku(self, request: pb.UpdateSkuRequest, context: Rpc) -> pb.UpdateSkuResponse:
         changes = convert.sku_changes(request.sku, list(request.update_mask.paths))
-        raw, replayed = await self._catalog.update(
+        kept = await self._catalog.update(
             requests.identify(request),
             convert.sku_id("sku.sku", request.sku.sku),
             request.sku.etag,
             changes,
             lambda stored: pb.UpdateSkuResponse(sku=convert.sku_to(stored)).SerializeToString(),
         )
-        response = pb.UpdateSkuResponse.FromString(raw)
-        response.replayed = replayed
-        return response
+        return requests.answered(pb.UpdateSkuResponse, kept)
 
     async def BatchUpsertSkus(self, request: pb.BatchUpsertSkusRequest, context: Rpc) -> pb.BatchUpsertSkusResponse:
         validation.count("skus", len(request.skus), 1, convert.MOST_BATCH)
@@ -73,11 +69,9 @@ class CatalogServicer(pb_grpc.CatalogServiceServicer):
             if sku.sku in seen:
                 raise errors.invalid(f"skus[{index}].sku", "FIELD_INVALID", f"stands at skus[{seen[sku.sku]}] too")
             seen[sku.sku] = index
-        raw, replayed = await self._catalog.upsert(
+        kept = await self._catalog.upsert(
             requests.identify(request),
             batch,
             lambda created, updated: pb.BatchUpsertSkusResponse(created=created, updated=updated).SerializeToString(),
         )
-        response = pb.BatchUpsertSkusResponse.FromString(raw)
-        response.replayed = replayed
-        return response
+        return requests.answered(pb.BatchUpsertSkusResponse, kept)

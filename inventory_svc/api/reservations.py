@@ -88,7 +88,7 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         request: pb.FulfillReservationRequest,
         context: Rpc,
     ) -> pb.FulfillReservationResponse:
-        raw, replayed = await self._fulfillment.fulfill(
+        kept = await self._fulfillment.fulfill(
             requests.identify(request),
             _id(request),
             convert.quantities_from(list(request.lines)),
@@ -100,16 +100,14 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
                 fulfill_time=timestamps.message(at),
             ).SerializeToString(),
         )
-        response = pb.FulfillReservationResponse.FromString(raw)
-        response.replayed = replayed
-        return response
+        return requests.answered(pb.FulfillReservationResponse, kept)
 
     async def CancelReservation(
         self,
         request: pb.CancelReservationRequest,
         context: Rpc,
     ) -> pb.CancelReservationResponse:
-        raw, replayed = await self._fulfillment.cancel(
+        kept = await self._fulfillment.cancel(
             requests.identify(request),
             _id(request),
             convert.quantities_from(list(request.lines)),
@@ -117,9 +115,7 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
                 reservation=convert.reservation_to(reservation, progress)
             ).SerializeToString(),
         )
-        response = pb.CancelReservationResponse.FromString(raw)
-        response.replayed = replayed
-        return response
+        return requests.answered(pb.CancelReservationResponse, kept)
 
     async def _commit(self, request: pb.CommitReservationRequest) -> Held:
         return await self._reservations.settle(_id(request), "COMMITTED")

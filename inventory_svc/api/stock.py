@@ -30,14 +30,12 @@ class StockServicer(pb_grpc.StockServiceServicer):
 
     async def CreateLocation(self, request: pb.CreateLocationRequest, context: Rpc) -> pb.CreateLocationResponse:
         location = convert.location_from(request.location)
-        raw, replayed = await self._locations.create(
+        kept = await self._locations.create(
             requests.identify(request),
             location,
             lambda stored: pb.CreateLocationResponse(location=convert.location_to(stored)).SerializeToString(),
         )
-        response = pb.CreateLocationResponse.FromString(raw)
-        response.replayed = replayed
-        return response
+        return requests.answered(pb.CreateLocationResponse, kept)
 
     async def ListLocations(self, request: pb.ListLocationsRequest, context: Rpc) -> pb.ListLocationsResponse:
         found = await self._locations.with_sums()
@@ -68,20 +66,18 @@ class StockServicer(pb_grpc.StockServiceServicer):
         return pb.ListStockResponse(levels=[convert.level_to(level) for level in found], next_page_token=token)
 
     async def ReceiveStock(self, request: pb.ReceiveStockRequest, context: Rpc) -> pb.ReceiveStockResponse:
-        raw, replayed = await self._stock.receive(
+        kept = await self._stock.receive(
             requests.identify(request),
             _receipt(request),
             lambda level: pb.ReceiveStockResponse(level=convert.level_to(level)).SerializeToString(),
         )
-        response = pb.ReceiveStockResponse.FromString(raw)
-        response.replayed = replayed
-        return response
+        return requests.answered(pb.ReceiveStockResponse, kept)
 
     async def AdjustStock(self, request: pb.AdjustStockRequest, context: Rpc) -> pb.AdjustStockResponse:
         if request.delta == 0:
             raise errors.invalid("delta", "FIELD_INVALID", "must not be zero")
         reason = validation.present("reason", request.reason)
-        raw, replayed = await self._stock.adjust(
+        kept = await self._stock.adjust(
             requests.identify(request),
             convert.sku_id("sku", request.sku),
             convert.location_id("location", request.location),
@@ -90,21 +86,17 @@ class StockServicer(pb_grpc.StockServiceServicer):
             validation.at_most("reason", reason, 200),
             lambda level: pb.AdjustStockResponse(level=convert.level_to(level)).SerializeToString(),
         )
-        response = pb.AdjustStockResponse.FromString(raw)
-        response.replayed = replayed
-        return response
+        return requests.answered(pb.AdjustStockResponse, kept)
 
     async def SetStock(self, request: pb.SetStockRequest, context: Rpc) -> pb.SetStockResponse:
-        raw, replayed = await self._stock.set(
+        kept = await self._stock.set(
             requests.identify(request),
             convert.sku_id("sku", request.sku),
             convert.location_id("location", request.location),
             _target(request),
             lambda level: pb.SetStockResponse(level=convert.level_to(level)).SerializeToString(),
         )
-        response = pb.SetStockResponse.FromString(raw)
-        response.replayed = replayed
-        return response
+        return requests.answered(pb.SetStockResponse, kept)
 
     async def ListMovements(self, request: pb.ListMovementsRequest, context: Rpc) -> pb.ListMovementsResponse:
         found, token = await self._levels.movements(

@@ -32,10 +32,8 @@ class WebhookEndpointServicer:
             return made.SerializeToString()
 
         request = requests.identify(message)
-        kept, replayed = await self._endpoints.create(request, self._reader.new(message.endpoint), answer)
-        response = pb.CreateWebhookEndpointResponse.FromString(kept)
-        response.replayed = replayed
-        return response
+        kept = await self._endpoints.create(request, self._reader.new(message.endpoint), answer)
+        return requests.answered(pb.CreateWebhookEndpointResponse, kept)
 
     async def GetWebhookEndpoint(
         self, message: pb.GetWebhookEndpointRequest, _rpc: Any
@@ -60,10 +58,8 @@ class WebhookEndpointServicer:
         endpoint_id = convert.endpoint_id("endpoint.endpoint_id", message.endpoint.endpoint_id)
         changes, enabled = self._reader.changes(message.endpoint, message.update_mask.paths)
         etag = message.endpoint.etag
-        kept, replayed = await self._endpoints.update(request, endpoint_id, changes, enabled, etag, answer)
-        response = pb.UpdateWebhookEndpointResponse.FromString(kept)
-        response.replayed = replayed
-        return response
+        kept = await self._endpoints.update(request, endpoint_id, changes, enabled, etag, answer)
+        return requests.answered(pb.UpdateWebhookEndpointResponse, kept)
 
     async def DeleteWebhookEndpoint(
         self, message: pb.DeleteWebhookEndpointRequest, _rpc: Any
@@ -86,10 +82,8 @@ class WebhookEndpointServicer:
 
         request = requests.identify(message)
         endpoint_id = convert.endpoint_id("endpoint_id", message.endpoint_id)
-        kept, replayed = await self._endpoints.rotate(request, endpoint_id, answer)
-        response = pb.RotateWebhookSecretResponse.FromString(kept)
-        response.replayed = replayed
-        return response
+        kept = await self._endpoints.rotate(request, endpoint_id, answer)
+        return requests.answered(pb.RotateWebhookSecretResponse, kept)
 
     async def TestWebhookEndpoint(
         self, message: pb.TestWebhookEndpointRequest, _rpc: Any
@@ -99,10 +93,8 @@ class WebhookEndpointServicer:
 
         request = requests.identify(message)
         endpoint_id = convert.endpoint_id("endpoint_id", message.endpoint_id)
-        kept, replayed = await self._deliveries.test(request, endpoint_id, answer)
-        response = pb.TestWebhookEndpointResponse.FromString(kept)
-        response.replayed = replayed
-        return response
+        kept = await self._deliveries.test(request, endpoint_id, answer)
+        return requests.answered(pb.TestWebhookEndpointResponse, kept)
 
     async def ListWebhookDeliveries(
         self, message: pb.ListWebhookDeliveriesRequest, _rpc: Any
@@ -139,7 +131,5 @@ class WebhookEndpointServicer:
         request = requests.identify(message)
         endpoint_id = convert.endpoint_id("endpoint_id", message.endpoint_id)
         span = convert.span(message)
-        kept, replayed = await self._deliveries.replay(request, endpoint_id, span, message.page_token, answer)
-        response = pb.ReplayWebhookEventsResponse.FromString(kept)
-        response.replayed = replayed
-        return response
+        kept = await self._deliveries.replay(request, endpoint_id, span, message.page_token, answer)
+        return requests.answered(pb.ReplayWebhookEventsResponse, kept)
