@@ -15,7 +15,6 @@ from chassis import context, exposition, tracing
 from edge import problems
 from edge.clients import Clients
 from edge.config import Settings
-from edge.graphql import view as graphql
 from edge.graphql.view import View
 from edge.middleware import Authentication, Envelope
 from edge.problems import Problem
@@ -27,6 +26,7 @@ from edge.push.tickets import Tickets
 from edge.push.websocket import WebSocketStream
 from edge.routes import (
     customers,
+    graphql,
     inventory,
     locations,
     orders,
@@ -81,9 +81,7 @@ def create(settings: Settings, clients: Clients, hub: Hub) -> FastAPI:
         # Appended, not included: an included router is matched twice per request.
         app.router.routes.extend(router.routes)
     app.router.routes.append(WebSocketRoute("/ws/inventory", WebSocketStream()))
-    view = View()
-    app.router.routes.append(Route(graphql.PATH, view, include_in_schema=False))
-    app.router.routes.append(WebSocketRoute(graphql.PATH, view))
+    app.router.routes.append(WebSocketRoute("/graphql", View()))
     app.add_middleware(Authentication, token=settings.api_token, tickets=tickets)
     app.add_middleware(Envelope)
     if tracing.active():
@@ -104,6 +102,7 @@ def _routers() -> list[APIRouter]:
         webhook_endpoints.router,
         webhook_deliveries.router,
         customers.router,
+        graphql.router,
         sandbox.router,
         system.router,
     ]

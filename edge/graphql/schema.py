@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import strawberry
@@ -158,6 +159,7 @@ class QuietSchema(strawberry.Schema):
                 log.error("graphql: %s", error, exc_info=error.original_error)
 
 
+@cache
 def schema() -> strawberry.Schema:
     """Made once per process."""
     return QuietSchema(

@@ -38,8 +38,13 @@ CHANGES_VERSION: dict[str, Any] = {"parameters": [_IDEMPOTENCY_KEY, _IF_MATCH]}
 
 def under_v1(tag: str) -> APIRouter:
     """A router under /v1. The bearer scheme is documented here and enforced by the middleware."""
+    return under("/v1", tag)
+
+
+def under(prefix: str, tag: str) -> APIRouter:
+    """The same elsewhere."""
     return APIRouter(
-        prefix="/v1",
+        prefix=prefix,
         tags=[tag],
         route_class=Operation,
         responses=PROBLEM,

@@ -139,9 +139,24 @@ async def test_graphql_is_counted_under_its_own_path(rest: httpx.AsyncClient) ->
 
 async def test_graphql_is_posted_whole_and_not_too_long(rest: httpx.AsyncClient) -> None:
     assert (await rest.get("/graphql?query={offers{name}}")).status_code == 405
-    too_long = await rest.post("/graphql", json={"query": " " * 200_000})
-    assert (too_long.status_code, too_long.json()["reason"]) == (413, "BODY_TOO_LARGE")
-    assert (await rest.post("/graphql", content=b"{")).status_code == 400
+    for body, status, reason, field in (
+        (b"", 422, "FIELD_REQUIRED", "query"),
+        (b"{", 400, "JSON_INVALID", None),
+        (b"null", 422, "FIELD_INVALID", "body"),
+        (b"[]", 422, "FIELD_INVALID", "body"),
+        (b'{"query": 5}', 422, "FIELD_INVALID", "query"),
+        (b'{"query": "{x}", "variables": []}', 422, "FIELD_INVALID", "variables"),
+        (b'{"query": "%b"}' % (b" " * 200_000), 422, "FIELD_INVALID", "query"),
+        (b'{"query": "%b"}' % (b" " * 2_000_000), 413, "BODY_TOO_LARGE", None),
+        (b'{"query": "{a: __typename}", "operationName": "other"}', 422, "FIELD_INVALID", "operationName"),
+        (b'{"query": "subscription {stockChanged {token}}"}', 422, "FIELD_INVALID", "query"),
+        (b'{"query": "mutation {a}"}', 422, "FIELD_INVALID", "query"),
+    ):
+        refused = await rest.post("/graphql", content=body)
+        problem = refused.json()
+        assert (refused.status_code, problem["reason"], problem["metadata"].get("field")) == (status, reason, field)
+    extra = await rest.post("/graphql", json={"query": "{__typename}", "extensions": {"of": "others"}})
+    assert extra.json() == {"data": {"__typename": "Query"}}
 
 
 class Subscriber:

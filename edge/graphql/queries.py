@@ -1,0 +1,34 @@
+"""Runs queries that came over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.graphql import OperationType
+
+from edge import problems
+from edge.graphql.schema import Context, schema
+
+
+async def run(
+    context: Context, query: str, variables: Mapping[str, Any] | None, operation_name: str | None
+) -> dict[str, Any]:
+    """The answer's document. Problem 422 for what is no query; what is wrong in a query stands in `errors`."""
+    try:
+        result = await schema().execute(
+            query,
+            variable_values=None if variables is None else dict(variables),
+            operation_name=operation_name,
+            context_value=context,
+            allowed_operation_types=(OperationType.QUERY,),
+        )
+    except CannotGetOperationTypeError as unknown:
+        raise problems.invalid_field("operationName", "must name one of several operations of the query") from unknown
+    except InvalidOperationTypeError as other:
+        raise problems.invalid_field("query", "must be a query; subscriptions need a WebSocket") from other
+    document: dict[str, Any] = {"data": result.data}
+    if result.errors:
+        document["errors"] = [error.formatted for error in result.errors]
+    return document

@@ -1,0 +1,23 @@
+"""GraphQL queries over HTTP. Subscriptions need a WebSocket: edge/graphql/view.py."""
+
+from __future__ import annotations
+
+from edge.answers import Answer
+from edge.call import GRANT, Call
+from edge.graphql import queries
+from edge.graphql.reads import Reads
+from edge.graphql.schema import Context
+from edge.routes.routers import under
+from edge.schemas import graphql as shapes
+
+router = under("", "graphql")
+
+
+@router.post(
+    "/graphql",
+    response_model=shapes.GraphQLAnswer,
+    summary="Ask for stock, orders and offers in GraphQL; what went wrong in a query stands in errors",
+)
+async def query(call: Call, body: shapes.GraphQLQuery) -> Answer:
+    context = Context(call.push, Reads(call.clients), call.scope[GRANT])
+    return Answer(await queries.run(context, body.query, body.variables, body.operation_name))
