@@ -1,4 +1,4 @@
-"""All methods of a server in one table, and the few that no crowd may hold up in queues of their own."""
+"""All methods of a server in one table, and the busy ones in queues of their own."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ class Methods(grpc.GenericRpcHandler):
 
     Added one by one as generated code does it, every call would wake grpc's loop to look at each method's next call anew:
     a microsecond per method and call (grpcio 1.85, `_server_main_loop`). On the other hand such methods do not wait behind
-    the calls of others, and are not refused because others are many: that is worth it for those in `ahead`.
+    the calls of others, are not refused because others are many, and many of their calls are taken at once
+    (`chassis/intake.py`): that is worth it for those in `queued`.
     """
 
-    def __init__(self, ahead: Collection[str] = ()) -> None:
-        self._ahead = ahead
+    def __init__(self, queued: Collection[str] = ()) -> None:
+        self.queued = queued
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
     def add_to(self, server: grpc.aio.Server) -> None:
-        """Once, before it starts. KeyError when a name in `ahead` is not a method's, such as `grpc.health.v1.Health/Check`."""
+        """Once, before it starts. KeyError when a name in `queued` is not a method's, such as `grpc.health.v1.Health/Check`."""
         server.add_generic_rpc_handlers((self,))
-        for name in self._ahead:
+        for name in self.queued:
             service, _, method = name.partition("/")
             server.add_registered_method_handlers(service, {method: self._handlers[f"/{name}"]})
 
@@ -39,3 +40,5 @@ class Methods(grpc.GenericRpcHandler):
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
         """Called by grpc for each call; None is answered UNIMPLEMENTED."""
         return self._handlers.get(details.method)
+
+    resolve_handler = service

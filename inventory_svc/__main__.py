@@ -73,13 +73,13 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
     servicers = [
         events_out.servicer,
         Servicer(catalog_service_pb2, catalog_service_pb2_grpc, "CatalogService", CatalogServicer(catalog)),
-        Servicer(stock_service_pb2, stock_service_pb2_grpc, "StockService", stock_servicer),
+        Servicer(stock_service_pb2, stock_service_pb2_grpc, "StockService", stock_servicer, ("GetStock",)),
         Servicer(
             reservation_service_pb2,
             reservation_service_pb2_grpc,
             "ReservationService",
             ReservationServicer(reservations, fulfillment),
-            ahead=("CommitReservation", "BatchCommitReservations", "ReleaseReservation"),
+            queued=("ReserveStock", "CommitReservation", "BatchCommitReservations", "ReleaseReservation"),
         ),
     ]
     server = Server(settings.address, servicers, TABLE, partition.epochs.is_serving)

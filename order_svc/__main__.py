@@ -74,7 +74,7 @@ def compose(
     )
     saga_servicer = SagaServicer(SteerSagas(orders, leases, history, runs, clock), cancel)
     servicers = [
-        Servicer(order_service_pb2, order_service_pb2_grpc, "OrderService", order_servicer),
+        Servicer(order_service_pb2, order_service_pb2_grpc, "OrderService", order_servicer, ("PlaceOrder",)),
         Servicer(saga_service_pb2, saga_service_pb2_grpc, "SagaService", saga_servicer),
     ]
     return Service(servicers, Resume(leases, saga))

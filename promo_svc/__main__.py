@@ -93,7 +93,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
             promotion_service_pb2_grpc,
             "PromotionService",
             servicer,
-            ahead=("CommitRedemption", "BatchCommitRedemptions", "ReleaseRedemption"),
+            queued=("QuotePromotions", "CommitRedemption", "BatchCommitRedemptions", "ReleaseRedemption"),
         ),
         Servicer(customer_service_pb2, customer_service_pb2_grpc, "CustomerService", customers),
     ]

@@ -49,6 +49,7 @@ def names() -> tuple[str, ...]:
     return (
         *(
             "echo",
+            "echo_queued",
             "evalsha_raw",
             "group_commit_raw",
             "reserve_hot",
@@ -64,9 +65,11 @@ def names() -> tuple[str, ...]:
 
 
 def _ceilings(alternatives: Mapping[str, str], gate: Load, journal: Load) -> list[Row]:
-    echo = Load("grpc", alternatives["echo"], RESERVE, messages.reserve([shop.HOT]))
+    template = messages.reserve([shop.HOT])
+    echo, queued = (Load("grpc", alternatives[name], RESERVE, template) for name in ("echo", "echo_queued"))
     return [
-        Row("echo", CEILING, "a call that does nothing, same server", echo),
+        Row("echo", CEILING, "a call that does nothing, as grpc.aio takes calls", echo),
+        Row("echo_queued", CEILING, "the same, as this server takes busy methods' calls", queued),
         Row("evalsha_raw", CEILING, f"reserve.lua alone, {BATCH} a script", gate, 2, BATCH),
         Row("group_commit_raw", CEILING, f"journal_reserve alone, {BATCH} a transaction", journal, 2, BATCH),
     ]

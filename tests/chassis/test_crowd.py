@@ -35,7 +35,7 @@ class Catalog:
 @pytest.fixture
 async def address() -> AsyncIterator[str]:
     """Of a server in this loop: while the loop does something else, nobody looks at what comes."""
-    async with serving(Catalog(), ahead=("ListSkus",)) as address:
+    async with serving(Catalog(), queued=("ListSkus",)) as address:
         yield address
 
 
@@ -57,7 +57,7 @@ async def test_who_asks_more_at_once_than_a_connection_carries_waits_and_is_not_
             await asyncio.gather(*calls)
 
 
-async def test_what_goes_ahead_is_answered_where_a_crowd_is_refused(address: str) -> None:
+async def test_a_method_with_its_own_queue_is_answered_where_a_crowd_is_refused(address: str) -> None:
     with ExitStack() as opened:
         *crowd, last = (opened.enter_context(_threaded(address)) for _ in range(CONNECTIONS))
         ahead = _between_refusals(crowd, last)  # this loop stands still meanwhile

@@ -33,7 +33,7 @@ ON_POSTGRES = {
     "same_promises": SamePromises,
     "skip_locked": SkipLocked,
 }
-NAMES = ("echo", *ON_POSTGRES, "decr")
+NAMES = ("echo", "echo_queued", *ON_POSTGRES, "decr")
 READY_WITHIN_S = 30.0
 
 
@@ -73,7 +73,8 @@ def _main(pipe: Connection[Any, Any], name: str, database_url: str, redis_url: s
 async def _serve(pipe: Connection[Any, Any], name: str, database_url: str, redis_url: str) -> None:
     async with _servicer(name, database_url, redis_url) as implementation:
         pb, pb_grpc = reservation_service_pb2, reservation_service_pb2_grpc
-        servicer = Servicer(pb, pb_grpc, "ReservationService", Whole(implementation))
+        queued = () if name == "echo" else ("ReserveStock",)
+        servicer = Servicer(pb, pb_grpc, "ReservationService", Whole(implementation), queued)
         server = Server("127.0.0.1:0", [servicer], {}, _always_ready)
         await server.start()
         pipe.send(server.port)
