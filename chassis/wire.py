@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import hiredis
@@ -37,18 +36,6 @@ class Wire:
         try:
             async with asyncio.timeout(SOCKET_TIMEOUT_S):
                 return await link.ask(command)
-        except TimeoutError as silent:
-            link.close()
-            raise failures.TimeoutError("Redis is silent") from silent
-
-    async def call_all(self, commands: Sequence[tuple[Word, ...]]) -> list[Any]:
-        """Every command's answer, in their order; they go out together. Raises as `call`, for whichever fails first."""
-        link = self._link
-        if link is None or link.broken:
-            link = await self._connected()
-        try:
-            async with asyncio.timeout(SOCKET_TIMEOUT_S):
-                return await asyncio.gather(*map(link.ask, commands))
         except TimeoutError as silent:
             link.close()
             raise failures.TimeoutError("Redis is silent") from silent

@@ -29,6 +29,7 @@ class Point:
 
 
 GATED = ("inventory", "promo")
+RELAYING = ("inventory", "order", "promo")
 POINTS = (
     Point("gate-before-journal", "chassis.gate.journal:Journal.reserve", "before", GATED),
     Point("journal-before-answer", "chassis.gate.journal:Journal.reserve", "after", GATED),
@@ -37,7 +38,8 @@ POINTS = (
     Point("rebuild-loaded", "chassis.gate.gate:Gate.load_counters", "after", GATED),
     Point("rebuild-before-publish", "chassis.gate.gate:Gate.publish", "before", GATED),
     Point("rebuild-published", "chassis.gate.gate:Gate.publish", "after", GATED),
-    Point("relay-before-mark", "chassis.wire:Wire.call_all", "after", ("inventory", "order", "promo")),
+    Point("relay-numbered", "chassis.events.outbox:Log.number", "after", RELAYING),
+    Point("relay-sent", "chassis.events.brokers.redis_streams:StreamPublisher.publish", "after", RELAYING),
     Point("order-stored", "order_svc.store.orders:Orders.insert", "after", ("order",)),
     Point("reserved-before-stored", "order_svc.clients.inventory:Inventory.reserve", "after", ("order",)),
     Point("paid-before-stored", "order_svc.clients.sandbox:Sandbox.authorize", "after", ("order",)),

@@ -14,7 +14,8 @@ AT = {
     "gate-before-journal": "The gate has taken, the journal does not know.",
     "journal-before-answer": "The journal has committed, the caller does not know.",
     "settled-before-give": "The journal has ended reservations, the gate still counts them.",
-    "relay-before-mark": "Events are in the stream and not marked as published.",
+    "relay-numbered": "Events have their places in the log and are not in the stream.",
+    "relay-sent": "Events are in the stream and not noted as sent.",
 }
 IN_A_REBUILD = {
     "rebuild-announced": "FLUSHALL, and death once the new epoch is announced.",
