@@ -12,18 +12,19 @@ from tests.bench.run import Line
 
 
 def show(console: Console, lines: Sequence[Line]) -> None:
-    """One line per row; `of echo` is the share of the server's ceiling in this run."""
+    """One line per row; `of echo` and `of ceiling` are shares of what the two rows of calls that do nothing reached."""
     table = Table("row", "what", title="operations per second", title_justify="left")
-    for column in ("ops/s", "of echo", "p50 ms", "p99 ms", "CPU us/op", "client us/op"):
+    for column in ("ops/s", "of echo", "of ceiling", "p50 ms", "p99 ms", "CPU us/op", "client us/op"):
         table.add_column(column, justify="right")
-    echo = next((line.measured.ops_per_s for line in lines if line.row.name == "echo"), None)
+    reached = {line.row.name: line.measured.ops_per_s for line in lines}
+    nothing = [reached.get("echo"), reached.get("echo_queued")]
     group = ""
     for line in lines:
         if line.row.group != group:
             group = line.row.group
             table.add_section()
             table.add_row(f"[bold]{group}[/bold]")
-        table.add_row(*_cells(line, echo))
+        table.add_row(*_cells(line, nothing))
     console.print(table)
     for line in lines:
         if line.measured.failures:
@@ -48,13 +49,13 @@ def show_growth(console: Console, growth: Sequence[Mapping[str, Any]]) -> None:
     console.print(table)
 
 
-def _cells(line: Line, echo: float | None) -> tuple[str, ...]:
+def _cells(line: Line, nothing: Sequence[float | None]) -> tuple[str, ...]:
     measured = line.measured
     return (
         line.row.name,
         line.row.what,
         f"{measured.ops_per_s:,.0f}",
-        f"{measured.ops_per_s / echo:.2f}" if echo else "",
+        *(f"{measured.ops_per_s / most:.2f}" if most else "" for most in nothing),
         f"{measured.p50_ms:.1f}",
         f"{measured.p99_ms:.1f}",
         f"{measured.cpu_us_per_op:,.0f}",
