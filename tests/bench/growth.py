@@ -16,7 +16,7 @@ from tests.bench import messages, shop
 from tests.bench.clients import Clients
 from tests.bench.config import Settings
 from tests.bench.load import Load
-from tests.bench.measurement import Meter, combined
+from tests.bench.measurement import Meter, combined, streams_of
 from tests.bench.rows import OURS, RESERVE, Row
 from tests.stack import Stack
 
@@ -57,7 +57,7 @@ async def run(
     database = stack.database("inventory")
     shop.stock(database, [shop.HOT])
     with contextlib.closing(Clients(settings.clients)) as clients:
-        meter = Meter(settings, clients, stack.run["pids"], [database])
+        meter = Meter(settings, clients, stack.run["pids"], [database], streams_of(stack))
         levels = 1
         for size in sizes:
             say(f"growing to {size:,} stock levels")

@@ -13,12 +13,15 @@ from typing import LiteralString
 from urllib.parse import urlsplit
 
 import psycopg
+from redis.asyncio import Redis
 
+from tests import databases
 from tests.bench import processor
 from tests.bench.clients import Clients
 from tests.bench.config import Settings
 from tests.bench.load import Counted, Slice, Window
 from tests.bench.rows import Row
+from tests.stack import Stack
 
 PREPARED_PER_S = 5_000
 """What a client makes beforehand per second of load, where a row uses up what it finds: more than it can use up."""
@@ -45,13 +48,16 @@ class Measured:
 
 
 class Meter:
-    """Measures slices against servers that are known by their pids and outboxes."""
+    """Measures slices against servers that are known by their pids, outboxes and streams."""
 
-    def __init__(self, settings: Settings, clients: Clients, pids: Mapping[str, int], outboxes: Sequence[str]) -> None:
+    def __init__(
+        self, settings: Settings, clients: Clients, pids: Mapping[str, int], outboxes: Sequence[str], streams: str
+    ) -> None:
         self._settings = settings
         self._clients = clients
         self._pids = pids
         self._outboxes = outboxes
+        self._streams = streams
         self._slices = 0
 
     async def measure(self, row: Row, per_s: float = 0.0) -> Measured:
@@ -72,7 +78,8 @@ class Meter:
         return _measured(row, begin, await load, used, warm_up + seconds)
 
     async def quiet(self) -> None:
-        """Waits until the relays have published what earlier slices left: it is not the next row's work."""
+        """Waits until the relays have published, and consumers have handled, what earlier slices left: it is not the
+        next row's work."""
         deadline = time.monotonic() + QUIET_WITHIN_S
         for url in self._outboxes:
             async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
@@ -83,6 +90,25 @@ class Meter:
                     await asyncio.sleep(PAUSE_S)
                 else:
                     raise RuntimeError(f"the outbox of {urlsplit(url).path[1:]} is not empty in {QUIET_WITHIN_S:g} s")
+        async with Redis.from_url(self._streams, decode_responses=True, encoding_errors="replace") as streams:
+            while not await _all_handled(streams):
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"events are not handled in {QUIET_WITHIN_S:g} s")
+                await asyncio.sleep(PAUSE_S)
+
+
+def streams_of(stack: Stack) -> str:
+    """Where the product's events go."""
+    return databases.named(str(stack.run["redis"]), "1")
+
+
+async def _all_handled(streams: Redis) -> bool:
+    async for stream in streams.scan_iter("events:*", _type="stream"):
+        newest = (await streams.xinfo_stream(stream))["last-generated-id"]
+        for group in await streams.xinfo_groups(stream):
+            if group["pending"] or group["last-delivered-id"] != newest:
+                return False
+    return True
 
 
 def combined(slices: Sequence[Measured]) -> Measured:

@@ -15,7 +15,7 @@ from tests.bench.alternatives import process, schema
 from tests.bench.alternatives.process import Alternative
 from tests.bench.clients import Clients
 from tests.bench.config import ConfigError, Settings
-from tests.bench.measurement import Measured, Meter, combined
+from tests.bench.measurement import Measured, Meter, combined, streams_of
 from tests.bench.rows import Row
 from tests.stack import Stack
 
@@ -41,7 +41,7 @@ async def run(settings: Settings, stack: Stack, say: Callable[[str], None]) -> l
     with contextlib.ExitStack() as open_things:
         alternatives = open_things.enter_context(_alternatives(settings, stack))
         clients = open_things.enter_context(contextlib.closing(Clients(settings.clients)))
-        meter = Meter(settings, clients, _pids(stack, alternatives), _outboxes(stack))
+        meter = Meter(settings, clients, _pids(stack, alternatives), _outboxes(stack), streams_of(stack))
         return await _rounds(settings, meter, _chosen(settings, stack, alternatives), say)
 
 
