@@ -85,6 +85,10 @@ class Clients:
         """One round of the sweeper."""
         self._begin(process, self._job, process, 1)
 
+    def watch(self, process: Process) -> None:
+        """One round of the watch."""
+        self._begin(process, self._job, process, 0)
+
     def cancel(self) -> None:
         """A client gives up."""
         if self._tasks:
