@@ -154,6 +154,14 @@ def connections(service: str) -> int:
     return whole(f"{service.upper()}_CONNECTIONS", default, 1, MOST_CONNECTIONS)
 
 
+def reflection() -> bool:
+    """GRPC_REFLECTION: `on`, or `off` where nobody shall read from a server which methods it has."""
+    chosen = text("GRPC_REFLECTION", "on").lower()
+    if chosen not in ("on", "off"):
+        raise ConfigError(f"GRPC_REFLECTION={chosen} is neither on nor off")
+    return chosen == "on"
+
+
 def lame_duck_s() -> float:
     """LAME_DUCK_MS: how long a server that was told to stop says so by its health before it takes no more calls."""
     return whole("LAME_DUCK_MS", 0, 0, 5_000) / 1000
