@@ -13,6 +13,8 @@ MOST_WORKERS = 64
 """Per service and machine: one per core is enough, each has a pool of connections to Postgres."""
 CONNECTIONS_PER_WORKER = 4
 MOST_CONNECTIONS = 64
+KEY_CHARACTERS = 32
+"""Of a secret that signs: 24 random bytes in base64 are so long, and nobody guesses them."""
 
 
 class ConfigError(Exception):
@@ -160,6 +162,16 @@ def reflection() -> bool:
     if chosen not in ("on", "off"):
         raise ConfigError(f"GRPC_REFLECTION={chosen} is neither on nor off")
     return chosen == "on"
+
+
+def page_token_key() -> str:
+    """PAGE_TOKEN_KEY: a secret that page tokens are signed with, the same for all workers and services."""
+    key = text("PAGE_TOKEN_KEY", "")
+    if len(key) < KEY_CHARACTERS:
+        raise ConfigError(
+            f"PAGE_TOKEN_KEY must be a secret of at least {KEY_CHARACTERS} characters, the same everywhere"
+        )
+    return key
 
 
 def lame_duck_s() -> float:
