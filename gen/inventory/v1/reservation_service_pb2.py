@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from gen.inventory.v1 import reservation_pb2 as inventory_dot_v1_dot_reservation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&inventory/v1/reservation_service.proto\x12\x0cinventory.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1einventory/v1/reservation.proto\"w\n\x13ReserveStockRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12(\n\x05lines\x18\x02 \x03(\x0b\x32\x19.inventory.v1.ReserveLine\x12\x13\n\x0bttl_seconds\x18\x03 \x01(\x05\x12\r\n\x05owner\x18\x04 \x01(\t\"T\n\x0bReserveLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x11\n\tlocations\x18\x03 \x03(\t\x12\x13\n\x0b\x61llow_split\x18\x04 \x01(\x08\"X\n\x14ReserveStockResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"O\n\x18\x42\x61tchReserveStockRequest\x12\x33\n\x08requests\x18\x01 \x03(\x0b\x32!.inventory.v1.ReserveStockRequest\"I\n\x19\x42\x61tchReserveStockResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.inventory.v1.ReserveResult\"\xee\x01\n\rReserveResult\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x12\x0c\n\x04\x63ode\x18\x03 \x01(\x05\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12;\n\x08metadata\x18\x06 \x03(\x0b\x32).inventory.v1.ReserveResult.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"F\n\x18\x43ommitReservationRequest\x12\x16\n\x0ereservation_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"]\n\x19\x43ommitReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"Z\n\x1e\x42\x61tchCommitReservationsRequest\x12\x38\n\x08requests\x18\x01 \x03(\x0b\x32&.inventory.v1.CommitReservationRequest\"O\n\x1f\x42\x61tchCommitReservationsResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.inventory.v1.ReserveResult\"G\n\x19ReleaseReservationRequest\x12\x16\n\x0ereservation_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"^\n\x1aReleaseReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"[\n\x18\x45xtendReservationRequest\x12\x16\n\x0ereservation_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0bttl_seconds\x18\x03 \x01(\x05\"K\n\x19\x45xtendReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\"/\n\x15GetReservationRequest\x12\x16\n\x0ereservation_id\x18\x01 \x01(\t\"H\n\x16GetReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\"?\n\x0cLineQuantity\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\"r\n\x19\x46ulfillReservationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x16\n\x0ereservation_id\x18\x02 \x01(\t\x12)\n\x05lines\x18\x03 \x03(\x0b\x32\x1a.inventory.v1.LineQuantity\"\xb6\x01\n\x1a\x46ulfillReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12$\n\x05picks\x18\x02 \x03(\x0b\x32\x15.inventory.v1.LotPick\x12\x30\n\x0c\x66ulfill_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08replayed\x18\x04 \x01(\x08\"G\n\x07LotPick\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x0b\n\x03lot\x18\x03 \x01(\t\x12\x10\n\x08quantity\x18\x04 \x01(\x03\"q\n\x18\x43\x61ncelReservationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x16\n\x0ereservation_id\x18\x02 \x01(\t\x12)\n\x05lines\x18\x03 \x03(\x0b\x32\x1a.inventory.v1.LineQuantity\"]\n\x19\x43\x61ncelReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x32\xaa\x07\n\x12ReservationService\x12U\n\x0cReserveStock\x12!.inventory.v1.ReserveStockRequest\x1a\".inventory.v1.ReserveStockResponse\x12\x64\n\x11\x42\x61tchReserveStock\x12&.inventory.v1.BatchReserveStockRequest\x1a\'.inventory.v1.BatchReserveStockResponse\x12\x64\n\x11\x43ommitReservation\x12&.inventory.v1.CommitReservationRequest\x1a\'.inventory.v1.CommitReservationResponse\x12v\n\x17\x42\x61tchCommitReservations\x12,.inventory.v1.BatchCommitReservationsRequest\x1a-.inventory.v1.BatchCommitReservationsResponse\x12g\n\x12ReleaseReservation\x12\'.inventory.v1.ReleaseReservationRequest\x1a(.inventory.v1.ReleaseReservationResponse\x12\x64\n\x11\x45xtendReservation\x12&.inventory.v1.ExtendReservationRequest\x1a\'.inventory.v1.ExtendReservationResponse\x12[\n\x0eGetReservation\x12#.inventory.v1.GetReservationRequest\x1a$.inventory.v1.GetReservationResponse\x12g\n\x12\x46ulfillReservation\x12\'.inventory.v1.FulfillReservationRequest\x1a(.inventory.v1.FulfillReservationResponse\x12\x64\n\x11\x43\x61ncelReservation\x12&.inventory.v1.CancelReservationRequest\x1a\'.inventory.v1.CancelReservationResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&inventory/v1/reservation_service.proto\x12\x0cinventory.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1einventory/v1/reservation.proto\"w\n\x13ReserveStockRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12(\n\x05lines\x18\x02 \x03(\x0b\x32\x19.inventory.v1.ReserveLine\x12\x13\n\x0bttl_seconds\x18\x03 \x01(\x05\x12\r\n\x05owner\x18\x04 \x01(\t\"T\n\x0bReserveLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x11\n\tlocations\x18\x03 \x03(\t\x12\x13\n\x0b\x61llow_split\x18\x04 \x01(\x08\"X\n\x14ReserveStockResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"O\n\x18\x42\x61tchReserveStockRequest\x12\x33\n\x08requests\x18\x01 \x03(\x0b\x32!.inventory.v1.ReserveStockRequest\"I\n\x19\x42\x61tchReserveStockResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.inventory.v1.ReserveResult\"\xee\x01\n\rReserveResult\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x12\x0c\n\x04\x63ode\x18\x03 \x01(\x05\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12;\n\x08metadata\x18\x06 \x03(\x0b\x32).inventory.v1.ReserveResult.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"k\n\x18\x43ommitReservationRequest\x12\x16\n\x0ereservation_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\r\n\x05owner\x18\x03 \x01(\t\x12\x14\n\x0c\x66orce_reason\x18\x04 \x01(\t\"]\n\x19\x43ommitReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"Z\n\x1e\x42\x61tchCommitReservationsRequest\x12\x38\n\x08requests\x18\x01 \x03(\x0b\x32&.inventory.v1.CommitReservationRequest\"O\n\x1f\x42\x61tchCommitReservationsResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.inventory.v1.ReserveResult\"l\n\x19ReleaseReservationRequest\x12\x16\n\x0ereservation_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\r\n\x05owner\x18\x03 \x01(\t\x12\x14\n\x0c\x66orce_reason\x18\x04 \x01(\t\"^\n\x1aReleaseReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\x80\x01\n\x18\x45xtendReservationRequest\x12\x16\n\x0ereservation_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0bttl_seconds\x18\x03 \x01(\x05\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x14\n\x0c\x66orce_reason\x18\x05 \x01(\t\"K\n\x19\x45xtendReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\"/\n\x15GetReservationRequest\x12\x16\n\x0ereservation_id\x18\x01 \x01(\t\"H\n\x16GetReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\"?\n\x0cLineQuantity\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\"\x97\x01\n\x19\x46ulfillReservationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x16\n\x0ereservation_id\x18\x02 \x01(\t\x12)\n\x05lines\x18\x03 \x03(\x0b\x32\x1a.inventory.v1.LineQuantity\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x14\n\x0c\x66orce_reason\x18\x05 \x01(\t\"\xb6\x01\n\x1a\x46ulfillReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12$\n\x05picks\x18\x02 \x03(\x0b\x32\x15.inventory.v1.LotPick\x12\x30\n\x0c\x66ulfill_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08replayed\x18\x04 \x01(\x08\"G\n\x07LotPick\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x0b\n\x03lot\x18\x03 \x01(\t\x12\x10\n\x08quantity\x18\x04 \x01(\x03\"\x96\x01\n\x18\x43\x61ncelReservationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x16\n\x0ereservation_id\x18\x02 \x01(\t\x12)\n\x05lines\x18\x03 \x03(\x0b\x32\x1a.inventory.v1.LineQuantity\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x14\n\x0c\x66orce_reason\x18\x05 \x01(\t\"]\n\x19\x43\x61ncelReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x32\xaa\x07\n\x12ReservationService\x12U\n\x0cReserveStock\x12!.inventory.v1.ReserveStockRequest\x1a\".inventory.v1.ReserveStockResponse\x12\x64\n\x11\x42\x61tchReserveStock\x12&.inventory.v1.BatchReserveStockRequest\x1a\'.inventory.v1.BatchReserveStockResponse\x12\x64\n\x11\x43ommitReservation\x12&.inventory.v1.CommitReservationRequest\x1a\'.inventory.v1.CommitReservationResponse\x12v\n\x17\x42\x61tchCommitReservations\x12,.inventory.v1.BatchCommitReservationsRequest\x1a-.inventory.v1.BatchCommitReservationsResponse\x12g\n\x12ReleaseReservation\x12\'.inventory.v1.ReleaseReservationRequest\x1a(.inventory.v1.ReleaseReservationResponse\x12\x64\n\x11\x45xtendReservation\x12&.inventory.v1.ExtendReservationRequest\x1a\'.inventory.v1.ExtendReservationResponse\x12[\n\x0eGetReservation\x12#.inventory.v1.GetReservationRequest\x1a$.inventory.v1.GetReservationResponse\x12g\n\x12\x46ulfillReservation\x12\'.inventory.v1.FulfillReservationRequest\x1a(.inventory.v1.FulfillReservationResponse\x12\x64\n\x11\x43\x61ncelReservation\x12&.inventory.v1.CancelReservationRequest\x1a\'.inventory.v1.CancelReservationResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,37 +50,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESERVERESULT_METADATAENTRY']._serialized_start=766
   _globals['_RESERVERESULT_METADATAENTRY']._serialized_end=813
   _globals['_COMMITRESERVATIONREQUEST']._serialized_start=815
-  _globals['_COMMITRESERVATIONREQUEST']._serialized_end=885
-  _globals['_COMMITRESERVATIONRESPONSE']._serialized_start=887
-  _globals['_COMMITRESERVATIONRESPONSE']._serialized_end=980
-  _globals['_BATCHCOMMITRESERVATIONSREQUEST']._serialized_start=982
-  _globals['_BATCHCOMMITRESERVATIONSREQUEST']._serialized_end=1072
-  _globals['_BATCHCOMMITRESERVATIONSRESPONSE']._serialized_start=1074
-  _globals['_BATCHCOMMITRESERVATIONSRESPONSE']._serialized_end=1153
-  _globals['_RELEASERESERVATIONREQUEST']._serialized_start=1155
-  _globals['_RELEASERESERVATIONREQUEST']._serialized_end=1226
-  _globals['_RELEASERESERVATIONRESPONSE']._serialized_start=1228
-  _globals['_RELEASERESERVATIONRESPONSE']._serialized_end=1322
-  _globals['_EXTENDRESERVATIONREQUEST']._serialized_start=1324
-  _globals['_EXTENDRESERVATIONREQUEST']._serialized_end=1415
-  _globals['_EXTENDRESERVATIONRESPONSE']._serialized_start=1417
-  _globals['_EXTENDRESERVATIONRESPONSE']._serialized_end=1492
-  _globals['_GETRESERVATIONREQUEST']._serialized_start=1494
-  _globals['_GETRESERVATIONREQUEST']._serialized_end=1541
-  _globals['_GETRESERVATIONRESPONSE']._serialized_start=1543
-  _globals['_GETRESERVATIONRESPONSE']._serialized_end=1615
-  _globals['_LINEQUANTITY']._serialized_start=1617
-  _globals['_LINEQUANTITY']._serialized_end=1680
-  _globals['_FULFILLRESERVATIONREQUEST']._serialized_start=1682
-  _globals['_FULFILLRESERVATIONREQUEST']._serialized_end=1796
-  _globals['_FULFILLRESERVATIONRESPONSE']._serialized_start=1799
-  _globals['_FULFILLRESERVATIONRESPONSE']._serialized_end=1981
-  _globals['_LOTPICK']._serialized_start=1983
-  _globals['_LOTPICK']._serialized_end=2054
-  _globals['_CANCELRESERVATIONREQUEST']._serialized_start=2056
-  _globals['_CANCELRESERVATIONREQUEST']._serialized_end=2169
-  _globals['_CANCELRESERVATIONRESPONSE']._serialized_start=2171
-  _globals['_CANCELRESERVATIONRESPONSE']._serialized_end=2264
-  _globals['_RESERVATIONSERVICE']._serialized_start=2267
-  _globals['_RESERVATIONSERVICE']._serialized_end=3205
+  _globals['_COMMITRESERVATIONREQUEST']._serialized_end=922
+  _globals['_COMMITRESERVATIONRESPONSE']._serialized_start=924
+  _globals['_COMMITRESERVATIONRESPONSE']._serialized_end=1017
+  _globals['_BATCHCOMMITRESERVATIONSREQUEST']._serialized_start=1019
+  _globals['_BATCHCOMMITRESERVATIONSREQUEST']._serialized_end=1109
+  _globals['_BATCHCOMMITRESERVATIONSRESPONSE']._serialized_start=1111
+  _globals['_BATCHCOMMITRESERVATIONSRESPONSE']._serialized_end=1190
+  _globals['_RELEASERESERVATIONREQUEST']._serialized_start=1192
+  _globals['_RELEASERESERVATIONREQUEST']._serialized_end=1300
+  _globals['_RELEASERESERVATIONRESPONSE']._serialized_start=1302
+  _globals['_RELEASERESERVATIONRESPONSE']._serialized_end=1396
+  _globals['_EXTENDRESERVATIONREQUEST']._serialized_start=1399
+  _globals['_EXTENDRESERVATIONREQUEST']._serialized_end=1527
+  _globals['_EXTENDRESERVATIONRESPONSE']._serialized_start=1529
+  _globals['_EXTENDRESERVATIONRESPONSE']._serialized_end=1604
+  _globals['_GETRESERVATIONREQUEST']._serialized_start=1606
+  _globals['_GETRESERVATIONREQUEST']._serialized_end=1653
+  _globals['_GETRESERVATIONRESPONSE']._serialized_start=1655
+  _globals['_GETRESERVATIONRESPONSE']._serialized_end=1727
+  _globals['_LINEQUANTITY']._serialized_start=1729
+  _globals['_LINEQUANTITY']._serialized_end=1792
+  _globals['_FULFILLRESERVATIONREQUEST']._serialized_start=1795
+  _globals['_FULFILLRESERVATIONREQUEST']._serialized_end=1946
+  _globals['_FULFILLRESERVATIONRESPONSE']._serialized_start=1949
+  _globals['_FULFILLRESERVATIONRESPONSE']._serialized_end=2131
+  _globals['_LOTPICK']._serialized_start=2133
+  _globals['_LOTPICK']._serialized_end=2204
+  _globals['_CANCELRESERVATIONREQUEST']._serialized_start=2207
+  _globals['_CANCELRESERVATIONREQUEST']._serialized_end=2357
+  _globals['_CANCELRESERVATIONRESPONSE']._serialized_start=2359
+  _globals['_CANCELRESERVATIONRESPONSE']._serialized_end=2452
+  _globals['_RESERVATIONSERVICE']._serialized_start=2455
+  _globals['_RESERVATIONSERVICE']._serialized_end=3393
 # @@protoc_insertion_point(module_scope)
