@@ -7,7 +7,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, NotRequired
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from typing_extensions import TypedDict
 
 MOST_LINES = 100
@@ -67,10 +67,23 @@ def _to_instant(value: object) -> object:
     return _instant(value, True)
 
 
+def _callers_own(owner: str) -> str:
+    if owner.startswith(SERVICE_OWNER):
+        raise ValueError(f"must not begin with {SERVICE_OWNER}, which marks reservations of a service")
+    return owner
+
+
 SkuId = Annotated[str, Field(min_length=1, max_length=64)]
 LocationId = Annotated[str, Field(min_length=1, max_length=32)]
 LotNumber = Annotated[str, Field(max_length=64)]
 Reason = Annotated[str, Field(max_length=200)]
+SERVICE_OWNER = "order:"
+"""Owners that begin so are those of a service's own reservations: no caller of REST may speak in a service's name."""
+Owner = Annotated[
+    str,
+    Field(max_length=100, json_schema_extra={"pattern": f"^(?!{SERVICE_OWNER})"}),
+    AfterValidator(_callers_own),
+]
 Units = Annotated[int, Field(ge=1, le=MOST_UNITS_PER_LINE)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217, such as EUR")]
 Minor = Annotated[int, Field(ge=0, le=MOST_MINOR, description="Minor units: cents for EUR, yen for JPY")]

@@ -49,6 +49,7 @@ class JournalServer:
     checks_epoch = True
     checks_state = True
     knows_ids = True
+    checks_owner = True
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self.now_ms = now_ms
@@ -107,9 +108,11 @@ class JournalServer:
         if row is None:
             if one.to not in ("RELEASED", "ABORTED"):
                 return False
-            self.rows[one.id] = Reservation(one.id, "ABORTED", "", "", "", (), now, now)
+            self.rows[one.id] = Reservation(one.id, "ABORTED", "", "", one.owner or "", (), now, now)
             self.outbox.append(("aborted", one.id))
             return True
+        if row.owner and one.owner not in (None, row.owner) and self.checks_owner:
+            return False
         ended = row.state != "ACTIVE" and (self.checks_state or row.state == "ABORTED")
         if ended or one.to == "ABORTED" or (one.to == "EXPIRED" and row.expires_ms + GRACE_MS > now):
             return False

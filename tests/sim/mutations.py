@@ -138,6 +138,7 @@ ALL = (
     Mutation("the journal guards every take (2)", site=_journal("guards")),
     Mutation("tombstone before giving back the unknown (3)", process=_no_tombstone),
     Mutation("one arbiter: compare-and-set on the state (3)", site=_journal("checks_state")),
+    Mutation("one arbiter: it compares the owner (3)", site=_journal("checks_owner")),
     Mutation("fence: a restarted server lost its scripts (4)", site=_gate("scripts_survive", True)),
     Mutation("fence: the script asks for the pointer (4)", site=_gate("checks_pointer")),
     Mutation("the journal checks the epoch (5)", site=_journal("checks_epoch")),
