@@ -71,6 +71,8 @@ def _line(line: OrderLine) -> schema.OrderLineAnswer:
         "discounts": [
             {"promotion_id": part.promotion_id, "amount_minor": part.amount_minor} for part in line.discounts
         ],
+        "cancelled_quantity": line.cancelled_quantity,
+        "refunded_minor": line.refunded_minor,
     }
 
 
@@ -104,6 +106,7 @@ def _payment(payment: Payment) -> schema.PaymentAnswer:
         "reference": payment.reference,
         "status": PAYMENT_STATUSES[payment.status],
         "decline_code": payment.decline_code,
+        "refunded_minor": payment.refunded_minor,
     }
 
 

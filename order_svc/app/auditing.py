@@ -1,4 +1,4 @@
-"""The audit across services: looks at orders beside their goods, money and uses, in small steps, and keeps what two looks saw."""
+"""The audit across services: orders beside their goods, money and uses, in small steps; it keeps what two looks saw."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WALK_EVERY_S = 60.0
 ASKED_AT_ONCE = 8
 """Questions to payment providers that are open at once."""
 SECOND_LOOK_S = 2.0
-"""Between the two looks of a run that somebody waits for. What it judges has not changed for a minute, so that is long enough."""
+"""Between the two looks of a run that somebody waits for: enough, since what it judges has not changed for a minute."""
 
 
 @dataclass

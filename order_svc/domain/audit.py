@@ -1,4 +1,4 @@
-"""The audit's decision: what of an order, its goods, its money and its promotion uses contradicts the rest. No I/O, no clock."""
+"""The audit's decision: which of an order, its goods, money and promotion uses contradict each other. No I/O, no clock."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def judge(order: Order, evidence: Evidence) -> Mapping[Kind, str]:
     """What contradicts the order, each with the numbers in words. The order must not move."""
     if order.state is State.CONFIRMED:
         return _confirmed(order, evidence)
-    return _cancelled(order, evidence)
+    return _cancelled(evidence)
 
 
 def without_order(goods: Goods) -> Mapping[Kind, str]:
@@ -104,7 +104,7 @@ def without_order(goods: Goods) -> Mapping[Kind, str]:
 def _confirmed(order: Order, evidence: Evidence) -> Mapping[Kind, str]:
     found: dict[Kind, str] = {}
     units, goods = sum(line.quantity for line in order.lines), evidence.goods
-    given_back = sum(getattr(line, "cancelled_quantity", 0) for line in order.lines)
+    given_back = sum(line.cancelled_quantity for line in order.lines)
     if goods is None:
         found[Kind.RESERVATION_MISSING] = f"{units} units are sold, inventory knows no reservation"
     elif goods.state != "COMMITTED":
@@ -122,7 +122,7 @@ def _confirmed(order: Order, evidence: Evidence) -> Mapping[Kind, str]:
     return found
 
 
-def _cancelled(order: Order, evidence: Evidence) -> Mapping[Kind, str]:
+def _cancelled(evidence: Evidence) -> Mapping[Kind, str]:
     found: dict[Kind, str] = {}
     if evidence.goods is not None and evidence.goods.promised:
         found[Kind.RESERVATION_LEFT] = f"{evidence.goods.promised} units are promised to a cancelled order"

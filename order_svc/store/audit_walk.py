@@ -58,7 +58,8 @@ class AuditWalk:
         """As the last round left it."""
         async with self._db.connection() as connection:
             row = await (await connection.execute(READ)).fetchone()
-        assert row is not None
+        if row is None:
+            raise LookupError("audit_walk has its row from its migration")
         return Walk(*row)
 
     @asynccontextmanager

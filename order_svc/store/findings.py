@@ -30,8 +30,8 @@ SELECT f.order_id, f.kind, 'SUSPECT', f.detail FROM unnest(%s::text[], %s::text[
  WHERE (SELECT count(*) FROM (SELECT FROM audit_findings WHERE state IN ('SUSPECT', 'OPEN') LIMIT {MOST_LIVE}) AS live)
        < {MOST_LIVE}
  ORDER BY f.order_id, f.kind
-ON CONFLICT (order_id, kind) DO UPDATE SET state = 'SUSPECT', detail = excluded.detail, first_seen_at = now(), looked_at = now(),
-  reported_at = NULL, ended_at = NULL, repair_outcome = ''
+ON CONFLICT (order_id, kind) DO UPDATE SET state = 'SUSPECT', detail = excluded.detail, first_seen_at = now(),
+  looked_at = now(), reported_at = NULL, ended_at = NULL, repair_outcome = ''
   WHERE audit_findings.state IN ('REPAIRED', 'GONE')"""
 REPORT = f"""
 UPDATE audit_findings SET state = 'OPEN', detail = %s, looked_at = now(), reported_at = now()
