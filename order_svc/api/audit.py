@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chassis import pagination, timestamps
+from chassis import errors, pagination, timestamps
 from gen.order.v1 import audit_pb2, audit_service_pb2_grpc
 from gen.order.v1 import audit_service_pb2 as pb
 from order_svc.app.auditing import SLICE, AuditOrders
@@ -38,9 +38,8 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
             orders=walk.ended_orders,
             reservations=walk.ended_reservations,
             suspects=suspects,
+            walk_end_time=None if walk.ended_at is None else timestamps.message(walk.ended_at),
         )
-        if walk.ended_at is not None:
-            message.walk_end_time.CopyFrom(timestamps.message(walk.ended_at))
         for kind, count in sorted(counts.items()):
             message.counts.add(kind=_kind(kind), open=count)
         return message
@@ -48,8 +47,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
     async def ListAuditFindings(
         self, request: pb.ListAuditFindingsRequest, context: Any
     ) -> pb.ListAuditFindingsResponse:
-        name = audit_pb2.AuditFinding.State.Name(request.state or audit_pb2.AuditFinding.STATE_OPEN)
-        state = FindingState(name.removeprefix("STATE_"))
+        state = _state(request.state or audit_pb2.AuditFinding.STATE_OPEN)
         query = f"audit-findings {state}"
         after = pagination.after(query, request.page_token, str, str) or ("", "")
         limit = request.page_size or PAGE
@@ -88,20 +86,25 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
 
 def finding_message(finding: Finding) -> audit_pb2.AuditFinding:
     """A finding as people and programs see it."""
-    message = audit_pb2.AuditFinding(
+    return audit_pb2.AuditFinding(
         finding_id=finding.finding_id,
         order_id=finding.order_id,
         kind=_kind(finding.kind),
         state=audit_pb2.AuditFinding.State.Value(f"STATE_{finding.state}"),
         detail=finding.detail,
         first_seen_time=timestamps.message(finding.first_seen_at),
+        report_time=None if finding.reported_at is None else timestamps.message(finding.reported_at),
+        end_time=None if finding.ended_at is None else timestamps.message(finding.ended_at),
         repair_outcome=finding.repair_outcome,
     )
-    if finding.reported_at is not None:
-        message.report_time.CopyFrom(timestamps.message(finding.reported_at))
-    if finding.ended_at is not None:
-        message.end_time.CopyFrom(timestamps.message(finding.ended_at))
-    return message
+
+
+def _state(number: int) -> FindingState:
+    """As the store calls it. FIELD_INVALID for a number that a newer release may know."""
+    for state in (FindingState.OPEN, FindingState.REPAIRED, FindingState.GONE):
+        if audit_pb2.AuditFinding.State.Value(f"STATE_{state}") == number:
+            return state
+    raise errors.invalid("state", "FIELD_INVALID", f"does not know {number}")
 
 
 def _kind(kind: Kind) -> audit_pb2.AuditFinding.Kind.ValueType:
