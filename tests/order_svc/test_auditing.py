@@ -285,7 +285,7 @@ async def test_findings_are_listed_page_by_page(shop: Shop) -> None:
         ("RunAudit", pb.RunAuditRequest(page_size=501), "FIELD_INVALID"),
         ("RunAudit", pb.RunAuditRequest(page_token="abc"), "PAGE_TOKEN_INVALID"),
         ("ListAuditFindings", pb.ListAuditFindingsRequest(page_token="abc"), "PAGE_TOKEN_INVALID"),
-        ("ListAuditFindings", pb.ListAuditFindingsRequest(state=77)  # type: ignore[arg-type], "FIELD_INVALID"),
+        ("ListAuditFindings", pb.ListAuditFindingsRequest(state=77), "FIELD_INVALID"),  # type: ignore[arg-type]
     ],
 )
 async def test_bad_input_is_refused_with_its_reason(shop: Shop, method: str, request_: Any, reason: str) -> None:
