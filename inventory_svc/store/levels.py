@@ -98,7 +98,7 @@ async def change(tx: Tx, key: str, changes: Sequence[Change]) -> Level:
     }
     row = await (await tx.execute(CHANGE, sums)).fetchone()
     level = Level(*(row or ()))
-    if sums["on_hand"] - sums["unavailable"] < 0 and level.available < 0:
+    if sum(one.on_hand - one.unavailable for one in changes) < 0 and level.available < 0:
         SHORTFALLS.add()
     return level
 
