@@ -37,7 +37,7 @@ PAUSE_S = 1.0
 """Between tries: a number that differs because somebody sells is right at another look."""
 LATE_S = 60
 """Events that wait longer than this are late."""
-SHOWN = 50
+SHOWN = 1_000
 """Findings that are printed; the count is of all."""
 WAITING: LiteralString = """
 SELECT count(*) FROM (SELECT FROM outbox
