@@ -38,8 +38,8 @@ sim: $(READY) ## Simulate crashes, losses and delays: make sim SEEDS=1000000 SEE
 sim-mutations: $(READY) ## Show that the simulation misses each safeguard of the protocol that is taken away
 	@exec $(IN)/python -m tests.sim.without
 
-test: $(READY) ## Run the tests on real servers: make test ARGS="tests/edge -x"
-	@exec $(IN)/python -m pytest $(ARGS)
+test: $(READY) ## Run the tests on real servers, on all cores: make test ARGS="tests/edge -x"
+	@exec $(IN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: ## Run all that CI runs
 	@exec .ci/run
