@@ -16,8 +16,9 @@ PROCESSES_MAX = 4
 
 
 def pytest_configure() -> None:
-    """Five hundred buyers with a connection each, in one process."""
+    """Five hundred buyers with a connection each, in one process; and a key for the page tokens of its servers."""
     process.allow_many_connections()
+    config.load()
 
 
 def pytest_xdist_auto_num_workers() -> int:

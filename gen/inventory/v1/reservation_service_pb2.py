@@ -22,65 +22,118 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from gen.common.v1 import bounds_pb2 as common_dot_v1_dot_bounds__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from gen.inventory.v1 import reservation_pb2 as inventory_dot_v1_dot_reservation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&inventory/v1/reservation_service.proto\x12\x0cinventory.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1einventory/v1/reservation.proto\"w\n\x13ReserveStockRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12(\n\x05lines\x18\x02 \x03(\x0b\x32\x19.inventory.v1.ReserveLine\x12\x13\n\x0bttl_seconds\x18\x03 \x01(\x05\x12\r\n\x05owner\x18\x04 \x01(\t\"T\n\x0bReserveLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x11\n\tlocations\x18\x03 \x03(\t\x12\x13\n\x0b\x61llow_split\x18\x04 \x01(\x08\"X\n\x14ReserveStockResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"O\n\x18\x42\x61tchReserveStockRequest\x12\x33\n\x08requests\x18\x01 \x03(\x0b\x32!.inventory.v1.ReserveStockRequest\"I\n\x19\x42\x61tchReserveStockResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.inventory.v1.ReserveResult\"\xee\x01\n\rReserveResult\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x12\x0c\n\x04\x63ode\x18\x03 \x01(\x05\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12;\n\x08metadata\x18\x06 \x03(\x0b\x32).inventory.v1.ReserveResult.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"F\n\x18\x43ommitReservationRequest\x12\x16\n\x0ereservation_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"]\n\x19\x43ommitReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"Z\n\x1e\x42\x61tchCommitReservationsRequest\x12\x38\n\x08requests\x18\x01 \x03(\x0b\x32&.inventory.v1.CommitReservationRequest\"O\n\x1f\x42\x61tchCommitReservationsResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.inventory.v1.ReserveResult\"G\n\x19ReleaseReservationRequest\x12\x16\n\x0ereservation_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"^\n\x1aReleaseReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"[\n\x18\x45xtendReservationRequest\x12\x16\n\x0ereservation_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0bttl_seconds\x18\x03 \x01(\x05\"K\n\x19\x45xtendReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\"/\n\x15GetReservationRequest\x12\x16\n\x0ereservation_id\x18\x01 \x01(\t\"H\n\x16GetReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\"?\n\x0cLineQuantity\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\"r\n\x19\x46ulfillReservationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x16\n\x0ereservation_id\x18\x02 \x01(\t\x12)\n\x05lines\x18\x03 \x03(\x0b\x32\x1a.inventory.v1.LineQuantity\"\xb6\x01\n\x1a\x46ulfillReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12$\n\x05picks\x18\x02 \x03(\x0b\x32\x15.inventory.v1.LotPick\x12\x30\n\x0c\x66ulfill_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08replayed\x18\x04 \x01(\x08\"G\n\x07LotPick\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x0b\n\x03lot\x18\x03 \x01(\t\x12\x10\n\x08quantity\x18\x04 \x01(\x03\"q\n\x18\x43\x61ncelReservationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x16\n\x0ereservation_id\x18\x02 \x01(\t\x12)\n\x05lines\x18\x03 \x03(\x0b\x32\x1a.inventory.v1.LineQuantity\"]\n\x19\x43\x61ncelReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x32\xaa\x07\n\x12ReservationService\x12U\n\x0cReserveStock\x12!.inventory.v1.ReserveStockRequest\x1a\".inventory.v1.ReserveStockResponse\x12\x64\n\x11\x42\x61tchReserveStock\x12&.inventory.v1.BatchReserveStockRequest\x1a\'.inventory.v1.BatchReserveStockResponse\x12\x64\n\x11\x43ommitReservation\x12&.inventory.v1.CommitReservationRequest\x1a\'.inventory.v1.CommitReservationResponse\x12v\n\x17\x42\x61tchCommitReservations\x12,.inventory.v1.BatchCommitReservationsRequest\x1a-.inventory.v1.BatchCommitReservationsResponse\x12g\n\x12ReleaseReservation\x12\'.inventory.v1.ReleaseReservationRequest\x1a(.inventory.v1.ReleaseReservationResponse\x12\x64\n\x11\x45xtendReservation\x12&.inventory.v1.ExtendReservationRequest\x1a\'.inventory.v1.ExtendReservationResponse\x12[\n\x0eGetReservation\x12#.inventory.v1.GetReservationRequest\x1a$.inventory.v1.GetReservationResponse\x12g\n\x12\x46ulfillReservation\x12\'.inventory.v1.FulfillReservationRequest\x1a(.inventory.v1.FulfillReservationResponse\x12\x64\n\x11\x43\x61ncelReservation\x12&.inventory.v1.CancelReservationRequest\x1a\'.inventory.v1.CancelReservationResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&inventory/v1/reservation_service.proto\x12\x0cinventory.v1\x1a\x16\x63ommon/v1/bounds.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1einventory/v1/reservation.proto\"\xa1\x01\n\x13ReserveStockRequest\x12\x1e\n\nrequest_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x01@\x01\x12\x32\n\x05lines\x18\x02 \x03(\x0b\x32\x19.inventory.v1.ReserveLineB\x08\xb2\xbb\x18\x04\x30\x01\x38\x64\x12\x1f\n\x0bttl_seconds\x18\x03 \x01(\x05\x42\n\xb2\xbb\x18\x06 \x00(\x80\xa3\x05\x12\x15\n\x05owner\x18\x04 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\"z\n\x0bReserveLine\x12\x17\n\x03sku\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10@\x18\x02@\x01\x12\x1c\n\x08quantity\x18\x02 \x01(\x03\x42\n\xb2\xbb\x18\x06 \x01(\xc0\x84=\x12\x1f\n\tlocations\x18\x03 \x03(\tB\x0c\xb2\xbb\x18\x08\x08\x01\x10 \x18\x03\x38\x14\x12\x13\n\x0b\x61llow_split\x18\x04 \x01(\x08\"X\n\x14ReserveStockResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"Z\n\x18\x42\x61tchReserveStockRequest\x12>\n\x08requests\x18\x01 \x03(\x0b\x32!.inventory.v1.ReserveStockRequestB\t\xb2\xbb\x18\x05\x30\x01\x38\xf4\x03\"I\n\x19\x42\x61tchReserveStockResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.inventory.v1.ReserveResult\"\xee\x01\n\rReserveResult\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x12\x0c\n\x04\x63ode\x18\x03 \x01(\x05\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12;\n\x08metadata\x18\x06 \x03(\x0b\x32).inventory.v1.ReserveResult.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"X\n\x18\x43ommitReservationRequest\x12 \n\x0ereservation_id\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\x12\x1a\n\nrequest_id\x18\x02 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\"]\n\x19\x43ommitReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"g\n\x1e\x42\x61tchCommitReservationsRequest\x12\x45\n\x08requests\x18\x01 \x03(\x0b\x32&.inventory.v1.CommitReservationRequestB\x0b\xb2\xbb\x18\x07\x30\x01\x38\xf4\x03X\x01\"O\n\x1f\x42\x61tchCommitReservationsResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.inventory.v1.ReserveResult\"Y\n\x19ReleaseReservationRequest\x12 \n\x0ereservation_id\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\x12\x1a\n\nrequest_id\x18\x02 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\"^\n\x1aReleaseReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"y\n\x18\x45xtendReservationRequest\x12 \n\x0ereservation_id\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\x12\x1a\n\nrequest_id\x18\x02 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\x12\x1f\n\x0bttl_seconds\x18\x03 \x01(\x05\x42\n\xb2\xbb\x18\x06 \x01(\x80\xa3\x05\"K\n\x19\x45xtendReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\"9\n\x15GetReservationRequest\x12 \n\x0ereservation_id\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\"H\n\x16GetReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\"c\n\x0cLineQuantity\x12\x17\n\x03sku\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10@\x18\x02@\x01\x12\x1c\n\x08location\x18\x02 \x01(\tB\n\xb2\xbb\x18\x06\x10 \x18\x03@\x01\x12\x1c\n\x08quantity\x18\x03 \x01(\x03\x42\n\xb2\xbb\x18\x06 \x01(\xc0\x84=\"\x90\x01\n\x19\x46ulfillReservationRequest\x12\x1e\n\nrequest_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x01@\x01\x12 \n\x0ereservation_id\x18\x02 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\x12\x31\n\x05lines\x18\x03 \x03(\x0b\x32\x1a.inventory.v1.LineQuantityB\x06\xb2\xbb\x18\x02\x38\x64\"\xb6\x01\n\x1a\x46ulfillReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12$\n\x05picks\x18\x02 \x03(\x0b\x32\x15.inventory.v1.LotPick\x12\x30\n\x0c\x66ulfill_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08replayed\x18\x04 \x01(\x08\"G\n\x07LotPick\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x0b\n\x03lot\x18\x03 \x01(\t\x12\x10\n\x08quantity\x18\x04 \x01(\x03\"\x8f\x01\n\x18\x43\x61ncelReservationRequest\x12\x1e\n\nrequest_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x01@\x01\x12 \n\x0ereservation_id\x18\x02 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\x12\x31\n\x05lines\x18\x03 \x03(\x0b\x32\x1a.inventory.v1.LineQuantityB\x06\xb2\xbb\x18\x02\x38\x64\"]\n\x19\x43\x61ncelReservationResponse\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x32\xaa\x07\n\x12ReservationService\x12U\n\x0cReserveStock\x12!.inventory.v1.ReserveStockRequest\x1a\".inventory.v1.ReserveStockResponse\x12\x64\n\x11\x42\x61tchReserveStock\x12&.inventory.v1.BatchReserveStockRequest\x1a\'.inventory.v1.BatchReserveStockResponse\x12\x64\n\x11\x43ommitReservation\x12&.inventory.v1.CommitReservationRequest\x1a\'.inventory.v1.CommitReservationResponse\x12v\n\x17\x42\x61tchCommitReservations\x12,.inventory.v1.BatchCommitReservationsRequest\x1a-.inventory.v1.BatchCommitReservationsResponse\x12g\n\x12ReleaseReservation\x12\'.inventory.v1.ReleaseReservationRequest\x1a(.inventory.v1.ReleaseReservationResponse\x12\x64\n\x11\x45xtendReservation\x12&.inventory.v1.ExtendReservationRequest\x1a\'.inventory.v1.ExtendReservationResponse\x12[\n\x0eGetReservation\x12#.inventory.v1.GetReservationRequest\x1a$.inventory.v1.GetReservationResponse\x12g\n\x12\x46ulfillReservation\x12\'.inventory.v1.FulfillReservationRequest\x1a(.inventory.v1.FulfillReservationResponse\x12\x64\n\x11\x43\x61ncelReservation\x12&.inventory.v1.CancelReservationRequest\x1a\'.inventory.v1.CancelReservationResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'inventory.v1.reservation_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_RESERVESTOCKREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RESERVESTOCKREQUEST'].fields_by_name['request_id']._serialized_options = b'\262\273\030\006\020d\030\001@\001'
+  _globals['_RESERVESTOCKREQUEST'].fields_by_name['lines']._loaded_options = None
+  _globals['_RESERVESTOCKREQUEST'].fields_by_name['lines']._serialized_options = b'\262\273\030\0040\0018d'
+  _globals['_RESERVESTOCKREQUEST'].fields_by_name['ttl_seconds']._loaded_options = None
+  _globals['_RESERVESTOCKREQUEST'].fields_by_name['ttl_seconds']._serialized_options = b'\262\273\030\006 \000(\200\243\005'
+  _globals['_RESERVESTOCKREQUEST'].fields_by_name['owner']._loaded_options = None
+  _globals['_RESERVESTOCKREQUEST'].fields_by_name['owner']._serialized_options = b'\262\273\030\002\020d'
+  _globals['_RESERVELINE'].fields_by_name['sku']._loaded_options = None
+  _globals['_RESERVELINE'].fields_by_name['sku']._serialized_options = b'\262\273\030\006\020@\030\002@\001'
+  _globals['_RESERVELINE'].fields_by_name['quantity']._loaded_options = None
+  _globals['_RESERVELINE'].fields_by_name['quantity']._serialized_options = b'\262\273\030\006 \001(\300\204='
+  _globals['_RESERVELINE'].fields_by_name['locations']._loaded_options = None
+  _globals['_RESERVELINE'].fields_by_name['locations']._serialized_options = b'\262\273\030\010\010\001\020 \030\0038\024'
+  _globals['_BATCHRESERVESTOCKREQUEST'].fields_by_name['requests']._loaded_options = None
+  _globals['_BATCHRESERVESTOCKREQUEST'].fields_by_name['requests']._serialized_options = b'\262\273\030\0050\0018\364\003'
   _globals['_RESERVERESULT_METADATAENTRY']._loaded_options = None
   _globals['_RESERVERESULT_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_RESERVESTOCKREQUEST']._serialized_start=121
-  _globals['_RESERVESTOCKREQUEST']._serialized_end=240
-  _globals['_RESERVELINE']._serialized_start=242
-  _globals['_RESERVELINE']._serialized_end=326
-  _globals['_RESERVESTOCKRESPONSE']._serialized_start=328
-  _globals['_RESERVESTOCKRESPONSE']._serialized_end=416
-  _globals['_BATCHRESERVESTOCKREQUEST']._serialized_start=418
-  _globals['_BATCHRESERVESTOCKREQUEST']._serialized_end=497
-  _globals['_BATCHRESERVESTOCKRESPONSE']._serialized_start=499
-  _globals['_BATCHRESERVESTOCKRESPONSE']._serialized_end=572
-  _globals['_RESERVERESULT']._serialized_start=575
-  _globals['_RESERVERESULT']._serialized_end=813
-  _globals['_RESERVERESULT_METADATAENTRY']._serialized_start=766
-  _globals['_RESERVERESULT_METADATAENTRY']._serialized_end=813
-  _globals['_COMMITRESERVATIONREQUEST']._serialized_start=815
-  _globals['_COMMITRESERVATIONREQUEST']._serialized_end=885
-  _globals['_COMMITRESERVATIONRESPONSE']._serialized_start=887
-  _globals['_COMMITRESERVATIONRESPONSE']._serialized_end=980
-  _globals['_BATCHCOMMITRESERVATIONSREQUEST']._serialized_start=982
-  _globals['_BATCHCOMMITRESERVATIONSREQUEST']._serialized_end=1072
-  _globals['_BATCHCOMMITRESERVATIONSRESPONSE']._serialized_start=1074
-  _globals['_BATCHCOMMITRESERVATIONSRESPONSE']._serialized_end=1153
-  _globals['_RELEASERESERVATIONREQUEST']._serialized_start=1155
-  _globals['_RELEASERESERVATIONREQUEST']._serialized_end=1226
-  _globals['_RELEASERESERVATIONRESPONSE']._serialized_start=1228
-  _globals['_RELEASERESERVATIONRESPONSE']._serialized_end=1322
-  _globals['_EXTENDRESERVATIONREQUEST']._serialized_start=1324
-  _globals['_EXTENDRESERVATIONREQUEST']._serialized_end=1415
-  _globals['_EXTENDRESERVATIONRESPONSE']._serialized_start=1417
-  _globals['_EXTENDRESERVATIONRESPONSE']._serialized_end=1492
-  _globals['_GETRESERVATIONREQUEST']._serialized_start=1494
-  _globals['_GETRESERVATIONREQUEST']._serialized_end=1541
-  _globals['_GETRESERVATIONRESPONSE']._serialized_start=1543
-  _globals['_GETRESERVATIONRESPONSE']._serialized_end=1615
-  _globals['_LINEQUANTITY']._serialized_start=1617
-  _globals['_LINEQUANTITY']._serialized_end=1680
-  _globals['_FULFILLRESERVATIONREQUEST']._serialized_start=1682
-  _globals['_FULFILLRESERVATIONREQUEST']._serialized_end=1796
-  _globals['_FULFILLRESERVATIONRESPONSE']._serialized_start=1799
-  _globals['_FULFILLRESERVATIONRESPONSE']._serialized_end=1981
-  _globals['_LOTPICK']._serialized_start=1983
-  _globals['_LOTPICK']._serialized_end=2054
-  _globals['_CANCELRESERVATIONREQUEST']._serialized_start=2056
-  _globals['_CANCELRESERVATIONREQUEST']._serialized_end=2169
-  _globals['_CANCELRESERVATIONRESPONSE']._serialized_start=2171
-  _globals['_CANCELRESERVATIONRESPONSE']._serialized_end=2264
-  _globals['_RESERVATIONSERVICE']._serialized_start=2267
-  _globals['_RESERVATIONSERVICE']._serialized_end=3205
+  _globals['_COMMITRESERVATIONREQUEST'].fields_by_name['reservation_id']._loaded_options = None
+  _globals['_COMMITRESERVATIONREQUEST'].fields_by_name['reservation_id']._serialized_options = b'\262\273\030\004\020d@\001'
+  _globals['_COMMITRESERVATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_COMMITRESERVATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\262\273\030\002\020d'
+  _globals['_BATCHCOMMITRESERVATIONSREQUEST'].fields_by_name['requests']._loaded_options = None
+  _globals['_BATCHCOMMITRESERVATIONSREQUEST'].fields_by_name['requests']._serialized_options = b'\262\273\030\0070\0018\364\003X\001'
+  _globals['_RELEASERESERVATIONREQUEST'].fields_by_name['reservation_id']._loaded_options = None
+  _globals['_RELEASERESERVATIONREQUEST'].fields_by_name['reservation_id']._serialized_options = b'\262\273\030\004\020d@\001'
+  _globals['_RELEASERESERVATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RELEASERESERVATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\262\273\030\002\020d'
+  _globals['_EXTENDRESERVATIONREQUEST'].fields_by_name['reservation_id']._loaded_options = None
+  _globals['_EXTENDRESERVATIONREQUEST'].fields_by_name['reservation_id']._serialized_options = b'\262\273\030\004\020d@\001'
+  _globals['_EXTENDRESERVATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_EXTENDRESERVATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\262\273\030\002\020d'
+  _globals['_EXTENDRESERVATIONREQUEST'].fields_by_name['ttl_seconds']._loaded_options = None
+  _globals['_EXTENDRESERVATIONREQUEST'].fields_by_name['ttl_seconds']._serialized_options = b'\262\273\030\006 \001(\200\243\005'
+  _globals['_GETRESERVATIONREQUEST'].fields_by_name['reservation_id']._loaded_options = None
+  _globals['_GETRESERVATIONREQUEST'].fields_by_name['reservation_id']._serialized_options = b'\262\273\030\004\020d@\001'
+  _globals['_LINEQUANTITY'].fields_by_name['sku']._loaded_options = None
+  _globals['_LINEQUANTITY'].fields_by_name['sku']._serialized_options = b'\262\273\030\006\020@\030\002@\001'
+  _globals['_LINEQUANTITY'].fields_by_name['location']._loaded_options = None
+  _globals['_LINEQUANTITY'].fields_by_name['location']._serialized_options = b'\262\273\030\006\020 \030\003@\001'
+  _globals['_LINEQUANTITY'].fields_by_name['quantity']._loaded_options = None
+  _globals['_LINEQUANTITY'].fields_by_name['quantity']._serialized_options = b'\262\273\030\006 \001(\300\204='
+  _globals['_FULFILLRESERVATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_FULFILLRESERVATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\262\273\030\006\020d\030\001@\001'
+  _globals['_FULFILLRESERVATIONREQUEST'].fields_by_name['reservation_id']._loaded_options = None
+  _globals['_FULFILLRESERVATIONREQUEST'].fields_by_name['reservation_id']._serialized_options = b'\262\273\030\004\020d@\001'
+  _globals['_FULFILLRESERVATIONREQUEST'].fields_by_name['lines']._loaded_options = None
+  _globals['_FULFILLRESERVATIONREQUEST'].fields_by_name['lines']._serialized_options = b'\262\273\030\0028d'
+  _globals['_CANCELRESERVATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CANCELRESERVATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\262\273\030\006\020d\030\001@\001'
+  _globals['_CANCELRESERVATIONREQUEST'].fields_by_name['reservation_id']._loaded_options = None
+  _globals['_CANCELRESERVATIONREQUEST'].fields_by_name['reservation_id']._serialized_options = b'\262\273\030\004\020d@\001'
+  _globals['_CANCELRESERVATIONREQUEST'].fields_by_name['lines']._loaded_options = None
+  _globals['_CANCELRESERVATIONREQUEST'].fields_by_name['lines']._serialized_options = b'\262\273\030\0028d'
+  _globals['_RESERVESTOCKREQUEST']._serialized_start=146
+  _globals['_RESERVESTOCKREQUEST']._serialized_end=307
+  _globals['_RESERVELINE']._serialized_start=309
+  _globals['_RESERVELINE']._serialized_end=431
+  _globals['_RESERVESTOCKRESPONSE']._serialized_start=433
+  _globals['_RESERVESTOCKRESPONSE']._serialized_end=521
+  _globals['_BATCHRESERVESTOCKREQUEST']._serialized_start=523
+  _globals['_BATCHRESERVESTOCKREQUEST']._serialized_end=613
+  _globals['_BATCHRESERVESTOCKRESPONSE']._serialized_start=615
+  _globals['_BATCHRESERVESTOCKRESPONSE']._serialized_end=688
+  _globals['_RESERVERESULT']._serialized_start=691
+  _globals['_RESERVERESULT']._serialized_end=929
+  _globals['_RESERVERESULT_METADATAENTRY']._serialized_start=882
+  _globals['_RESERVERESULT_METADATAENTRY']._serialized_end=929
+  _globals['_COMMITRESERVATIONREQUEST']._serialized_start=931
+  _globals['_COMMITRESERVATIONREQUEST']._serialized_end=1019
+  _globals['_COMMITRESERVATIONRESPONSE']._serialized_start=1021
+  _globals['_COMMITRESERVATIONRESPONSE']._serialized_end=1114
+  _globals['_BATCHCOMMITRESERVATIONSREQUEST']._serialized_start=1116
+  _globals['_BATCHCOMMITRESERVATIONSREQUEST']._serialized_end=1219
+  _globals['_BATCHCOMMITRESERVATIONSRESPONSE']._serialized_start=1221
+  _globals['_BATCHCOMMITRESERVATIONSRESPONSE']._serialized_end=1300
+  _globals['_RELEASERESERVATIONREQUEST']._serialized_start=1302
+  _globals['_RELEASERESERVATIONREQUEST']._serialized_end=1391
+  _globals['_RELEASERESERVATIONRESPONSE']._serialized_start=1393
+  _globals['_RELEASERESERVATIONRESPONSE']._serialized_end=1487
+  _globals['_EXTENDRESERVATIONREQUEST']._serialized_start=1489
+  _globals['_EXTENDRESERVATIONREQUEST']._serialized_end=1610
+  _globals['_EXTENDRESERVATIONRESPONSE']._serialized_start=1612
+  _globals['_EXTENDRESERVATIONRESPONSE']._serialized_end=1687
+  _globals['_GETRESERVATIONREQUEST']._serialized_start=1689
+  _globals['_GETRESERVATIONREQUEST']._serialized_end=1746
+  _globals['_GETRESERVATIONRESPONSE']._serialized_start=1748
+  _globals['_GETRESERVATIONRESPONSE']._serialized_end=1820
+  _globals['_LINEQUANTITY']._serialized_start=1822
+  _globals['_LINEQUANTITY']._serialized_end=1921
+  _globals['_FULFILLRESERVATIONREQUEST']._serialized_start=1924
+  _globals['_FULFILLRESERVATIONREQUEST']._serialized_end=2068
+  _globals['_FULFILLRESERVATIONRESPONSE']._serialized_start=2071
+  _globals['_FULFILLRESERVATIONRESPONSE']._serialized_end=2253
+  _globals['_LOTPICK']._serialized_start=2255
+  _globals['_LOTPICK']._serialized_end=2326
+  _globals['_CANCELRESERVATIONREQUEST']._serialized_start=2329
+  _globals['_CANCELRESERVATIONREQUEST']._serialized_end=2472
+  _globals['_CANCELRESERVATIONRESPONSE']._serialized_start=2474
+  _globals['_CANCELRESERVATIONRESPONSE']._serialized_end=2567
+  _globals['_RESERVATIONSERVICE']._serialized_start=2570
+  _globals['_RESERVATIONSERVICE']._serialized_end=3508
 # @@protoc_insertion_point(module_scope)
