@@ -27,9 +27,11 @@ IDLE_IN_TRANSACTION_MS = 20_000
 Ours wait for Redis at most, for two seconds at a time."""
 KEEPALIVES = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 """How the server notices that a client between transactions has vanished, such as one that holds a session's lock."""
+NOT_COMPILED = "-c jit=off"
+"""Our statements take milliseconds, and compiling one takes a hundred. PostgreSQL compiles what it believes to cost much."""
 SETTINGS = (
     f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
-    f" {KEEPALIVES} -c timezone=UTC"
+    f" {KEEPALIVES} {NOT_COMPILED} -c timezone=UTC"
 )
 TRIES = 4
 """A deadlock or a serialization failure is run again this often; each try starts from the beginning."""
