@@ -10,7 +10,7 @@ import grpc
 import psycopg
 import redis.exceptions
 
-from chassis import errors, telemetry
+from chassis import db_errors, errors, telemetry
 from chassis.errors import ServiceError
 
 log = telemetry.logger()
@@ -52,8 +52,8 @@ def to_service_error(raised: Exception, table: ErrorTable) -> ServiceError:
             return _from_domain(raised, table[kind])
     if isinstance(raised, asyncio.TimeoutError):
         return ServiceError(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the deadline passed")
-    if isinstance(raised, psycopg.OperationalError):
-        return errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
+    if isinstance(raised, psycopg.Error) and (named := db_errors.service_error(raised)) is not None:
+        return named
     if isinstance(raised, redis.exceptions.ConnectionError | redis.exceptions.TimeoutError):
         return errors.unavailable("GATE_UNREACHABLE", "Redis does not answer")
     return ServiceError(grpc.StatusCode.INTERNAL, "INTERNAL", "internal error")
