@@ -7,15 +7,17 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, NotRequired
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from typing_extensions import TypedDict
+
+from chassis import money
 
 MOST_LINES = 100
 MOST_SKUS = 500
 MOST_UNITS_PER_LINE = 1_000_000
 MOST_UNITS = 1_000_000_000
 MOST_TTL_S = 86_400
-MOST_MINOR = 10**15
+MOST_MINOR = money.MOST_MINOR
 MOST_PAGE = 500
 MOST_TOKEN = 1_000
 
@@ -59,6 +61,12 @@ def _instant(value: object, day_after: bool) -> object:
     return instant
 
 
+def _currency(value: str) -> str:
+    if not money.is_currency(value):
+        raise ValueError("must be the ISO 4217 code of a currency, such as EUR")
+    return value
+
+
 def _from_instant(value: object) -> object:
     return _instant(value, False)
 
@@ -72,7 +80,11 @@ LocationId = Annotated[str, Field(min_length=1, max_length=32)]
 LotNumber = Annotated[str, Field(max_length=64)]
 Reason = Annotated[str, Field(max_length=200)]
 Units = Annotated[int, Field(ge=1, le=MOST_UNITS_PER_LINE)]
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217, such as EUR")]
+Currency = Annotated[
+    str,
+    AfterValidator(_currency),
+    Field(description="ISO 4217, such as EUR", json_schema_extra={"enum": list(money.CODES)}),
+]
 Minor = Annotated[int, Field(ge=0, le=MOST_MINOR, description="Minor units: cents for EUR, yen for JPY")]
 TtlSeconds = Annotated[int, Field(ge=1, le=MOST_TTL_S)]
 IsoDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="ISO 8601 date, such as 2027-01-31")]

@@ -71,8 +71,12 @@ def _requested_line(index: int, line: order_service_pb2.PlaceOrderLine) -> Reque
 
 def _codes(message: order_service_pb2.PlaceOrderRequest) -> tuple[str, ...]:
     validation.count("codes", len(message.codes), 0, CODES_MOST)
-    codes = (_text(f"codes[{index}]", code, CODE_MOST_CHARACTERS) for index, code in enumerate(message.codes))
+    codes = (_code(f"codes[{index}]", code) for index, code in enumerate(message.codes))
     return tuple(code.strip() for code in codes if code.strip())  # promo, too, leaves blank ones out
+
+
+def _code(path: str, value: str) -> str:
+    return validation.ascii_text(path, validation.present(path, value), CODE_MOST_CHARACTERS)
 
 
 def _text(path: str, value: str, characters: int) -> str:
@@ -84,7 +88,7 @@ def _customer(message: order_pb2.Customer) -> Customer:
     if email:
         validation.pattern("customer.email", email, EMAIL, "must be an e-mail address")
     return Customer(
-        id=validation.at_most("customer.id", message.id, ID_MOST_CHARACTERS),
+        id=validation.outside_id("customer.id", message.id, ID_MOST_CHARACTERS),
         email=email,
         address=_address(message.address) if message.HasField("address") else None,
     )
@@ -128,7 +132,7 @@ def list_filter(message: order_service_pb2.ListOrdersRequest) -> Filter:
     last = timestamps.instant("create_time_to", message.create_time_to)
     return Filter(
         state=State(name) if message.state else None,
-        customer_id=validation.at_most("customer_id", message.customer_id, ID_MOST_CHARACTERS),
+        customer_id=validation.outside_id("customer_id", message.customer_id, ID_MOST_CHARACTERS),
         since=first if message.HasField("create_time_from") else None,
         until=last if message.HasField("create_time_to") else None,
     )

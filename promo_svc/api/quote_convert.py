@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from chassis import errors, money, timestamps, validation
 from gen.common.v1.money_pb2 import Money as MoneyMessage
 from gen.promo.v1 import quote_pb2
@@ -20,8 +22,8 @@ CUSTOMER_ID_CHARACTERS = 100
 
 
 def customer_id(path: str, value: str) -> str:
-    """The channel's own id, whatever it looks like; empty for a guest."""
-    return validation.at_most(path, value, CUSTOMER_ID_CHARACTERS)
+    """The channel's own id; empty for a guest."""
+    return validation.outside_id(path, value, CUSTOMER_ID_CHARACTERS)
 
 
 def cart(message: quote_pb2.Cart) -> Cart:
@@ -30,9 +32,9 @@ def cart(message: quote_pb2.Cart) -> Cart:
     validation.count("cart.codes", len(message.codes), 0, MOST_CODES)
     for index, code in enumerate(message.codes):
         path = f"cart.codes[{index}]"
-        validation.at_most(path, validation.present(path, code), CODE_CHARACTERS)
+        validation.ascii_text(path, validation.present(path, code), CODE_CHARACTERS)
     return Cart(
-        lines=tuple(_line(f"cart.lines[{index}]", line) for index, line in enumerate(message.lines)),
+        lines=_lines(message),
         currency=validation.currency("cart.currency", message.currency),
         customer_id=customer_id("cart.customer_id", message.customer_id),
         codes=normal_codes(list(message.codes)),
@@ -40,18 +42,23 @@ def cart(message: quote_pb2.Cart) -> Cart:
     )
 
 
+def _lines(message: quote_pb2.Cart) -> tuple[CartLine, ...]:
+    """Together they may cost what an order may, before discounts."""
+    lines = tuple(_line(f"cart.lines[{index}]", line) for index, line in enumerate(message.lines))
+    for index, total in enumerate(itertools.accumulate(line.subtotal_minor for line in lines)):
+        if total > money.MOST_MINOR:
+            words = f"times quantity, with the lines before it, must be at most {money.MOST_MINOR}, not {total}"
+            raise errors.invalid(f"cart.lines[{index}].unit_price_minor", "FIELD_INVALID", words)
+    return lines
+
+
 def _line(path: str, message: quote_pb2.CartLine) -> CartLine:
-    line = CartLine(
+    return CartLine(
         sku=validation.at_most(f"{path}.sku", validation.present(f"{path}.sku", message.sku), SKU_CHARACTERS),
         quantity=validation.whole(f"{path}.quantity", message.quantity, 1, MOST_QUANTITY),
         unit_price_minor=validation.whole(f"{path}.unit_price_minor", message.unit_price_minor, 0, money.MOST_MINOR),
         category=validation.at_most(f"{path}.category", message.category, CATEGORY_CHARACTERS),
     )
-    if line.subtotal_minor > money.MOST_MINOR:
-        raise errors.invalid(
-            f"{path}.unit_price_minor", "FIELD_INVALID", f"times quantity must be at most {money.MOST_MINOR}"
-        )
-    return line
 
 
 def quote_message(quote: Quote) -> quote_pb2.Quote:

@@ -339,7 +339,9 @@ class Customer(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """The channel's id of the customer; empty for a guest; at most 100 characters."""
+    """The channel's id of the customer; empty for a guest; at most 100 characters. Case matters: `Ann` and `ann` are two customers.
+    It is kept in Unicode's normal form NFC. Blanks around it, control and invisible characters are refused.
+    """
     email: _builtins.str
     """At most 254 characters."""
     @_builtins.property
