@@ -43,11 +43,16 @@ class Settings:
         return self.environment.get("BROKER_URL", "")
 
 
+def local_folder() -> Path:
+    """LOCAL_DIR: where a run keeps its data, its secrets and run.json."""
+    return (ROOT / (config.text("LOCAL_DIR", "") or ".local")).absolute()
+
+
 def load() -> Settings:
     """Reads the settings; ConfigError or CannotStart says in one line which cannot be used."""
     texts = {name: config.listening_address(name) for name in PROCESSES}
     return Settings(
-        local=(ROOT / config.text("LOCAL_DIR", ".local")).absolute(),
+        local=local_folder(),
         database_url=config.text("DATABASE_URL", "") or None,
         redis_url=config.text("REDIS_URL", "") or None,
         addresses={name: Address.parse(text, VARIABLES[name]) for name, text in texts.items()},
