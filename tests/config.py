@@ -37,6 +37,10 @@ def load() -> TestSettings:
         "LOCAL_DIR",
         "LOG_LEVEL",
         "WEBHOOK_ALLOW_PRIVATE",
+        "BASE_PORT",
+        "ALLOW_PLAINTEXT_GRPC",
+        "ALLOW_PLAINTEXT_HTTP",
+        "ALLOW_OPEN_METRICS",
     }
     product |= {"TRACES", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER_ARG"}
     processes = ("INVENTORY", "ORDER", "PROMO", "WEBHOOK", "EDGE")

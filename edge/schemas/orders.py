@@ -160,13 +160,23 @@ class CustomerAnswer(TypedDict):
     address: AddressAnswer | None
 
 
+class NextActionAnswer(TypedDict):
+    """What somebody must do before the payment can go on, and until when; `url` is null when there is no page for it."""
+
+    type: str
+    description: str
+    url: str | None
+    expires_at: datetime | None
+
+
 class PaymentAnswer(TypedDict):
-    """What is known of the payment."""
+    """What is known of the payment; `next_action` is null unless it waits for somebody."""
 
     provider: str
     reference: str
     status: str
     decline_code: str
+    next_action: NextActionAnswer | None
 
 
 class OrderAnswer(TypedDict):

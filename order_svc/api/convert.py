@@ -8,6 +8,7 @@ from chassis import errors, ids, requests, timestamps, validation
 from gen.common.v1.address_pb2 import Address as AddressMessage
 from gen.common.v1.money_pb2 import Money
 from gen.order.v1 import order_pb2, order_service_pb2, saga_service_pb2
+from order_svc.api.next_action import next_action
 from order_svc.app.payment_events import PaymentEvent
 from order_svc.domain.order import Address, Customer, Line, Order, OrderRequest, RequestedLine, State, Step, Transition
 from order_svc.store.history import Filter
@@ -167,6 +168,7 @@ def order_message(order: Order, history: list[Transition] | None = None) -> orde
             reference=order.payment.reference,
             status=order_pb2.Payment.Status.Value(f"STATUS_{order.payment.status}"),
             decline_code=order.payment.decline_code,
+            next_action=next_action(order),
         ),
         cause=order.cause,
         create_time=timestamps.message(order.created_at),
