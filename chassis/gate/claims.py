@@ -140,12 +140,15 @@ class Claims:
             await self._epochs.ensure(stale.epoch)
             raise
 
-    async def settle(self, id: str, to: Become, ttl_ms: int = 0) -> tuple[Reservation | None, bool]:
+    async def settle(
+        self, id: str, to: Become, ttl_ms: int = 0, owner: str | None = None, forced: str = ""
+    ) -> tuple[Reservation | None, bool]:
         """Moves one reservation; answers it as it stands then (None: unknown) and whether this call moved it.
 
-        Repeating is safe: it finds the reservation moved.
+        `owner` and `forced` as in Transition: one of another owner is not moved. Repeating is safe: it finds the
+        reservation moved.
         """
-        return await self._settle_stage.submit(Transition(id, to, ttl_ms))
+        return await self._settle_stage.submit(Transition(id, to, ttl_ms, owner, forced))
 
     async def settle_many(self, transitions: Sequence[Transition]) -> Settled:
         """Moves reservations in one transaction, then tells the gate; ids distinct. For background jobs."""

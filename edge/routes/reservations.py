@@ -9,7 +9,6 @@ from edge.call import Call
 from edge.routes import messages
 from edge.routes.routers import CHANGES, under_v1
 from edge.schemas import reservations as schema
-from edge.schemas.fields import Nothing
 from gen.inventory.v1 import reservation_service_pb2 as pb
 from gen.inventory.v1.reservation_pb2 import Reservation, ReservationLine
 
@@ -54,8 +53,13 @@ async def get_reservation(call: Call, reservation_id: str) -> Answer:
     summary="Turn a claim into an accepted sale",
     openapi_extra=CHANGES,
 )
-async def commit_reservation(call: Call, reservation_id: str, body: Nothing) -> Answer:  # noqa: ARG001 - it is checked
-    request = pb.CommitReservationRequest(reservation_id=reservation_id, request_id=call.mutation_id("req"))
+async def commit_reservation(call: Call, reservation_id: str, body: schema.Change) -> Answer:
+    request = pb.CommitReservationRequest(
+        reservation_id=reservation_id,
+        request_id=call.mutation_id("req"),
+        owner=body.owner,
+        force_reason=body.force_reason,
+    )
     response = await call.rpc(call.clients.reservations.CommitReservation, request)
     return Answer(to_rest(response.reservation), headers=replayed(response.replayed))
 
@@ -66,8 +70,13 @@ async def commit_reservation(call: Call, reservation_id: str, body: Nothing) -> 
     summary="Give a claim back",
     openapi_extra=CHANGES,
 )
-async def release_reservation(call: Call, reservation_id: str, body: Nothing) -> Answer:  # noqa: ARG001 - it is checked
-    request = pb.ReleaseReservationRequest(reservation_id=reservation_id, request_id=call.mutation_id("req"))
+async def release_reservation(call: Call, reservation_id: str, body: schema.Change) -> Answer:
+    request = pb.ReleaseReservationRequest(
+        reservation_id=reservation_id,
+        request_id=call.mutation_id("req"),
+        owner=body.owner,
+        force_reason=body.force_reason,
+    )
     response = await call.rpc(call.clients.reservations.ReleaseReservation, request)
     return Answer(to_rest(response.reservation), headers=replayed(response.replayed))
 
@@ -80,7 +89,11 @@ async def release_reservation(call: Call, reservation_id: str, body: Nothing) ->
 )
 async def extend_reservation(call: Call, reservation_id: str, body: schema.Extend) -> Answer:
     request = pb.ExtendReservationRequest(
-        reservation_id=reservation_id, request_id=call.mutation_id("req"), ttl_seconds=body.ttl_seconds
+        reservation_id=reservation_id,
+        request_id=call.mutation_id("req"),
+        ttl_seconds=body.ttl_seconds,
+        owner=body.owner,
+        force_reason=body.force_reason,
     )
     response = await call.rpc(call.clients.reservations.ExtendReservation, request)
     return Answer(to_rest(response.reservation))
@@ -94,7 +107,11 @@ async def extend_reservation(call: Call, reservation_id: str, body: schema.Exten
 )
 async def fulfill_reservation(call: Call, reservation_id: str, body: schema.Lines) -> Answer:
     request = pb.FulfillReservationRequest(
-        request_id=call.mutation_id("req"), reservation_id=reservation_id, lines=_quantities(body)
+        request_id=call.mutation_id("req"),
+        reservation_id=reservation_id,
+        lines=_quantities(body),
+        owner=body.owner,
+        force_reason=body.force_reason,
     )
     response = await call.rpc(call.clients.reservations.FulfillReservation, request)
     done: schema.FulfillmentAnswer = {
@@ -113,7 +130,11 @@ async def fulfill_reservation(call: Call, reservation_id: str, body: schema.Line
 )
 async def cancel_reservation(call: Call, reservation_id: str, body: schema.Lines) -> Answer:
     request = pb.CancelReservationRequest(
-        request_id=call.mutation_id("req"), reservation_id=reservation_id, lines=_quantities(body)
+        request_id=call.mutation_id("req"),
+        reservation_id=reservation_id,
+        lines=_quantities(body),
+        owner=body.owner,
+        force_reason=body.force_reason,
     )
     response = await call.rpc(call.clients.reservations.CancelReservation, request)
     return Answer(to_rest(response.reservation), headers=replayed(response.replayed))

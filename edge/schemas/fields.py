@@ -75,10 +75,23 @@ def _to_instant(value: object) -> object:
     return _instant(value, True)
 
 
+def _callers_own(owner: str) -> str:
+    if owner.startswith(SERVICE_OWNER):
+        raise ValueError(f"must not begin with {SERVICE_OWNER}, which marks reservations of a service")
+    return owner
+
+
 SkuId = Annotated[str, Field(min_length=1, max_length=64)]
 LocationId = Annotated[str, Field(min_length=1, max_length=32)]
 LotNumber = Annotated[str, Field(max_length=64)]
 Reason = Annotated[str, Field(max_length=200)]
+SERVICE_OWNER = "order:"
+"""Owners that begin so are those of a service's own reservations: no caller of REST may speak in a service's name."""
+Owner = Annotated[
+    str,
+    Field(max_length=100, json_schema_extra={"pattern": f"^(?!{SERVICE_OWNER})"}),
+    AfterValidator(_callers_own),
+]
 Units = Annotated[int, Field(ge=1, le=MOST_UNITS_PER_LINE)]
 Currency = Annotated[
     str,

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from edge.schemas.fields import MOST_LINES, Body, LocationId, SkuId, TtlSeconds, Units
+from edge.schemas.fields import MOST_LINES, Body, LocationId, Owner, Reason, SkuId, TtlSeconds, Units
 
 MOST_CANDIDATES = 20
 
@@ -30,10 +30,22 @@ class Reserve(Body):
 
     lines: list[ReserveLine] = Field(min_length=1, max_length=MOST_LINES)
     ttl_seconds: Annotated[TtlSeconds, Field(description="900 when left out")] = 900
-    owner: Annotated[str, Field(max_length=100, description="An order id, a cart, a till")] = ""
+    owner: Annotated[
+        Owner, Field(description="A cart, a till. Later changes must name it again; without it everybody may make them")
+    ] = ""
 
 
-class Extend(Body):
+class Change(Body):
+    """Who changes a reservation."""
+
+    owner: Annotated[Owner, Field(description="The reservation's owner, if it has one")] = ""
+    force_reason: Annotated[
+        Reason,
+        Field(description="Why a person changes another owner's reservation, such as an order's; it is recorded"),
+    ] = ""
+
+
+class Extend(Change):
     """Until when: now and so many seconds."""
 
     ttl_seconds: TtlSeconds
@@ -47,7 +59,7 @@ class LineQuantity(Body):
     quantity: Units
 
 
-class Lines(Body):
+class Lines(Change):
     """Lines concerned; none means all that is open."""
 
     lines: list[LineQuantity] = Field(default_factory=list, max_length=MOST_LINES)

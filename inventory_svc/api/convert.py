@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
 import orjson
 from google.protobuf import json_format, struct_pb2
@@ -22,9 +23,19 @@ from gen.inventory.v1 import (
     stock_service_pb2,
 )
 from inventory_svc.app.reservations import Held, Wish
-from inventory_svc.domain.lines import BasketLine
+from inventory_svc.domain.lines import DEFAULT_TTL_S, BasketLine
 from inventory_svc.domain.lots import LotStock
-from inventory_svc.domain.model import Level, Location, LocationStock, Movement, Progress, Sku, level_key, split_key
+from inventory_svc.domain.model import (
+    Actor,
+    Level,
+    Location,
+    LocationStock,
+    Movement,
+    Progress,
+    Sku,
+    level_key,
+    split_key,
+)
 
 SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/\-]{0,63}")
 LOCATION = re.compile(r"[a-z][a-z0-9\-]{0,31}")
@@ -36,7 +47,8 @@ MOST_BATCH_LINES = 2_000
 MOST_UNITS = 1_000_000_000
 MOST_LINE_UNITS = 1_000_000
 MOST_TTL_S = 86_400
-DEFAULT_TTL_S = 900
+MOST_OWNER = 100
+MOST_FORCE_REASON = 200
 MOST_CANDIDATES = 20
 ATTRIBUTE_BYTES = 16 * 1024
 UPDATABLE = ("name", "category", "brand", "price", "attributes", "parent_product")
@@ -230,7 +242,7 @@ def wish_from(message: reservation_service_pb2.ReserveStockRequest, prefix: str 
     validation.count(f"{prefix}lines", len(message.lines), 1, MOST_LINES)
     ttl_s = validation.whole(f"{prefix}ttl_seconds", message.ttl_seconds, 0, MOST_TTL_S) or DEFAULT_TTL_S
     lines = [_line_from(f"{prefix}lines[{index}]", index, line) for index, line in enumerate(message.lines)]
-    return Wish(message.request_id, lines, ttl_s, validation.at_most(f"{prefix}owner", message.owner, 100))
+    return Wish(message.request_id, lines, ttl_s, validation.at_most(f"{prefix}owner", message.owner, MOST_OWNER))
 
 
 def _line_from(path: str, index: int, line: reservation_service_pb2.ReserveLine) -> BasketLine:
@@ -241,6 +253,19 @@ def _line_from(path: str, index: int, line: reservation_service_pb2.ReserveLine)
     validation.count(f"{path}.locations", len(line.locations), 0, MOST_CANDIDATES)
     names = [location_id(f"{path}.locations[{number}]", name) for number, name in enumerate(line.locations)]
     return BasketLine(index, sku, quantity, tuple(dict.fromkeys(names)), line.allow_split)
+
+
+class Owned(Protocol):
+    """Any request that changes a reservation."""
+
+    owner: str
+    force_reason: str
+
+
+def actor_from(message: Owned) -> Actor:
+    """Who changes a reservation. A reason of blanks is none."""
+    owner = validation.at_most("owner", message.owner, MOST_OWNER)
+    return Actor(owner, validation.at_most("force_reason", message.force_reason, MOST_FORCE_REASON).strip())
 
 
 def quantities_from(lines: list[reservation_service_pb2.LineQuantity]) -> dict[str, int]:

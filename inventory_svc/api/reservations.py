@@ -67,7 +67,7 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         request: pb.ReleaseReservationRequest,
         context: Rpc,
     ) -> pb.ReleaseReservationResponse:
-        held = await self._reservations.settle(_id(request), "RELEASED")
+        held = await self._reservations.settle(_id(request), "RELEASED", convert.actor_from(request))
         return pb.ReleaseReservationResponse(reservation=convert.held_to(held), replayed=held.replayed)
 
     async def ExtendReservation(
@@ -76,7 +76,7 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         context: Rpc,
     ) -> pb.ExtendReservationResponse:
         ttl_s = validation.whole("ttl_seconds", request.ttl_seconds, 1, convert.MOST_TTL_S)
-        held = await self._reservations.settle(_id(request), "EXTENDED", ttl_s)
+        held = await self._reservations.settle(_id(request), "EXTENDED", convert.actor_from(request), ttl_s)
         return pb.ExtendReservationResponse(reservation=convert.held_to(held))
 
     async def GetReservation(self, request: pb.GetReservationRequest, context: Rpc) -> pb.GetReservationResponse:
@@ -92,6 +92,7 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
             requests.identify(request),
             _id(request),
             convert.quantities_from(list(request.lines)),
+            convert.actor_from(request),
             lambda reservation, progress, picks, at: pb.FulfillReservationResponse(
                 reservation=convert.reservation_to(reservation, progress),
                 picks=[
@@ -111,6 +112,7 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
             requests.identify(request),
             _id(request),
             convert.quantities_from(list(request.lines)),
+            convert.actor_from(request),
             lambda reservation, progress: pb.CancelReservationResponse(
                 reservation=convert.reservation_to(reservation, progress)
             ).SerializeToString(),
@@ -118,7 +120,7 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         return requests.answered(pb.CancelReservationResponse, kept)
 
     async def _commit(self, request: pb.CommitReservationRequest) -> Held:
-        return await self._reservations.settle(_id(request), "COMMITTED")
+        return await self._reservations.settle(_id(request), "COMMITTED", convert.actor_from(request))
 
     async def _result(self, work: Awaitable[Held]) -> pb.ReserveResult:
         """One request of a batch: its own answer or its own refusal."""

@@ -92,6 +92,7 @@ class FakeInventory:
         return {
             "BatchGetSkus": self.skus,
             "ReserveStock": self.reserve,
+            "GetReservation": self.read,
             "ExtendReservation": self.extend,
             "CommitReservation": self.commit,
             "ReleaseReservation": self.release,
@@ -124,6 +125,9 @@ class FakeInventory:
         known = self.reservations.get(request.request_id)
         if known is not None and known.state == ABORTED:
             raise ServiceError(grpc.StatusCode.ABORTED, "RESERVATION_ABORTED", "tombstone")
+        if known is not None and (known.owner, self.ttls[request.request_id]) != (request.owner, request.ttl_seconds):
+            code = grpc.StatusCode.INVALID_ARGUMENT
+            raise ServiceError(code, "REQUEST_ID_REUSED", "another body", {"request_id": request.request_id})
         if known is not None:
             return reservation_service_pb2.ReserveStockResponse(reservation=known, replayed=True)
         for index, line in enumerate(request.lines):
@@ -144,22 +148,27 @@ class FakeInventory:
         self.ttls[request.request_id] = request.ttl_seconds
         return reservation_service_pb2.ReserveStockResponse(reservation=made)
 
+    def read(self, request: Any) -> reservation_service_pb2.GetReservationResponse:
+        if request.reservation_id not in self.reservations:
+            raise ServiceError(grpc.StatusCode.NOT_FOUND, "RESERVATION_NOT_FOUND", "unknown")
+        return reservation_service_pb2.GetReservationResponse(reservation=self.reservations[request.reservation_id])
+
     def extend(self, request: Any) -> reservation_service_pb2.ExtendReservationResponse:
-        found = self._live(request.reservation_id)
+        found = self._live(request)
         if found.state == COMMITTED:
             raise refuses("RESERVATION_COMMITTED")
-        self.ttls[request.reservation_id] = request.ttl_seconds
         return reservation_service_pb2.ExtendReservationResponse(reservation=found)
 
     def commit(self, request: Any) -> reservation_service_pb2.CommitReservationResponse:
-        found = self._live(request.reservation_id)
+        found = self._live(request)
         found.state = COMMITTED
         return reservation_service_pb2.CommitReservationResponse(reservation=found)
 
-    def _live(self, reservation_id: str) -> reservation_pb2.Reservation:
-        found = self.reservations.get(reservation_id)
+    def _live(self, request: Any) -> reservation_pb2.Reservation:
+        found = self.reservations.get(request.reservation_id)
         if found is None:
             raise ServiceError(grpc.StatusCode.NOT_FOUND, "RESERVATION_NOT_FOUND", "unknown")
+        _own(found, request)
         if found.state not in (ACTIVE, COMMITTED):
             word = reservation_pb2.Reservation.State.Name(found.state).removeprefix("STATE_")
             code = grpc.StatusCode.ABORTED if found.state == ABORTED else FAILED
@@ -167,8 +176,11 @@ class FakeInventory:
         return found
 
     def release(self, request: Any) -> reservation_service_pb2.ReleaseReservationResponse:
-        tombstone = reservation_pb2.Reservation(reservation_id=request.reservation_id, state=ABORTED)
+        tombstone = reservation_pb2.Reservation(
+            reservation_id=request.reservation_id, state=ABORTED, owner=request.owner
+        )
         found = self.reservations.setdefault(request.reservation_id, tombstone)
+        _own(found, request)
         if found.state == COMMITTED:
             raise refuses("RESERVATION_COMMITTED")
         if found.state == ACTIVE:
@@ -176,7 +188,7 @@ class FakeInventory:
         return reservation_service_pb2.ReleaseReservationResponse(reservation=found)
 
     def cancel(self, request: Any) -> reservation_service_pb2.CancelReservationResponse:
-        found = self._live(request.reservation_id)
+        found = self._live(request)
         if found.state != COMMITTED:
             raise refuses("RESERVATION_NOT_COMMITTED")
         if all(line.cancelled == line.quantity for line in found.lines):
@@ -186,6 +198,11 @@ class FakeInventory:
         for line in found.lines:
             line.cancelled = line.quantity
         return reservation_service_pb2.CancelReservationResponse(reservation=found)
+
+
+def _own(found: reservation_pb2.Reservation, request: Any) -> None:
+    if found.owner not in ("", request.owner) and not request.force_reason:
+        raise refuses("RESERVATION_OWNED_BY_ANOTHER", reservation_id=found.reservation_id)
 
 
 @dataclass
