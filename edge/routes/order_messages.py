@@ -72,6 +72,8 @@ def _line(line: OrderLine) -> schema.OrderLineAnswer:
         "discounts": [
             {"promotion_id": part.promotion_id, "amount_minor": part.amount_minor} for part in line.discounts
         ],
+        "cancelled_quantity": line.cancelled_quantity,
+        "refunded_minor": line.refunded_minor,
     }
 
 
@@ -105,6 +107,7 @@ def _payment(payment: Payment) -> schema.PaymentAnswer:
         "reference": payment.reference,
         "status": PAYMENT_STATUSES[payment.status],
         "decline_code": payment.decline_code,
+        "refunded_minor": payment.refunded_minor,
         "next_action": _next_action(payment.next_action) if payment.HasField("next_action") else None,
     }
 

@@ -130,6 +130,8 @@ class OrderLineAnswer(TypedDict):
     total_minor: int
     allocations: list[AllocationAnswer]
     discounts: list[LineDiscountAnswer]
+    cancelled_quantity: int
+    refunded_minor: int
 
 
 class DiscountAnswer(TypedDict):
@@ -176,6 +178,7 @@ class PaymentAnswer(TypedDict):
     reference: str
     status: str
     decline_code: str
+    refunded_minor: int
     next_action: NextActionAnswer | None
 
 

@@ -168,6 +168,7 @@ def order_message(order: Order, history: list[Transition] | None = None) -> orde
             reference=order.payment.reference,
             status=order_pb2.Payment.Status.Value(f"STATUS_{order.payment.status}"),
             decline_code=order.payment.decline_code,
+            refunded_minor=order.payment.refunded_minor,
             next_action=next_action(order),
         ),
         cause=order.cause,
@@ -207,6 +208,8 @@ def _line(line: Line) -> order_pb2.OrderLine:
         subtotal_minor=line.subtotal_minor,
         discount_minor=line.discount_minor,
         total_minor=line.total_minor,
+        cancelled_quantity=line.cancelled_quantity,
+        refunded_minor=line.refunded_minor,
     )
     for part in line.allocations:
         message.allocations.add(location=part.location, quantity=part.quantity)

@@ -20,6 +20,8 @@ from order_svc.domain.pricing import SkuPrice
 NAME = "inventory"
 MOST_SKUS = 500
 """Of one BatchGetSkus."""
+NO_SALE = frozenset({"RESERVATION_NOT_FOUND", "RESERVATION_NOT_COMMITTED"})
+"""Why CancelReservation has nothing to give back: it was never committed, or inventory lost it to a restore."""
 LIVE = (reservation_pb2.Reservation.STATE_ACTIVE, reservation_pb2.Reservation.STATE_COMMITTED)
 
 
@@ -123,15 +125,25 @@ class Inventory:
         )
         await ask(NAME, self._reservations.ReleaseReservation, request)
 
-    async def cancel_sale(self, order_id: str, lines: tuple[Line, ...]) -> None:
-        """Gives a sale's units back, all of them or none: Refused with QUANTITY_NOT_OPEN when some have left."""
+    async def cancel_sale(self, order_id: str) -> Mapping[str, int]:
+        """Gives back all units of a sale that have not left; returns how many of each sku have. Nothing is open after it.
+
+        Which units are open is for inventory to see, in its transaction: what leaves at the same time has left or was
+        cancelled, never both. Refused with a reason of NO_SALE when there is none.
+        """
         request = reservation_service_pb2.CancelReservationRequest(
-            request_id=f"{order_id}:cancel", reservation_id=order_id, owner=owner(order_id)
+            request_id=f"{order_id}:undo", reservation_id=order_id, owner=owner(order_id)
         )
-        for line in lines:
-            for part in line.allocations:
-                request.lines.add(sku=line.sku, location=part.location, quantity=part.quantity)
-        await ask(NAME, self._reservations.CancelReservation, request)
+        try:
+            reservation = (await ask(NAME, self._reservations.CancelReservation, request)).reservation
+        except Refused as no:
+            if no.reason != "QUANTITY_NOT_OPEN":
+                raise
+            reservation = await self._read(order_id)  # it all left or was given back before
+        left = Counter[str]()
+        for part in reservation.lines:
+            left[part.sku] += part.fulfilled
+        return +left
 
 
 def owner(order_id: str) -> str:

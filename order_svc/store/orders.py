@@ -61,8 +61,9 @@ WITH changed AS (
         state = %(state)s, version = version + 1, lines = COALESCE(%(lines)s::jsonb, lines),
         payment_token = %(payment_token)s, payment_key = %(payment_key)s, payment_reference = %(payment_reference)s,
         payment_status = %(payment_status)s, decline_code = %(decline_code)s,
-        payment_deadline = %(payment_deadline)s, cause = %(cause)s, refusal = %(refusal)s::jsonb,
-        cancel_cause = %(cancel_cause)s, resume_state = %(resume_state)s, attempts = %(attempts)s,
+        payment_deadline = %(payment_deadline)s, refunded_minor = %(refunded_minor)s,
+        cause = %(cause)s, refusal = %(refusal)s::jsonb, cancel_cause = %(cancel_cause)s,
+        resume_state = %(resume_state)s, attempts = %(attempts)s,
         last_error = %(last_error)s, lease_owner = %(lease_owner)s,
         due_at = now() + make_interval(secs => %(due_s)s), confirmed_at = %(confirmed_at)s,
         updated_at = %(updated_at)s
@@ -134,6 +135,7 @@ class Orders:
             "attempts": progress.order.attempts,
             "last_error": progress.order.last_error,
             "confirmed_at": progress.order.confirmed_at,
+            "refunded_minor": progress.order.payment.refunded_minor,
         }
         if not await self._write(UPDATE, progress, lease, fields):
             raise StaleVersion(progress.order.order_id)

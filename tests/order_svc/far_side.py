@@ -85,6 +85,8 @@ class FakeInventory:
     stock: dict[str, int] = field(default_factory=dict)
     reservations: dict[str, reservation_pb2.Reservation] = field(default_factory=dict)
     ttls: dict[str, int] = field(default_factory=dict)
+    cancels: dict[str, tuple[Any, reservation_pb2.Reservation]] = field(default_factory=dict)
+    """Cancellations that were done, by request id: what was asked, what was answered."""
 
     @property
     def methods(self) -> dict[str, Callable[[Any], Any]]:
@@ -188,16 +190,45 @@ class FakeInventory:
         return reservation_service_pb2.ReleaseReservationResponse(reservation=found)
 
     def cancel(self, request: Any) -> reservation_service_pb2.CancelReservationResponse:
-        found = self._live(request)
+        if request.request_id in self.cancels:
+            body, answer = self.cancels[request.request_id]
+            if body != request:
+                raise ServiceError(grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED", "another body")
+            return reservation_service_pb2.CancelReservationResponse(reservation=answer, replayed=True)
+        found = self.reservations.get(request.reservation_id)
+        if found is None:
+            raise ServiceError(grpc.StatusCode.NOT_FOUND, "RESERVATION_NOT_FOUND", "unknown")
+        _own(found, request)
         if found.state != COMMITTED:
             raise refuses("RESERVATION_NOT_COMMITTED")
-        if all(line.cancelled == line.quantity for line in found.lines):
-            return reservation_service_pb2.CancelReservationResponse(reservation=found, replayed=True)
-        if any(line.fulfilled for line in found.lines):
-            raise refuses("QUANTITY_NOT_OPEN", sku=found.lines[0].sku)
+        wanted = {(line.sku, line.location): line.quantity for line in request.lines}
+        if not any(map(_open, found.lines)):
+            raise refuses("QUANTITY_NOT_OPEN")
         for line in found.lines:
-            line.cancelled = line.quantity
-        return reservation_service_pb2.CancelReservationResponse(reservation=found)
+            if wanted.get((line.sku, line.location), 0) > _open(line):
+                raise refuses("QUANTITY_NOT_OPEN", sku=line.sku)
+        for line in found.lines:
+            line.cancelled += wanted.get((line.sku, line.location), 0) if wanted else _open(line)
+        kept = reservation_pb2.Reservation()
+        kept.CopyFrom(found)
+        self.cancels[request.request_id] = (request, kept)
+        return reservation_service_pb2.CancelReservationResponse(reservation=kept)
+
+    def leave(self, reservation_id: str, sku: str, units: int) -> None:
+        """Goods leave, as many as are still open."""
+        self._move(reservation_id, sku, units, "fulfilled")
+
+    def give_back(self, reservation_id: str, sku: str, units: int) -> None:
+        """Goods go back on sale behind the order's back."""
+        self._move(reservation_id, sku, units, "cancelled")
+
+    def _move(self, reservation_id: str, sku: str, units: int, end: str) -> None:
+        [line] = [line for line in self.reservations[reservation_id].lines if line.sku == sku]
+        setattr(line, end, getattr(line, end) + min(units, _open(line)))
+
+
+def _open(line: reservation_pb2.ReservationLine) -> int:
+    return line.quantity - line.fulfilled - line.cancelled
 
 
 def _own(found: reservation_pb2.Reservation, request: Any) -> None:

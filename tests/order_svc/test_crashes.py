@@ -77,6 +77,19 @@ async def buy_and_cancel_at_the_bank(shop: Shop) -> object:
     return await shop.cancel(order.order_id)
 
 
+async def buy_and_cancel_when_a_part_has_left(shop: Shop) -> object:
+    order = (await shop.place(lines=[("SERUM", 5), ("CREAM", 2)], codes=["TEN"])).order
+    shop.inventory.leave(order.order_id, "SERUM", 3)
+    return await shop.cancel(order.order_id)
+
+
+async def buy_and_cancel_when_a_part_of_what_is_paid_has_left(shop: Shop) -> object:
+    order = (await shop.place(lines=[("SERUM", 5)], codes=["TEN"])).order
+    await shop.execute("UPDATE sandbox_payments SET status = 'CAPTURED' WHERE order_id = %s", order.order_id)
+    shop.inventory.leave(order.order_id, "SERUM", 1)
+    return await shop.cancel(order.order_id)
+
+
 SCENARIOS: list[Scenario] = [
     buy,
     buy_too_much,
@@ -88,6 +101,8 @@ SCENARIOS: list[Scenario] = [
     buy_and_confirm_at_the_bank,
     buy_and_cancel,
     buy_and_cancel_at_the_bank,
+    buy_and_cancel_when_a_part_has_left,
+    buy_and_cancel_when_a_part_of_what_is_paid_has_left,
 ]
 
 
