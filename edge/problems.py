@@ -136,6 +136,11 @@ def from_header(wrong: HeaderInvalid) -> Problem:
     return invalid_field(wrong.name, wrong.description)
 
 
+def never_a_version(tag: str) -> Problem:
+    """412: nothing of ours ever had this entity tag."""
+    return Problem(412, "VERSION_STALE", "If-Match: is not the current version.", {"expected": tag})
+
+
 def shutting_down() -> Problem:
     """For those who ask whether this process is ready."""
     return Problem(503, "SHUTTING_DOWN", "This process takes no new work.", headers=((b"retry-after", b"1"),))
