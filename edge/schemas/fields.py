@@ -125,7 +125,7 @@ Owner = Annotated[
     str,
     field("inventory.v1.ReserveStockRequest", "owner"),
     AfterValidator(_callers_own),
-    Field(json_schema_extra={"not": {"pattern": f"^{SERVICE_OWNER}"}}),
+    Field(json_schema_extra={"not": {"pattern": rf"^{SERVICE_OWNER}[^\u0000]*$"}}),
 ]
 Units = Annotated[int, field("inventory.v1.ReserveLine", "quantity")]
 Currency = Annotated[
