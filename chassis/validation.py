@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import date
 
 from chassis import errors, ids, money
 
 REQUEST_ID_PATH = "request_id"
-UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode's categories of control, format (zero width, direction), surrogate, line and paragraph characters."""
-INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
-"""Letters and marks that Unicode has shown as nothing: joiners, fillers, selectors of variants."""
+DEFAULT_PAGE = 50
+"""Entries of a page whose size the caller leaves to us."""
 
 
 def request_id(value: str) -> str:
@@ -41,26 +38,6 @@ def at_most(path: str, value: str, characters: int) -> str:
     if "\x00" in value:
         raise errors.invalid(path, "FIELD_INVALID", "must not contain NUL")
     return value
-
-
-def ascii_text(path: str, value: str, characters: int) -> str:
-    """Possibly empty text of ASCII characters, for what is compared without regard to case: that is ambiguous beyond ASCII."""
-    if not at_most(path, value, characters).isascii():
-        raise errors.invalid(path, "FIELD_INVALID", "must have ASCII characters only")
-    return value
-
-
-def outside_id(path: str, value: str, characters: int) -> str:
-    """An id that a channel chose, in Unicode's normal form NFC; possibly empty. Case matters.
-
-    What one cannot see would let one person count as several: no blanks around it, no control or invisible characters.
-    """
-    normal = unicodedata.normalize("NFC", at_most(path, value, characters))
-    if normal != normal.strip():
-        raise errors.invalid(path, "FIELD_INVALID", "must not begin or end with a blank")
-    if any(unicodedata.category(one) in UNSEEN or INVISIBLE.match(one) for one in normal):
-        raise errors.invalid(path, "FIELD_INVALID", "must not contain control or invisible characters")
-    return at_most(path, normal, characters)
 
 
 def whole(path: str, value: int, least: int, most: int) -> int:

@@ -15,7 +15,6 @@ from promo_svc.domain.promotion import WHOLE_BPS, FixedAmount, Percent, Promotio
 
 PROMOTION_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 CODE = re.compile(r"[A-Z0-9\-]{3,40}")
-CODE_CHARACTERS = 40
 NAME_CHARACTERS = 200
 SKU_CHARACTERS = 64
 CATEGORY_CHARACTERS = 100
@@ -86,7 +85,7 @@ def _fixed_amount(message: promotion_pb2.Promotion) -> FixedAmount:
 
 
 def _code(message: promotion_pb2.Promotion) -> str:
-    code = validation.ascii_text("promotion.code", message.code, CODE_CHARACTERS).strip().upper()
+    code = message.code.strip().upper()
     return validation.pattern("promotion.code", code, CODE, "must be 3 to 40 characters of A-Z 0-9 -") if code else ""
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from chassis import validation
+from chassis import bounds_check, ids
 from chassis.errors import ServiceError
+from gen.order.v1.order_pb2 import Customer
 
 
 @pytest.mark.parametrize("id", ["", "ann", "Ann", "ann smith", "ann@example.com", "安", "0001", "ann😀", "a" * 100])
 def test_an_id_stays_as_it_is(id: str) -> None:
-    assert validation.outside_id("customer.id", id, 100) == id
+    bounds_check.check(Customer(id=id))
+    assert ids.outside(id) == id
 
 
 def test_an_id_is_kept_in_its_composed_form() -> None:
-    assert validation.outside_id("customer.id", "rene\u0301", 100) == "ren\u00e9"
+    assert ids.outside("rene\u0301") == "ren\u00e9"
 
 
 @pytest.mark.parametrize(
@@ -45,5 +47,5 @@ def test_an_id_is_kept_in_its_composed_form() -> None:
 )
 def test_what_cannot_be_seen_is_refused_with_its_path(id: str) -> None:
     with pytest.raises(ServiceError) as raised:
-        validation.outside_id("customer.id", id, 100)
-    assert (raised.value.reason, raised.value.metadata) == ("FIELD_INVALID", {"field": "customer.id"})
+        bounds_check.check(Customer(id=id))
+    assert (raised.value.reason, raised.value.metadata) == ("FIELD_INVALID", {"field": "id"})
