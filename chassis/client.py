@@ -64,8 +64,10 @@ async def call(method: Any, request: Any, timeout_s: float = context.DEFAULT_DEA
 
 def _along() -> tuple[tuple[str, str], ...] | None:
     request_id = context.request_id.get()
+    caller = context.caller.get()
     ours = ((context.REQUEST_ID_KEY, request_id),) if request_id else ()
-    return (*ours, *tracing.onward()) or None
+    theirs = ((context.CALLER_KEY, caller),) if caller else ()
+    return (*ours, *theirs, *tracing.onward()) or None
 
 
 @cache

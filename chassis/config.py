@@ -13,6 +13,8 @@ MOST_WORKERS = 64
 """Per service and machine: one per core is enough, each has a pool of connections to Postgres."""
 CONNECTIONS_PER_WORKER = 4
 MOST_CONNECTIONS = 64
+KEY_CHARACTERS = 32
+"""Of a secret that signs: 24 random bytes in base64 are so long, and nobody guesses them."""
 
 
 class ConfigError(Exception):
@@ -152,6 +154,24 @@ def connections(service: str) -> int:
     several = workers(service)
     default = 1 if several == 1 else min(CONNECTIONS_PER_WORKER * several, MOST_CONNECTIONS)
     return whole(f"{service.upper()}_CONNECTIONS", default, 1, MOST_CONNECTIONS)
+
+
+def reflection() -> bool:
+    """GRPC_REFLECTION: `on`, or `off` where nobody shall read from a server which methods it has."""
+    chosen = text("GRPC_REFLECTION", "on").lower()
+    if chosen not in ("on", "off"):
+        raise ConfigError(f"GRPC_REFLECTION={chosen} is neither on nor off")
+    return chosen == "on"
+
+
+def page_token_key() -> str:
+    """PAGE_TOKEN_KEY: a secret that page tokens are signed with, the same for all workers and services."""
+    key = text("PAGE_TOKEN_KEY", "")
+    if len(key) < KEY_CHARACTERS:
+        raise ConfigError(
+            f"PAGE_TOKEN_KEY must be a secret of at least {KEY_CHARACTERS} characters, the same everywhere"
+        )
+    return key
 
 
 def lame_duck_s() -> float:

@@ -8,6 +8,8 @@ from datetime import date
 from chassis import errors, ids, money
 
 REQUEST_ID_PATH = "request_id"
+DEFAULT_PAGE = 50
+"""Entries of a page whose size the caller leaves to us."""
 
 
 def request_id(value: str) -> str:

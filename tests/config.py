@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+PAGE_TOKEN_KEY = "signs page tokens in tests, and nowhere else"
+
 
 @dataclass(frozen=True)
 class TestSettings:
@@ -36,9 +38,12 @@ def load() -> TestSettings:
     processes = ("INVENTORY", "ORDER", "PROMO", "WEBHOOK", "EDGE")
     product |= {f"{name}_ADDRESS" for name in processes}
     unseen = {f"{name}_METRICS_ADDRESS": "" for name in processes}  # a test's processes leave the known ports alone
+    own = {
+        "PAGE_TOKEN_KEY": os.environ.setdefault("PAGE_TOKEN_KEY", PAGE_TOKEN_KEY)
+    }  # for servers in the test's own process
     return TestSettings(
         database_url=os.environ.get("TEST_DATABASE_URL"),
         redis_url=os.environ.get("TEST_REDIS_URL"),
-        environment={name: value for name, value in os.environ.items() if name not in product} | unseen,
+        environment={name: value for name, value in os.environ.items() if name not in product} | unseen | own,
         profile=os.environ.get("TEST_PROFILE", "quick"),
     )

@@ -13,8 +13,9 @@ from tests.stack import Stack
 
 
 def pytest_configure() -> None:
-    """Five hundred buyers with a connection each, in one process."""
+    """Five hundred buyers with a connection each, in one process; and a key for the page tokens of its servers."""
     process.allow_many_connections()
+    config.load()
 
 
 @pytest.fixture(scope="session")

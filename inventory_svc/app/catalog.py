@@ -96,10 +96,10 @@ class Catalog:
 
     async def page(self, category: str, parent_product: str, page_size: int, page_token: str) -> tuple[list[Sku], str]:
         """One page by sku, and the token of the next (empty on the last)."""
-        query = f"skus {category} {parent_product}"
-        last = pagination.after(query, page_token) or [""]
+        query = f"skus {category!r} {parent_product!r}"
+        last = pagination.after(query, page_token, str) or ("",)
         async with self._db.connection() as connection:
-            found = await skus.page(connection, str(last[0]), category, parent_product, page_size + 1)
+            found = await skus.page(connection, last[0], category, parent_product, page_size + 1)
         more = len(found) > page_size
         return found[:page_size], pagination.token(query, [found[page_size - 1].sku]) if more else ""
 

@@ -89,7 +89,7 @@ CASES: list[tuple[tuple[str, Any], str, str]] = [
     (_sku(price=Money(currency="EUR", amount_minor=HUGE)), "sku.price.amount_minor", "FIELD_INVALID"),
     (
         ("stock.CreateLocation", stock_pb.CreateLocationRequest(request_id="r")),
-        "location.location",
+        "location",
         "FIELD_REQUIRED",
     ),
     (

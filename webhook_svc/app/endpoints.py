@@ -115,9 +115,9 @@ class Endpoints:
 
     async def page(self, page_size: int, page_token: str) -> tuple[list[Endpoint], str]:
         """A page by id and the token of the next, empty on the last. PAGE_TOKEN_INVALID."""
-        last = pagination.after(LIST_QUERY, page_token)
+        last = pagination.after(LIST_QUERY, page_token, str)
         async with self._database.connection() as connection:
-            found = await endpoints.page(connection, str(last[0]) if last else "", page_size + 1)
+            found = await endpoints.page(connection, last[0] if last else "", page_size + 1)
         page = found[:page_size]
         return page, pagination.token(LIST_QUERY, [page[-1].endpoint_id]) if len(found) > page_size else ""
 

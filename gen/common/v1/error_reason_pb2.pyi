@@ -60,6 +60,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """DEADLINE_EXCEEDED: the caller's deadline passed; the same request_id may be sent again."""
     ERROR_REASON_EVENTS_FORGOTTEN: _ErrorReason.ValueType  # 18
     """FAILED_PRECONDITION: the event log no longer reaches back that far; read the state anew. Example: {"oldest_position": "812"}."""
+    ERROR_REASON_MESSAGE_MALFORMED: _ErrorReason.ValueType  # 19
+    """INVALID_ARGUMENT: the bytes are no message of the method's request type, or hold text that is not UTF-8."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons that every service may give in google.rpc.ErrorInfo.reason (without the ERROR_REASON_ prefix)."""
@@ -102,4 +104,6 @@ ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 17
 """DEADLINE_EXCEEDED: the caller's deadline passed; the same request_id may be sent again."""
 ERROR_REASON_EVENTS_FORGOTTEN: ErrorReason.ValueType  # 18
 """FAILED_PRECONDITION: the event log no longer reaches back that far; read the state anew. Example: {"oldest_position": "812"}."""
+ERROR_REASON_MESSAGE_MALFORMED: ErrorReason.ValueType  # 19
+"""INVALID_ARGUMENT: the bytes are no message of the method's request type, or hold text that is not UTF-8."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
