@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from chassis import money, visible_text
 from gen.common.v1 import bounds_pb2
 
 STRUCT, MASK, TIMESTAMP = "google.protobuf.Struct", "google.protobuf.FieldMask", "google.protobuf.Timestamp"
@@ -38,7 +39,7 @@ FORMS = {
         r"[a-z][a-z0-9-]*", "must be {least} to {most} characters of a-z 0-9 -, starting with a letter"
     ),
     "FORMAT_LOT": Form(r"[A-Za-z0-9._/ -]*", "must have at most {most} characters of A-Z a-z 0-9 . _ - / and space"),
-    "FORMAT_CURRENCY": Form(r"[A-Z]{3}", "must be an ISO 4217 code such as EUR"),
+    "FORMAT_CURRENCY": Form("|".join(money.CODES), "must be the ISO 4217 code of a currency, such as EUR"),
     "FORMAT_COUNTRY": Form(r"[A-Z]{2}", "must be an ISO 3166-1 code such as DE"),
     "FORMAT_EMAIL": Form(rf"[^@{BLANKS}]+@[^@{BLANKS}]+", "must be an e-mail address", length_apart=True),
     "FORMAT_DATE": Form(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "must be a date such as 2027-01-31"),
@@ -51,6 +52,12 @@ FORMS = {
         length_apart=True,
     ),
     "FORMAT_PAGE_TOKEN": PAGE_TOKEN,
+    "FORMAT_CODE": Form(r"[\u0001-\u007f]*", "must have ASCII characters only", length_apart=True),
+    "FORMAT_CUSTOMER_ID": Form(
+        visible_text.pattern(),
+        "must not begin or end with a blank, nor contain control or invisible characters",
+        length_apart=True,
+    ),
 }
 
 

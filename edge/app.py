@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 from fastapi import FastAPI
@@ -10,10 +11,11 @@ from fastapi.routing import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
 from chassis import context, exposition, tracing
-from edge import operation, problems
+from edge import answers, docs, headers, operation, problems
 from edge.clients import Clients
 from edge.config import Settings
 from edge.graphql.view import View
@@ -65,7 +67,9 @@ def create(settings: Settings, clients: Clients, hub: Hub) -> FastAPI:
         title="one-stock",
         version=exposition.release(),
         description=DESCRIPTION,
+        docs_url=None,
         redoc_url=None,
+        openapi_url="/openapi.json" if settings.docs else None,
         redirect_slashes=False,
         # Ours are the metrics and logs; FastAPI's own would read the environment at every request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -79,11 +83,15 @@ def create(settings: Settings, clients: Clients, hub: Hub) -> FastAPI:
     for router in _routers():
         # Appended, not included: an included router is matched twice per request.
         app.router.routes.extend(router.routes)
+    if settings.docs:
+        app.router.routes.extend(docs.routes())
     operation.know_each_other(app.routes)
     app.router.routes.append(WebSocketRoute("/ws/inventory", WebSocketStream()))
     app.router.routes.append(WebSocketRoute("/graphql", View()))
+    app.router.routes.append(WebSocketRoute("/{path:path}", _NoWebSocket()))
+    _anchor(app.routes)
     app.add_middleware(Authentication, token=settings.api_token, tickets=tickets)
-    app.add_middleware(Envelope)
+    app.add_middleware(Envelope, over_tls=settings.hsts)
     if tracing.active():
         app.add_middleware(Traced)
     return app
@@ -108,6 +116,26 @@ def _routers() -> list[APIRouter]:
     ]
 
 
+def _anchor(routes: Sequence[BaseRoute]) -> None:
+    """Starlette ends its patterns with `$`, which also fits before a last line break: `/v1/orders%0a` is no route."""
+    for route in routes:
+        if isinstance(route, Route | WebSocketRoute):
+            route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z")
+
+
+class _NoWebSocket:
+    """For every path where none is: starlette would refuse it without a word."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - it says nothing yet
+        given = next((value for name, value in scope["headers"] if name == headers.REQUEST_ID), None)
+        context.request_id.set(headers.request_id(given))
+        await answers.deny(answers.of_problem(_no_path()), send)
+
+
+def _no_path() -> Problem:
+    return Problem(404, "ROUTE_NOT_FOUND", "There is no such path; /openapi.json lists those there are.")
+
+
 async def _no_route(request: Request, raised: Exception) -> Response:
     """Says what the router found wrong: no such path, or no such method on it."""
     allowed: dict[str, str] = {}
@@ -116,7 +144,7 @@ async def _no_route(request: Request, raised: Exception) -> Response:
         allowed = {"Allow": ", ".join(sorted(_methods(request)))}
         problem = Problem(405, "METHOD_NOT_ALLOWED", "This path has no such method.")
     elif status == 404:
-        problem = Problem(404, "ROUTE_NOT_FOUND", "There is no such path; /openapi.json lists those there are.")
+        problem = _no_path()
     else:
         problem = problems.internal()
     return Response(problem.document(context.request_id.get()), problem.status, allowed, PROBLEM_TYPE)

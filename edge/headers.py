@@ -9,6 +9,8 @@ from chassis import ids
 
 AUTHORIZATION = b"authorization"
 CONTENT_LENGTH = b"content-length"
+FORWARDED_FOR = b"x-forwarded-for"
+FORWARDED_PROTO = b"x-forwarded-proto"
 IDEMPOTENCY_KEY = b"idempotency-key"
 IF_MATCH = b"if-match"
 REQUEST_ID = b"x-request-id"

@@ -96,7 +96,7 @@ async def get_order(call: Call, order_id: OrderId) -> Answer:
     "/orders/{order_id}/cancel",
     response_model=schema.OrderAnswer,
     summary="Undo an order",
-    response_description="The order is cancelled",
+    response_description="The order is cancelled; or still CONFIRMED: a part of its goods had left, the rest was given back",
     responses={202: {"model": schema.OrderAnswer, "description": "It is being cancelled: something it needs is down"}},
     openapi_extra=CHANGES,
 )

@@ -10,7 +10,7 @@ from edge.openapi.headers import CHANGES
 from edge.routes import messages
 from edge.routes.routers import under_v1
 from edge.schemas import reservations as schema
-from edge.schemas.fields import Nothing, ReservationId
+from edge.schemas.fields import ReservationId
 from gen.inventory.v1 import reservation_service_pb2 as pb
 from gen.inventory.v1.reservation_pb2 import Reservation, ReservationLine
 
@@ -55,8 +55,13 @@ async def get_reservation(call: Call, reservation_id: ReservationId) -> Answer:
     summary="Turn a claim into an accepted sale",
     openapi_extra=CHANGES,
 )
-async def commit_reservation(call: Call, reservation_id: ReservationId, body: Nothing) -> Answer:  # noqa: ARG001 - it is checked
-    request = pb.CommitReservationRequest(reservation_id=reservation_id, request_id=call.mutation_id("req"))
+async def commit_reservation(call: Call, reservation_id: ReservationId, body: schema.Change) -> Answer:
+    request = pb.CommitReservationRequest(
+        reservation_id=reservation_id,
+        request_id=call.mutation_id("req"),
+        owner=body.owner,
+        force_reason=body.force_reason,
+    )
     response = await call.rpc(call.clients.reservations.CommitReservation, request)
     return Answer(to_rest(response.reservation), headers=replayed(response.replayed))
 
@@ -67,8 +72,13 @@ async def commit_reservation(call: Call, reservation_id: ReservationId, body: No
     summary="Give a claim back",
     openapi_extra=CHANGES,
 )
-async def release_reservation(call: Call, reservation_id: ReservationId, body: Nothing) -> Answer:  # noqa: ARG001 - it is checked
-    request = pb.ReleaseReservationRequest(reservation_id=reservation_id, request_id=call.mutation_id("req"))
+async def release_reservation(call: Call, reservation_id: ReservationId, body: schema.Change) -> Answer:
+    request = pb.ReleaseReservationRequest(
+        reservation_id=reservation_id,
+        request_id=call.mutation_id("req"),
+        owner=body.owner,
+        force_reason=body.force_reason,
+    )
     response = await call.rpc(call.clients.reservations.ReleaseReservation, request)
     return Answer(to_rest(response.reservation), headers=replayed(response.replayed))
 
@@ -81,7 +91,11 @@ async def release_reservation(call: Call, reservation_id: ReservationId, body: N
 )
 async def extend_reservation(call: Call, reservation_id: ReservationId, body: schema.Extend) -> Answer:
     request = pb.ExtendReservationRequest(
-        reservation_id=reservation_id, request_id=call.mutation_id("req"), ttl_seconds=body.ttl_seconds
+        reservation_id=reservation_id,
+        request_id=call.mutation_id("req"),
+        ttl_seconds=body.ttl_seconds,
+        owner=body.owner,
+        force_reason=body.force_reason,
     )
     response = await call.rpc(call.clients.reservations.ExtendReservation, request)
     return Answer(to_rest(response.reservation))
@@ -95,7 +109,11 @@ async def extend_reservation(call: Call, reservation_id: ReservationId, body: sc
 )
 async def fulfill_reservation(call: Call, reservation_id: ReservationId, body: schema.Lines) -> Answer:
     request = pb.FulfillReservationRequest(
-        request_id=call.mutation_id("req"), reservation_id=reservation_id, lines=_quantities(body)
+        request_id=call.mutation_id("req"),
+        reservation_id=reservation_id,
+        lines=_quantities(body),
+        owner=body.owner,
+        force_reason=body.force_reason,
     )
     response = await call.rpc(call.clients.reservations.FulfillReservation, request)
     done: schema.FulfillmentAnswer = {
@@ -114,7 +132,11 @@ async def fulfill_reservation(call: Call, reservation_id: ReservationId, body: s
 )
 async def cancel_reservation(call: Call, reservation_id: ReservationId, body: schema.Lines) -> Answer:
     request = pb.CancelReservationRequest(
-        request_id=call.mutation_id("req"), reservation_id=reservation_id, lines=_quantities(body)
+        request_id=call.mutation_id("req"),
+        reservation_id=reservation_id,
+        lines=_quantities(body),
+        owner=body.owner,
+        force_reason=body.force_reason,
     )
     response = await call.rpc(call.clients.reservations.CancelReservation, request)
     return Answer(to_rest(response.reservation), headers=replayed(response.replayed))

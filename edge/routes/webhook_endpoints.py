@@ -38,7 +38,7 @@ NO_REASON = WebhookEndpoint.DISABLED_REASON_UNSPECIFIED
 async def create_webhook_endpoint(call: Call, body: schema.WebhookEndpoint) -> Answer:
     request = pb.CreateWebhookEndpointRequest(request_id=call.mutation_id("req"), endpoint=_message(body))
     response = await call.rpc(call.clients.webhooks.CreateWebhookEndpoint, request)
-    made: schema.WebhookEndpointCreatedAnswer = {**to_rest(response.endpoint), "secret": response.secret}
+    made: schema.WebhookEndpointCreatedAnswer = {**to_rest(response.endpoint), "secret": response.secret or None}
     return Answer(made, 201, (headers.etag(response.endpoint.etag), *replayed(response.replayed)))
 
 
@@ -106,7 +106,7 @@ async def rotate_webhook_secret(call: Call, endpoint_id: EndpointId, body: Nothi
     response = await call.rpc(call.clients.webhooks.RotateWebhookSecret, request)
     rotated: schema.WebhookSecretAnswer = {
         "endpoint_id": endpoint_id,
-        "secret": response.secret,
+        "secret": response.secret or None,
         "old_secret_expires_at": messages.instant(response.old_secret_expire_time),
     }
     return Answer(rotated, headers=replayed(response.replayed))

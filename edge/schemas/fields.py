@@ -7,10 +7,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NotRequired, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from typing_extensions import TypedDict
 
-from chassis import timestamps
+from chassis import money, timestamps
 from edge.schemas.bounds import field, text
 
 # Patterns are anchored and mean the same in ECMA 262 (JSON Schema), in Python and in Rust (pydantic).
@@ -83,12 +83,24 @@ def _instant(value: object, day_after: bool) -> object:
     return max(instant, timestamps.FIRST)  # the first hours of 1970 in the east are in 1969
 
 
+def _currency(value: str) -> str:
+    if not money.is_currency(value):
+        raise ValueError("must be the ISO 4217 code of a currency, such as EUR")
+    return value
+
+
 def _from_instant(value: object) -> object:
     return _instant(value, False)
 
 
 def _to_instant(value: object) -> object:
     return _instant(value, True)
+
+
+def _callers_own(owner: str) -> str:
+    if owner.startswith(SERVICE_OWNER):
+        raise ValueError(f"must not begin with {SERVICE_OWNER}, which marks reservations of a service")
+    return owner
 
 
 SkuId = Annotated[str, field("inventory.v1.Sku", "sku")]
@@ -107,8 +119,21 @@ DeliveryId = Annotated[str, field("webhook.v1.ListWebhookAttemptsRequest", "deli
 LotNumber = Annotated[str, field("inventory.v1.ReceiveStockRequest", "lot", "Empty for the unnamed lot")]
 Reason = Annotated[str, field("inventory.v1.ReceiveStockRequest", "reason")]
 Email = Annotated[str, field("order.v1.Customer", "email")]
+SERVICE_OWNER = "order:"
+"""Owners that begin so are those of a service's own reservations: no caller of REST may speak in a service's name."""
+Owner = Annotated[
+    str,
+    field("inventory.v1.ReserveStockRequest", "owner"),
+    AfterValidator(_callers_own),
+    Field(json_schema_extra={"not": {"pattern": rf"^{SERVICE_OWNER}[^\u0000]*$"}}),
+]
 Units = Annotated[int, field("inventory.v1.ReserveLine", "quantity")]
-Currency = Annotated[str, field("common.v1.Money", "currency", "ISO 4217, such as EUR")]
+Currency = Annotated[
+    str,
+    field("common.v1.Money", "currency", "ISO 4217, such as EUR"),
+    AfterValidator(_currency),
+    Field(json_schema_extra={"enum": list(money.CODES)}),
+]
 Minor = Annotated[int, field("common.v1.Money", "amount_minor", "Minor units: cents for EUR, yen for JPY")]
 TtlSeconds = Annotated[int, field("inventory.v1.ExtendReservationRequest", "ttl_seconds")]
 IsoDate = Annotated[

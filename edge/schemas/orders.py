@@ -131,6 +131,8 @@ class OrderLineAnswer(TypedDict):
     total_minor: int
     allocations: list[AllocationAnswer]
     discounts: list[LineDiscountAnswer]
+    cancelled_quantity: int
+    refunded_minor: int
 
 
 class DiscountAnswer(TypedDict):
@@ -161,13 +163,24 @@ class CustomerAnswer(TypedDict):
     address: AddressAnswer | None
 
 
+class NextActionAnswer(TypedDict):
+    """What somebody must do before the payment can go on, and until when; `url` is null when there is no page for it."""
+
+    type: str
+    description: str
+    url: str | None
+    expires_at: datetime | None
+
+
 class PaymentAnswer(TypedDict):
-    """What is known of the payment."""
+    """What is known of the payment; `next_action` is null unless it waits for somebody."""
 
     provider: str
     reference: str
     status: str
     decline_code: str
+    refunded_minor: int
+    next_action: NextActionAnswer | None
 
 
 class OrderAnswer(TypedDict):

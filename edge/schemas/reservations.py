@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
 from edge.schemas.bounds import field
-from edge.schemas.fields import Body, LocationId, SkuId, TtlSeconds, Units
+from edge.schemas.fields import Body, LocationId, Owner, Reason, SkuId, TtlSeconds, Units
 
 ONE_OR_MANY: dict[str, Any] = {
     "not": {
@@ -38,10 +38,22 @@ class Reserve(Body):
 
     lines: Annotated[list[ReserveLine], field("inventory.v1.ReserveStockRequest", "lines")]
     ttl_seconds: Annotated[TtlSeconds, Field(description="900 when left out")] = 900
-    owner: Annotated[str, field("inventory.v1.ReserveStockRequest", "owner", "An order id, a cart, a till")] = ""
+    owner: Annotated[
+        Owner, Field(description="A cart, a till. Later changes must name it again; without it everybody may make them")
+    ] = ""
 
 
-class Extend(Body):
+class Change(Body):
+    """Who changes a reservation."""
+
+    owner: Annotated[Owner, Field(description="The reservation's owner, if it has one")] = ""
+    force_reason: Annotated[
+        Reason,
+        Field(description="Why a person changes another owner's reservation, such as an order's; it is recorded"),
+    ] = ""
+
+
+class Extend(Change):
     """Until when: now and so many seconds."""
 
     ttl_seconds: TtlSeconds
@@ -55,7 +67,7 @@ class LineQuantity(Body):
     quantity: Units
 
 
-class Lines(Body):
+class Lines(Change):
     """Lines concerned; none means all that is open."""
 
     lines: Annotated[list[LineQuantity], field("inventory.v1.FulfillReservationRequest", "lines")] = Field(

@@ -92,9 +92,9 @@ class WebhookEndpointAnswer(TypedDict):
 
 
 class WebhookEndpointCreatedAnswer(WebhookEndpointAnswer):
-    """The one answer that shows the secret."""
+    """The one answer that shows the secret. A repeat does not: `secret` is null in it; rotate to get another one."""
 
-    secret: str
+    secret: str | None
 
 
 class WebhookEndpointListAnswer(TypedDict):
@@ -105,10 +105,10 @@ class WebhookEndpointListAnswer(TypedDict):
 
 
 class WebhookSecretAnswer(TypedDict):
-    """The new secret, shown once; the one before it signs along until then."""
+    """The new secret, shown once: null in a repeat. The one before it signs along until `old_secret_expires_at`."""
 
     endpoint_id: str
-    secret: str
+    secret: str | None
     old_secret_expires_at: datetime | None
 
 

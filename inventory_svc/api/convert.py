@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 from google.protobuf import json_format, struct_pb2
 
@@ -21,11 +22,20 @@ from gen.inventory.v1 import (
     stock_service_pb2,
 )
 from inventory_svc.app.reservations import Held, Wish
-from inventory_svc.domain.lines import BasketLine
+from inventory_svc.domain.lines import DEFAULT_TTL_S, BasketLine
 from inventory_svc.domain.lots import LotStock
-from inventory_svc.domain.model import Level, Location, LocationStock, Movement, Progress, Sku, level_key, split_key
+from inventory_svc.domain.model import (
+    Actor,
+    Level,
+    Location,
+    LocationStock,
+    Movement,
+    Progress,
+    Sku,
+    level_key,
+    split_key,
+)
 
-DEFAULT_TTL_S = 900
 UPDATABLE = ("name", "category", "brand", "price", "attributes", "parent_product")
 
 
@@ -176,6 +186,18 @@ def wish_from(message: reservation_service_pb2.ReserveStockRequest) -> Wish:
         for index, line in enumerate(message.lines)
     ]
     return Wish(message.request_id, lines, message.ttl_seconds or DEFAULT_TTL_S, message.owner)
+
+
+class Owned(Protocol):
+    """Any request that changes a reservation."""
+
+    owner: str
+    force_reason: str
+
+
+def actor_from(message: Owned) -> Actor:
+    """Who changes a reservation. A reason of blanks is none."""
+    return Actor(message.owner, message.force_reason.strip())
 
 
 def quantities_from(lines: Iterable[reservation_service_pb2.LineQuantity]) -> dict[str, int]:

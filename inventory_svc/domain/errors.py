@@ -155,6 +155,18 @@ class ReservationAborted(DomainError):
         )
 
 
+class ReservationOwnedByAnother(DomainError):
+    """The caller named another owner than the reservation has, and no reason to force the change."""
+
+    reason = "RESERVATION_OWNED_BY_ANOTHER"
+
+    def __init__(self, reservation_id: str) -> None:
+        super().__init__(
+            f"reservation {reservation_id} belongs to another owner: name its owner, or force the change with a reason",
+            {"reservation_id": reservation_id},
+        )
+
+
 class ReservationNotCommitted(DomainError):
     """Only committed reservations are fulfilled or cancelled."""
 

@@ -58,6 +58,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: a lot was received before with other dates. Example: {"lot": "L-2026-04", "expiry_date": "2027-01-31"}."""
     ERROR_REASON_NO_FIT_LOT: _ErrorReason.ValueType  # 16
     """FAILED_PRECONDITION: what is on hand is not fit to leave (expired lots). Example: {"sku": "SERUM-30", "location": "berlin"}."""
+    ERROR_REASON_RESERVATION_OWNED_BY_ANOTHER: _ErrorReason.ValueType  # 17
+    """FAILED_PRECONDITION: the request names another owner than the reservation has, and no force_reason. Example:
+    {"reservation_id": "r-1"}.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of the inventory service, beside those of common.v1.ErrorReason."""
@@ -98,4 +102,8 @@ ERROR_REASON_LOT_DATES_DIFFER: ErrorReason.ValueType  # 15
 """FAILED_PRECONDITION: a lot was received before with other dates. Example: {"lot": "L-2026-04", "expiry_date": "2027-01-31"}."""
 ERROR_REASON_NO_FIT_LOT: ErrorReason.ValueType  # 16
 """FAILED_PRECONDITION: what is on hand is not fit to leave (expired lots). Example: {"sku": "SERUM-30", "location": "berlin"}."""
+ERROR_REASON_RESERVATION_OWNED_BY_ANOTHER: ErrorReason.ValueType  # 17
+"""FAILED_PRECONDITION: the request names another owner than the reservation has, and no force_reason. Example:
+{"reservation_id": "r-1"}.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
