@@ -12,11 +12,11 @@ from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from grpc_reflection.v1alpha._async import ReflectionServicer
 
 from chassis import bounds_check, config, context, errors, malformed, telemetry, tracing
+from chassis.health import Health
 from chassis.intake import Intake
 from chassis.interceptors import errors as answers
 from chassis.interceptors import meter, request, spans
@@ -89,7 +89,7 @@ class Server:
         self._address = address
         self._names = [servicer.full_name for servicer in servicers]
         self._ready = ready
-        self._health = HealthServicer()
+        self._health = Health()
         self._server = grpc.aio.server(options=_options(), maximum_concurrent_rpcs=CONCURRENT_RPCS)
         health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
         queued = [f"{servicer.full_name}/{method}" for servicer in servicers for method in servicer.queued]

@@ -54,6 +54,11 @@ def text(
     return made
 
 
+def deepest(message: str, name: str) -> int:
+    """How deep an object may be nested."""
+    return bounds.of(message, name).max_depth or 0
+
+
 def most(message: str, name: str) -> int:
     """The largest number, the most entries, the most bytes or the most characters of a field."""
     said = bounds.of(message, name)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import TypedDict
 
-from edge.schemas.bounds import ANY_TEXT, field, most
+from edge.schemas.bounds import ANY_TEXT, deepest, field, most
 from edge.schemas.fields import (
     Body,
     CategoryFilter,
@@ -23,7 +23,7 @@ from edge.schemas.fields import (
     SkuId,
 )
 
-MOST_DEPTH = 16
+MOST_DEPTH = deepest("inventory.v1.Sku", "attributes")
 """Nesting of attributes: protobuf refuses far deeper messages with an error that names no field."""
 MOST_EXACT = 2**53
 """Attributes travel as doubles: a larger whole number would arrive as another one, and beyond 64 bits not at all."""
@@ -57,7 +57,7 @@ def _exact(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check(value: Any, depth: int) -> None:
-    if depth > MOST_DEPTH:
+    if depth > MOST_DEPTH and isinstance(value, (dict, list)):
         raise ValueError(f"must not be nested deeper than {MOST_DEPTH}")
     if isinstance(value, dict):
         for name, inner in value.items():

@@ -130,6 +130,12 @@ async def test_health_follows_readiness(channel: grpc.aio.Channel, catalog: Cata
     watch.cancel()
 
 
+async def test_health_lists_every_service(channel: grpc.aio.Channel) -> None:
+    health: Any = health_pb2_grpc.HealthStub(channel)
+    listed = await health.List(health_pb2.HealthListRequest())
+    assert set(listed.statuses) == {"", "inventory.v1.CatalogService"}
+
+
 async def test_reflection_names_the_services(channel: grpc.aio.Channel) -> None:
     reflection: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
     ask = reflection_pb2.ServerReflectionRequest(list_services="")

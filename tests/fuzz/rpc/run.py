@@ -27,6 +27,7 @@ IN_FLIGHT = 48
 MOST_FINDINGS = 20
 """More of them say nothing new."""
 SHOWN_BYTES = 2_000
+KIND_CHARACTERS = 60
 REAL = {
     "sku": ("SERUM-30", "CREAM-50", "LIPSTICK-ROSE"),
     "location": ("berlin", "paris", "web-store"),
@@ -41,20 +42,23 @@ class Report:
 
     calls: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
-    findings: list[str] = field(default_factory=list)
+    findings: dict[str, str] = field(default_factory=dict)
+    """The first of each kind."""
+    kinds: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     methods: int = 0
 
-    def note(self, finding: str) -> None:
-        """Keeps a finding."""
-        if len(self.findings) < MOST_FINDINGS:
-            self.findings.append(finding)
+    def note(self, finding: str, kind: str = "") -> None:
+        """Keeps a finding, and counts those like it."""
+        self.kinds[kind or finding] += 1
+        self.findings.setdefault(kind or finding, finding)
 
     def lines(self) -> list[str]:
         """For people."""
         rate = self.calls / self.seconds if self.seconds else 0
         head = f"{self.calls:,} calls of {self.methods} methods in {self.seconds:.0f} s ({rate:.0f} a second)"
-        return [head, *self.findings, f"{len(self.findings)} findings"]
+        found = [f"{self.kinds[kind]} x {finding}" for kind, finding in self.findings.items()]
+        return [head, *found, f"{len(self.findings)} kinds of findings"]
 
 
 async def fuzz(stack: Stack, seed: int, seconds: float) -> Report:
@@ -87,7 +91,7 @@ async def _calls(caller: Caller, seed: int, first: int, until: float, report: Re
         wrong = await caller.call(asked, rng)
         report.calls += 1
         if wrong:
-            report.note(_shown(seed, asked, wrong))
+            report.note(_shown(seed, asked, wrong), f"{asked.method.path}: {wrong[:KIND_CHARACTERS]}")
         number += IN_FLIGHT
 
 
