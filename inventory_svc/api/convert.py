@@ -181,11 +181,13 @@ def movement_to(movement: Movement) -> movement_pb2.Movement:
 
 def wish_from(message: reservation_service_pb2.ReserveStockRequest) -> Wish:
     """A basket."""
-    lines = [
-        BasketLine(index, line.sku, line.quantity, tuple(dict.fromkeys(line.locations)), line.allow_split)
-        for index, line in enumerate(message.lines)
-    ]
+    lines = [_line_from(index, line) for index, line in enumerate(message.lines)]
     return Wish(message.request_id, lines, message.ttl_seconds or DEFAULT_TTL_S, message.owner)
+
+
+def _line_from(index: int, line: reservation_service_pb2.ReserveLine) -> BasketLine:
+    locations = tuple(dict.fromkeys(line.locations)) if line.locations else ()
+    return BasketLine(index, line.sku, line.quantity, locations, line.allow_split)
 
 
 class Owned(Protocol):
