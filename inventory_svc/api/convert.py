@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import orjson
 from google.protobuf import json_format, struct_pb2
@@ -22,6 +23,7 @@ from gen.inventory.v1 import (
     stock_service_pb2,
 )
 from inventory_svc.app.reservations import Held, Wish
+from inventory_svc.domain.errors import MOST_ON_HAND, SkuDiffersOnlyInForm
 from inventory_svc.domain.lines import BasketLine
 from inventory_svc.domain.lots import LotStock
 from inventory_svc.domain.model import Level, Location, LocationStock, Movement, Progress, Sku, level_key, split_key
@@ -33,7 +35,7 @@ MOST_LINES = 100
 """Lines of one reservation: more than any basket, few enough for one short script."""
 MOST_BATCH = 500
 MOST_BATCH_LINES = 2_000
-MOST_UNITS = 1_000_000_000
+MOST_UNITS = MOST_ON_HAND
 MOST_LINE_UNITS = 1_000_000
 MOST_TTL_S = 86_400
 DEFAULT_TTL_S = 900
@@ -77,6 +79,18 @@ def sku_from(path: str, message: sku_pb2.Sku) -> Sku:
         attributes=attributes_from(f"{path}.attributes", message.attributes),
         parent_product=validation.at_most(f"{path}.parent_product", message.parent_product, 100),
     )
+
+
+def refuse_twice(skus: Sequence[str]) -> None:
+    """A batch names each sku once, also when it spells one in two cases."""
+    seen: dict[str, int] = {}
+    for index, sku in enumerate(skus):
+        before = seen.setdefault(sku.lower(), index)
+        if before == index:
+            continue
+        if skus[before] == sku:
+            raise errors.invalid(f"skus[{index}].sku", "FIELD_INVALID", f"stands at skus[{before}] too")
+        raise SkuDiffersOnlyInForm(sku, skus[before], f"skus[{index}].sku")
 
 
 def attributes_from(path: str, message: struct_pb2.Struct) -> dict[str, object]:
