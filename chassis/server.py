@@ -14,12 +14,12 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
-from grpc_reflection.v1alpha._async import ReflectionServicer
 
 from chassis import config, context, telemetry, tracing
 from chassis.intake import Intake
 from chassis.interceptors import errors, meter, request, spans
 from chassis.methods import Methods
+from chassis.reflection import Reflection
 
 log = telemetry.logger()
 
@@ -97,7 +97,7 @@ class Server:
             add = getattr(servicer.pb_grpc, f"add_{servicer.name}Servicer_to_server")
             add(_instrumented(servicer, table), methods)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, methods)
-        reflected = ReflectionServicer((*self._names, health_name, reflection.SERVICE_NAME))
+        reflected = Reflection((*self._names, health_name, reflection.SERVICE_NAME))
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflected, methods)
         methods.add_to(self._server)
         self._intake = Intake(self._server, methods)
