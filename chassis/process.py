@@ -40,6 +40,7 @@ def run(name: str, load: Callable[[], Settings], serve: Callable[[Settings], Cor
     try:
         settings = load()
         config.lame_duck_s()
+        config.kept_days()
         workers.divide(name, settings.address)
         show(name)
     except ConfigError as wrong:
