@@ -21,7 +21,7 @@ from edge.clients import Clients
 from edge.config import Settings
 from edge.push import services
 from edge.push.hub import DRAINED_WITHIN_S, Hub
-from edge.push.protocol import PushProtocol
+from edge.push.protocol import PushProtocol, SocketProtocol
 
 BACKLOG = 4096
 """A flash crowd connects within one second; refused connections would look like an outage."""
@@ -51,7 +51,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     server = Server(
         uvicorn.Config(
             application,
-            http="httptools",
+            http=SocketProtocol,
             ws=PushProtocol,
             ws_max_size=MOST_MESSAGE_BYTES,
             ws_per_message_deflate=False,

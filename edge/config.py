@@ -9,6 +9,9 @@ from chassis import config
 from chassis.config import ConfigError
 from edge.webhooks import standard
 
+LEAST_KEY_CHARACTERS = 32
+"""Of base64 that is 192 bits."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -17,6 +20,7 @@ class Settings:
     host: str
     port: int
     api_token: str = field(repr=False)
+    ticket_key: str = field(repr=False)
     webhook_keys: tuple[bytes, ...] = field(repr=False)
     inventory_address: str
     order_address: str
@@ -44,6 +48,7 @@ def from_environment() -> Settings:
         host=host,
         port=port,
         api_token=token,
+        ticket_key=_ticket_key(token),
         webhook_keys=standard.keys(config.text("SANDBOX_WEBHOOK_SECRET", "")),
         inventory_address=config.address("inventory"),
         order_address=config.address("order"),
@@ -53,6 +58,16 @@ def from_environment() -> Settings:
         lame_duck_s=config.lame_duck_s(),
         broker_url=config.broker_url(),
     )
+
+
+def _ticket_key(api_token: str) -> str:
+    """Tickets are in the hands of strangers, who may guess at their key for as long as they like."""
+    key = config.text("TICKET_KEY")
+    if len(key) < LEAST_KEY_CHARACTERS:
+        raise ConfigError(f"TICKET_KEY must have at least {LEAST_KEY_CHARACTERS} characters, made at random")
+    if key == api_token:
+        raise ConfigError("TICKET_KEY must be another value than API_TOKEN")
+    return key
 
 
 def _listen_on(address: str) -> tuple[str, int]:

@@ -27,6 +27,7 @@ def load() -> TestSettings:
         "REDIS_URL",
         "BROKER_URL",
         "API_TOKEN",
+        "TICKET_KEY",
         "SEED",
         "LOCAL_DIR",
         "LOG_LEVEL",

@@ -16,7 +16,7 @@ from edge import app
 from edge.__main__ import MOST_MESSAGE_BYTES, Server
 from edge.clients import Clients
 from edge.push.hub import Hub
-from edge.push.protocol import PushProtocol
+from edge.push.protocol import PushProtocol, SocketProtocol
 from tests.edge.conftest import settings_for
 from tests.edge.far_side import FarSide
 from tests.edge.push.world import TYPES, MemoryLog, known, pass_on
@@ -52,7 +52,7 @@ async def serving(far_side: FarSide) -> AsyncIterator[Served]:
     config = uvicorn.Config(
         application,
         port=port,
-        http="httptools",
+        http=SocketProtocol,
         ws=PushProtocol,
         ws_max_size=MOST_MESSAGE_BYTES,
         ws_per_message_deflate=False,
