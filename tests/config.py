@@ -31,6 +31,7 @@ def load() -> TestSettings:
         "SEED",
         "LOCAL_DIR",
         "LOG_LEVEL",
+        "WATCHDOG",
         "WEBHOOK_ALLOW_PRIVATE",
     }
     product |= {"TRACES", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER_ARG"}
@@ -43,3 +44,9 @@ def load() -> TestSettings:
         environment={name: value for name, value in os.environ.items() if name not in product} | unseen,
         profile=os.environ.get("TEST_PROFILE", "quick"),
     )
+
+
+def short_times() -> float | None:
+    """SHORT_TIMES: after how many seconds the watchdog of a process of tests ends it; None for the product's own time."""
+    given = os.environ.get("SHORT_TIMES")
+    return None if given is None else float(given)

@@ -130,6 +130,7 @@ class Cluster:
             "API_TOKEN": self.token,
             "TICKET_KEY": self.ticket_key,
             "PYTHONUNBUFFERED": "1",
+            "WATCHDOG": "off",  # a process that was stopped for 90 s must go on and do no harm; the watchdog would end it
             "WORKERS": "1",
             **{f"{name.upper()}_METRICS_ADDRESS": "" for name in VARIABLES},
             config.POINTS_VARIABLE: str(self.points),
