@@ -15,8 +15,6 @@ from promo_svc.app.redemptions import Redemptions
 from promo_svc.domain.promotion import State
 from promo_svc.store import events
 
-"""Redemptions of one BatchGetRedemptions."""
-
 
 class PromotionServicer:
     """Thin: no rule, no order of steps."""
