@@ -15,6 +15,7 @@ from chassis.errors import ServiceError
 from edge.headers import REPLAYED, HeaderInvalid
 
 CONTENT_TYPE = b"application/problem+json"
+CLOSE = (b"connection", b"close")
 INTERNAL_DETAIL = "Something is wrong on our side; our log has it under the request id."
 
 STATUS_OF_CODE = {
@@ -32,7 +33,7 @@ STATUS_OF_CODE = {
     StatusCode.DEADLINE_EXCEEDED: 504,
 }
 """Every other code is our bug: 500."""
-STATUS_OF_REASON = {"PAYMENT_DECLINED": 402, "OVERLOADED": 503}
+STATUS_OF_REASON = {"PAYMENT_DECLINED": 402, "OVERLOADED": 503, "TRANSACTION_CONFLICT": 503}
 REASON_OF_CODE = {
     StatusCode.UNAVAILABLE: "DEPENDENCY_UNAVAILABLE",
     StatusCode.CANCELLED: "DEPENDENCY_UNAVAILABLE",
@@ -135,6 +136,11 @@ def from_header(wrong: HeaderInvalid) -> Problem:
     return invalid_field(wrong.name, wrong.description)
 
 
+def never_a_version(tag: str) -> Problem:
+    """412: nothing of ours ever had this entity tag."""
+    return Problem(412, "VERSION_STALE", "If-Match: is not the current version.", {"expected": tag})
+
+
 def shutting_down() -> Problem:
     """For those who ask whether this process is ready."""
     return Problem(503, "SHUTTING_DOWN", "This process takes no new work.", headers=((b"retry-after", b"1"),))
@@ -148,6 +154,11 @@ def method_not_allowed(detail: str, allowed: str) -> Problem:
 def too_large(most: int) -> Problem:
     """413."""
     return Problem(413, "BODY_TOO_LARGE", f"A body has at most {most} bytes.")
+
+
+def body_too_slow() -> Problem:
+    """408: nothing was done. The rest of the body is not waited for."""
+    return Problem(408, "REQUEST_TOO_SLOW", "The body did not arrive before the deadline.", headers=(CLOSE,))
 
 
 def internal() -> Problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import ModuleType
 
 from chassis.db import Database
@@ -27,14 +27,21 @@ class EventSource:
     """Carries what `db`'s outbox tells to the broker. `modules` hold the messages of its events and of those it listens to."""
 
     def __init__(
-        self, db: Database, broker_url: str, source: str, modules: Sequence[ModuleType], content_type: ContentType
+        self,
+        db: Database,
+        broker_url: str,
+        source: str,
+        modules: Sequence[ModuleType],
+        content_type: ContentType,
+        on_restored: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`on_restored`: what the service does when its database was restored from a backup."""
         self._db = db
         self._dead_letters = DeadLetters(db)
         self._backlog = Backlog(db)
         self.types = EventTypes(modules)
         self.broker = broker.connect(broker_url)
-        self._relay = Relay(db, self.broker, source, self.types, content_type)
+        self._relay = Relay(db, self.broker, source, self.types, content_type, on_restored=on_restored)
         servicer = EventServicer(Log(db), self._dead_letters, source, self.types)
         self.servicer = Servicer(event_service_pb2, event_service_pb2_grpc, "EventService", servicer)
 

@@ -10,7 +10,7 @@ import grpc
 import psycopg
 import redis.exceptions
 
-from chassis import access, errors
+from chassis import access, db_errors, errors
 from chassis.errors import ServiceError
 
 MOST_CHARACTERS = 500
@@ -53,8 +53,8 @@ def to_service_error(raised: Exception, table: ErrorTable) -> ServiceError:
             return _from_domain(raised, table[kind])
     if isinstance(raised, asyncio.TimeoutError):
         return ServiceError(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the deadline passed")
-    if isinstance(raised, psycopg.OperationalError):
-        return errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
+    if isinstance(raised, psycopg.Error) and (named := db_errors.service_error(raised)) is not None:
+        return named
     if isinstance(raised, redis.exceptions.ConnectionError | redis.exceptions.TimeoutError):
         return errors.unavailable("GATE_UNREACHABLE", "Redis does not answer")
     _note(raised)

@@ -45,6 +45,7 @@ class RunFile:
         return {
             "edge": self._settings.edge_url,
             **{service: self._settings.addresses[service].reachable for service in SERVICES},
+            "metrics": self._settings.metrics,
             "database": self._environment["DATABASE_URL"],
             "databases": {name: urlunsplit(database_url._replace(path=f"/{name}")) for name in DATABASES.values()},
             "redis": self._environment["REDIS_URL"],

@@ -10,6 +10,8 @@ from typing import Any
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from edge.front.seats import Seat
+
 FRAME = "websocket.frame"
 LINGER_S = 5.0
 """After the close frame was written: who has not read it by then is cut off."""
@@ -17,6 +19,24 @@ LINGER_S = 5.0
 
 class PushProtocol(WebSocketsSansIOProtocol):
     """Where uvicorn closes a connection it waits until all is read, which may be for ever."""
+
+    seat: Seat | None = None
+    """Set when the connection becomes a WebSocket, by the protocol that had it before."""
+    busy = True
+    body_waits = False
+
+    def abort(self) -> None:
+        """Closes the socket now."""
+        self.transport.abort()
+
+    def check(self, now: float) -> None:
+        """Nothing: pings end a connection that is not alive, `LINGER_S` one that does not read."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Gives the seat back."""
+        super().connection_lost(exc)
+        if self.seat is not None:
+            self.seat.leave()
 
     async def send(self, message: Any) -> None:
         """One ASGI message."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from google.protobuf import json_format, struct_pb2
 
@@ -21,11 +22,21 @@ from gen.inventory.v1 import (
     stock_service_pb2,
 )
 from inventory_svc.app.reservations import Held, Wish
-from inventory_svc.domain.lines import BasketLine
+from inventory_svc.domain.errors import SkuDiffersOnlyInForm
+from inventory_svc.domain.lines import DEFAULT_TTL_S, BasketLine
 from inventory_svc.domain.lots import LotStock
-from inventory_svc.domain.model import Level, Location, LocationStock, Movement, Progress, Sku, level_key, split_key
+from inventory_svc.domain.model import (
+    Actor,
+    Level,
+    Location,
+    LocationStock,
+    Movement,
+    Progress,
+    Sku,
+    level_key,
+    split_key,
+)
 
-DEFAULT_TTL_S = 900
 UPDATABLE = ("name", "category", "brand", "price", "attributes", "parent_product")
 
 
@@ -41,6 +52,18 @@ def sku_from(message: sku_pb2.Sku) -> Sku:
         attributes=json_objects.read(message.attributes),
         parent_product=message.parent_product,
     )
+
+
+def refuse_twice(skus: Sequence[str]) -> None:
+    """A batch names each sku once, also when it spells one in two cases."""
+    seen: dict[str, int] = {}
+    for index, sku in enumerate(skus):
+        before = seen.setdefault(sku.lower(), index)
+        if before == index:
+            continue
+        if skus[before] == sku:
+            raise errors.invalid(f"skus[{index}].sku", "FIELD_INVALID", f"stands at skus[{before}] too")
+        raise SkuDiffersOnlyInForm(sku, skus[before], f"skus[{index}].sku")
 
 
 def sku_changes(message: sku_pb2.Sku, paths: list[str]) -> dict[str, object]:
@@ -178,6 +201,18 @@ def wish_from(message: reservation_service_pb2.ReserveStockRequest) -> Wish:
 def _line_from(index: int, line: reservation_service_pb2.ReserveLine) -> BasketLine:
     locations = tuple(dict.fromkeys(line.locations)) if line.locations else ()
     return BasketLine(index, line.sku, line.quantity, locations, line.allow_split)
+
+
+class Owned(Protocol):
+    """Any request that changes a reservation."""
+
+    owner: str
+    force_reason: str
+
+
+def actor_from(message: Owned) -> Actor:
+    """Who changes a reservation. A reason of blanks is none."""
+    return Actor(message.owner, message.force_reason.strip())
 
 
 def quantities_from(lines: Iterable[reservation_service_pb2.LineQuantity]) -> dict[str, int]:

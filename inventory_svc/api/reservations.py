@@ -67,7 +67,7 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         request: pb.ReleaseReservationRequest,
         context: Rpc,
     ) -> pb.ReleaseReservationResponse:
-        held = await self._reservations.settle(request.reservation_id, "RELEASED")
+        held = await self._reservations.settle(request.reservation_id, "RELEASED", convert.actor_from(request))
         return pb.ReleaseReservationResponse(reservation=convert.held_to(held), replayed=held.replayed)
 
     async def ExtendReservation(
@@ -75,7 +75,8 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         request: pb.ExtendReservationRequest,
         context: Rpc,
     ) -> pb.ExtendReservationResponse:
-        held = await self._reservations.settle(request.reservation_id, "EXTENDED", request.ttl_seconds)
+        actor = convert.actor_from(request)
+        held = await self._reservations.settle(request.reservation_id, "EXTENDED", actor, request.ttl_seconds)
         return pb.ExtendReservationResponse(reservation=convert.held_to(held))
 
     async def GetReservation(self, request: pb.GetReservationRequest, context: Rpc) -> pb.GetReservationResponse:
@@ -91,6 +92,7 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
             requests.identify(request),
             request.reservation_id,
             convert.quantities_from(request.lines),
+            convert.actor_from(request),
             lambda reservation, progress, picks, at: pb.FulfillReservationResponse(
                 reservation=convert.reservation_to(reservation, progress),
                 picks=[
@@ -110,6 +112,7 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
             requests.identify(request),
             request.reservation_id,
             convert.quantities_from(request.lines),
+            convert.actor_from(request),
             lambda reservation, progress: pb.CancelReservationResponse(
                 reservation=convert.reservation_to(reservation, progress)
             ).SerializeToString(),
@@ -117,7 +120,7 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         return requests.answered(pb.CancelReservationResponse, kept)
 
     async def _commit(self, request: pb.CommitReservationRequest) -> Held:
-        return await self._reservations.settle(request.reservation_id, "COMMITTED")
+        return await self._reservations.settle(request.reservation_id, "COMMITTED", convert.actor_from(request))
 
     async def _commit_one(self, request: pb.CommitReservationRequest) -> Held:
         bounds_check.check(request)  # one of a batch is refused alone

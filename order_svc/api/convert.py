@@ -6,6 +6,7 @@ from chassis import errors, ids, requests, timestamps
 from gen.common.v1.address_pb2 import Address as AddressMessage
 from gen.common.v1.money_pb2 import Money
 from gen.order.v1 import order_pb2, order_service_pb2, saga_service_pb2
+from order_svc.api.next_action import next_action
 from order_svc.app.payment_events import PaymentEvent
 from order_svc.domain.order import Address, Customer, Line, Order, OrderRequest, RequestedLine, State, Step, Transition
 from order_svc.store.history import Filter
@@ -41,7 +42,7 @@ def order_request(message: order_service_pb2.PlaceOrderRequest) -> OrderRequest:
 
 def _customer(message: order_pb2.Customer) -> Customer:
     address = _address(message.address) if message.HasField("address") else None
-    return Customer(id=message.id, email=message.email, address=address)
+    return Customer(id=ids.outside(message.id), email=message.email, address=address)
 
 
 def _address(message: AddressMessage) -> Address:
@@ -64,7 +65,7 @@ def list_filter(message: order_service_pb2.ListOrdersRequest) -> Filter:
     last = timestamps.instant("create_time_to", message.create_time_to)
     return Filter(
         state=State(name) if message.state else None,
-        customer_id=message.customer_id,
+        customer_id=ids.outside(message.customer_id),
         since=first if message.HasField("create_time_from") else None,
         until=last if message.HasField("create_time_to") else None,
     )
@@ -99,6 +100,8 @@ def order_message(order: Order, history: list[Transition] | None = None) -> orde
             reference=order.payment.reference,
             status=order_pb2.Payment.Status.Value(f"STATUS_{order.payment.status}"),
             decline_code=order.payment.decline_code,
+            refunded_minor=order.payment.refunded_minor,
+            next_action=next_action(order),
         ),
         cause=order.cause,
         create_time=timestamps.message(order.created_at),
@@ -137,6 +140,8 @@ def _line(line: Line) -> order_pb2.OrderLine:
         subtotal_minor=line.subtotal_minor,
         discount_minor=line.discount_minor,
         total_minor=line.total_minor,
+        cancelled_quantity=line.cancelled_quantity,
+        refunded_minor=line.refunded_minor,
     )
     for part in line.allocations:
         message.allocations.add(location=part.location, quantity=part.quantity)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis import timestamps
+from chassis import ids, timestamps
 from gen.common.v1.money_pb2 import Money
 from gen.promo.v1 import customer_service_pb2 as pb
 from gen.promo.v1 import purchase_pb2
@@ -12,7 +12,9 @@ from promo_svc.domain.purchase import Purchase
 
 def new_wish(message: pb.RequestBackInStockNoticeRequest) -> Wish:
     """What somebody waits for."""
-    return Wish(customer_id=message.customer_id, sku=message.sku, channel=message.channel, email=message.email)
+    return Wish(
+        customer_id=ids.outside(message.customer_id), sku=message.sku, channel=message.channel, email=message.email
+    )
 
 
 def purchase_message(purchase: Purchase) -> purchase_pb2.Purchase:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chassis import requests
+from chassis import ids, requests
 from chassis.validation import DEFAULT_PAGE
 from gen.promo.v1 import back_in_stock_pb2
 from gen.promo.v1 import customer_service_pb2 as pb
@@ -25,7 +25,7 @@ class CustomerServicer:
         self, message: pb.GetPurchaseHistoryRequest, _rpc: Any
     ) -> pb.GetPurchaseHistoryResponse:
         size = message.page_size or DEFAULT_PAGE
-        page, token = await self._purchases.history(message.customer_id, size, message.page_token)
+        page, token = await self._purchases.history(ids.outside(message.customer_id), size, message.page_token)
         purchases = [customer_convert.purchase_message(purchase) for purchase in page]
         return pb.GetPurchaseHistoryResponse(purchases=purchases, next_page_token=token)
 
@@ -41,7 +41,7 @@ class CustomerServicer:
         self, message: pb.ListBackInStockNoticesRequest, _rpc: Any
     ) -> pb.ListBackInStockNoticesResponse:
         size = message.page_size or DEFAULT_PAGE
-        page, token = await self._notices.list(message.customer_id, size, message.page_token)
+        page, token = await self._notices.list(ids.outside(message.customer_id), size, message.page_token)
         notices = [events.notice_message(notice) for notice in page]
         return pb.ListBackInStockNoticesResponse(notices=notices, next_page_token=token)
 
@@ -49,5 +49,5 @@ class CustomerServicer:
         self, message: pb.CancelBackInStockNoticeRequest, _rpc: Any
     ) -> pb.CancelBackInStockNoticeResponse:
         request = requests.identify(message)
-        cancelled, replayed = await self._notices.cancel(request, message.customer_id, message.sku)
+        cancelled, replayed = await self._notices.cancel(request, ids.outside(message.customer_id), message.sku)
         return pb.CancelBackInStockNoticeResponse(cancelled=cancelled, replayed=replayed)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from chassis import errors, money, timestamps
+import itertools
+
+from chassis import errors, ids, money, timestamps
 from gen.common.v1.money_pb2 import Money as MoneyMessage
 from gen.promo.v1 import quote_pb2
 from promo_svc.domain.cart import Cart, CartLine, normal_codes
@@ -13,25 +15,25 @@ from promo_svc.domain.quote import Applied, Fact, Quote, QuotedLine, Skipped
 def cart(message: quote_pb2.Cart) -> Cart:
     """A cart whose every amount fits into int64, also summed."""
     return Cart(
-        lines=tuple(_line(index, line) for index, line in enumerate(message.lines)),
+        lines=_lines(message),
         currency=message.currency,
-        customer_id=message.customer_id,
+        customer_id=ids.outside(message.customer_id),
         codes=normal_codes(list(message.codes)),
         channel=message.channel,
     )
 
 
-def _line(index: int, message: quote_pb2.CartLine) -> CartLine:
-    line = CartLine(
-        sku=message.sku,
-        quantity=message.quantity,
-        unit_price_minor=message.unit_price_minor,
-        category=message.category,
+def _lines(message: quote_pb2.Cart) -> tuple[CartLine, ...]:
+    """Together they may cost what an order may, before discounts."""
+    lines = tuple(
+        CartLine(sku=line.sku, quantity=line.quantity, unit_price_minor=line.unit_price_minor, category=line.category)
+        for line in message.lines
     )
-    if line.subtotal_minor > money.MOST_MINOR:
-        path = f"cart.lines[{index}].unit_price_minor"
-        raise errors.invalid(path, "FIELD_INVALID", f"times quantity must be at most {money.MOST_MINOR}")
-    return line
+    for index, total in enumerate(itertools.accumulate(line.subtotal_minor for line in lines)):
+        if total > money.MOST_MINOR:
+            words = f"times quantity, with the lines before it, must be at most {money.MOST_MINOR}, not {total}"
+            raise errors.invalid(f"cart.lines[{index}].unit_price_minor", "FIELD_INVALID", words)
+    return lines
 
 
 def quote_message(quote: Quote) -> quote_pb2.Quote:

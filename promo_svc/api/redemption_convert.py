@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from google.protobuf import json_format
 
-from chassis import errors, timestamps
+from chassis import errors, ids, timestamps
 from chassis.gate.audit_report import status_payload
 from chassis.gate.audit_state import AuditStatus
 from gen.common.v1 import audit_pb2
@@ -23,7 +23,7 @@ def order(message: pb.RedeemPromotionsRequest) -> Order:
             raise errors.invalid(f"promotion_ids[{index}]", "FIELD_INVALID", f"names {promotion_id} again")
     return Order(
         redemption_id=message.request_id,
-        customer_id=message.customer_id,
+        customer_id=ids.outside(message.customer_id),
         promotion_ids=tuple(message.promotion_ids),
         ttl_s=message.ttl_seconds or DEFAULT_TTL_S,
     )

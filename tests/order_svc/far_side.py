@@ -85,6 +85,8 @@ class FakeInventory:
     stock: dict[str, int] = field(default_factory=dict)
     reservations: dict[str, reservation_pb2.Reservation] = field(default_factory=dict)
     ttls: dict[str, int] = field(default_factory=dict)
+    cancels: dict[str, tuple[Any, reservation_pb2.Reservation]] = field(default_factory=dict)
+    """Cancellations that were done, by request id: what was asked, what was answered."""
 
     @property
     def methods(self) -> dict[str, Callable[[Any], Any]]:
@@ -92,6 +94,7 @@ class FakeInventory:
         return {
             "BatchGetSkus": self.skus,
             "ReserveStock": self.reserve,
+            "GetReservation": self.read,
             "ExtendReservation": self.extend,
             "CommitReservation": self.commit,
             "ReleaseReservation": self.release,
@@ -124,6 +127,9 @@ class FakeInventory:
         known = self.reservations.get(request.request_id)
         if known is not None and known.state == ABORTED:
             raise ServiceError(grpc.StatusCode.ABORTED, "RESERVATION_ABORTED", "tombstone")
+        if known is not None and (known.owner, self.ttls[request.request_id]) != (request.owner, request.ttl_seconds):
+            code = grpc.StatusCode.INVALID_ARGUMENT
+            raise ServiceError(code, "REQUEST_ID_REUSED", "another body", {"request_id": request.request_id})
         if known is not None:
             return reservation_service_pb2.ReserveStockResponse(reservation=known, replayed=True)
         for index, line in enumerate(request.lines):
@@ -144,22 +150,27 @@ class FakeInventory:
         self.ttls[request.request_id] = request.ttl_seconds
         return reservation_service_pb2.ReserveStockResponse(reservation=made)
 
+    def read(self, request: Any) -> reservation_service_pb2.GetReservationResponse:
+        if request.reservation_id not in self.reservations:
+            raise ServiceError(grpc.StatusCode.NOT_FOUND, "RESERVATION_NOT_FOUND", "unknown")
+        return reservation_service_pb2.GetReservationResponse(reservation=self.reservations[request.reservation_id])
+
     def extend(self, request: Any) -> reservation_service_pb2.ExtendReservationResponse:
-        found = self._live(request.reservation_id)
+        found = self._live(request)
         if found.state == COMMITTED:
             raise refuses("RESERVATION_COMMITTED")
-        self.ttls[request.reservation_id] = request.ttl_seconds
         return reservation_service_pb2.ExtendReservationResponse(reservation=found)
 
     def commit(self, request: Any) -> reservation_service_pb2.CommitReservationResponse:
-        found = self._live(request.reservation_id)
+        found = self._live(request)
         found.state = COMMITTED
         return reservation_service_pb2.CommitReservationResponse(reservation=found)
 
-    def _live(self, reservation_id: str) -> reservation_pb2.Reservation:
-        found = self.reservations.get(reservation_id)
+    def _live(self, request: Any) -> reservation_pb2.Reservation:
+        found = self.reservations.get(request.reservation_id)
         if found is None:
             raise ServiceError(grpc.StatusCode.NOT_FOUND, "RESERVATION_NOT_FOUND", "unknown")
+        _own(found, request)
         if found.state not in (ACTIVE, COMMITTED):
             word = reservation_pb2.Reservation.State.Name(found.state).removeprefix("STATE_")
             code = grpc.StatusCode.ABORTED if found.state == ABORTED else FAILED
@@ -167,8 +178,11 @@ class FakeInventory:
         return found
 
     def release(self, request: Any) -> reservation_service_pb2.ReleaseReservationResponse:
-        tombstone = reservation_pb2.Reservation(reservation_id=request.reservation_id, state=ABORTED)
+        tombstone = reservation_pb2.Reservation(
+            reservation_id=request.reservation_id, state=ABORTED, owner=request.owner
+        )
         found = self.reservations.setdefault(request.reservation_id, tombstone)
+        _own(found, request)
         if found.state == COMMITTED:
             raise refuses("RESERVATION_COMMITTED")
         if found.state == ACTIVE:
@@ -176,16 +190,50 @@ class FakeInventory:
         return reservation_service_pb2.ReleaseReservationResponse(reservation=found)
 
     def cancel(self, request: Any) -> reservation_service_pb2.CancelReservationResponse:
-        found = self._live(request.reservation_id)
+        if request.request_id in self.cancels:
+            body, answer = self.cancels[request.request_id]
+            if body != request:
+                raise ServiceError(grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED", "another body")
+            return reservation_service_pb2.CancelReservationResponse(reservation=answer, replayed=True)
+        found = self.reservations.get(request.reservation_id)
+        if found is None:
+            raise ServiceError(grpc.StatusCode.NOT_FOUND, "RESERVATION_NOT_FOUND", "unknown")
+        _own(found, request)
         if found.state != COMMITTED:
             raise refuses("RESERVATION_NOT_COMMITTED")
-        if all(line.cancelled == line.quantity for line in found.lines):
-            return reservation_service_pb2.CancelReservationResponse(reservation=found, replayed=True)
-        if any(line.fulfilled for line in found.lines):
-            raise refuses("QUANTITY_NOT_OPEN", sku=found.lines[0].sku)
+        wanted = {(line.sku, line.location): line.quantity for line in request.lines}
+        if not any(map(_open, found.lines)):
+            raise refuses("QUANTITY_NOT_OPEN")
         for line in found.lines:
-            line.cancelled = line.quantity
-        return reservation_service_pb2.CancelReservationResponse(reservation=found)
+            if wanted.get((line.sku, line.location), 0) > _open(line):
+                raise refuses("QUANTITY_NOT_OPEN", sku=line.sku)
+        for line in found.lines:
+            line.cancelled += wanted.get((line.sku, line.location), 0) if wanted else _open(line)
+        kept = reservation_pb2.Reservation()
+        kept.CopyFrom(found)
+        self.cancels[request.request_id] = (request, kept)
+        return reservation_service_pb2.CancelReservationResponse(reservation=kept)
+
+    def leave(self, reservation_id: str, sku: str, units: int) -> None:
+        """Goods leave, as many as are still open."""
+        self._move(reservation_id, sku, units, "fulfilled")
+
+    def give_back(self, reservation_id: str, sku: str, units: int) -> None:
+        """Goods go back on sale behind the order's back."""
+        self._move(reservation_id, sku, units, "cancelled")
+
+    def _move(self, reservation_id: str, sku: str, units: int, end: str) -> None:
+        [line] = [line for line in self.reservations[reservation_id].lines if line.sku == sku]
+        setattr(line, end, getattr(line, end) + min(units, _open(line)))
+
+
+def _open(line: reservation_pb2.ReservationLine) -> int:
+    return line.quantity - line.fulfilled - line.cancelled
+
+
+def _own(found: reservation_pb2.Reservation, request: Any) -> None:
+    if found.owner not in ("", request.owner) and not request.force_reason:
+        raise refuses("RESERVATION_OWNED_BY_ANOTHER", reservation_id=found.reservation_id)
 
 
 @dataclass

@@ -105,7 +105,7 @@ class ReservationServiceServicer:
 
     def CommitReservation(self, request, context):
         """Turns a claim into an accepted sale: reserved becomes committed. Idempotent by reservation. RESERVATION_NOT_FOUND,
-        RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
+        RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,15 +119,16 @@ class ReservationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseReservation(self, request, context):
-        """Gives an active claim back, or forbids one that has not arrived yet (a tombstone). Idempotent by reservation. RESERVATION_COMMITTED.
+        """Gives an active claim back, or forbids one that has not arrived yet (a tombstone). Idempotent by reservation.
+        RESERVATION_OWNED_BY_ANOTHER, RESERVATION_COMMITTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExtendReservation(self, request, context):
-        """Moves expire_time to now + ttl, never earlier. A repeat moves it again. RESERVATION_NOT_FOUND, RESERVATION_EXPIRED,
-        RESERVATION_RELEASED, RESERVATION_COMMITTED, RESERVATION_ABORTED.
+        """Moves expire_time to now + ttl, never earlier. A repeat moves it again. RESERVATION_NOT_FOUND,
+        RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_COMMITTED, RESERVATION_ABORTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,7 +143,7 @@ class ReservationServiceServicer:
 
     def FulfillReservation(self, request, context):
         """Goods leave: on_hand and committed fall, first-expired lots first, and which lots left is recorded. Atomic; idempotent by request_id.
-        RESERVATION_NOT_FOUND, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN, NO_FIT_LOT.
+        RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN, NO_FIT_LOT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -150,7 +151,7 @@ class ReservationServiceServicer:
 
     def CancelReservation(self, request, context):
         """Gives committed units that have not left back to stock. Atomic; idempotent by request_id.
-        RESERVATION_NOT_FOUND, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN.
+        RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
