@@ -15,6 +15,8 @@ from promo_svc.app.redemptions import Redemptions
 from promo_svc.domain.promotion import State
 from promo_svc.store import events
 
+"""Redemptions of one BatchGetRedemptions."""
+
 
 class PromotionServicer:
     """Thin: no rule, no order of steps."""
@@ -104,6 +106,12 @@ class PromotionServicer:
     async def GetRedemption(self, message: pb.GetRedemptionRequest, _rpc: Any) -> pb.GetRedemptionResponse:
         redemption = await self._redemptions.get(message.redemption_id)
         return pb.GetRedemptionResponse(redemption=redemption_convert.redemption_message(redemption))
+
+    async def BatchGetRedemptions(
+        self, message: pb.BatchGetRedemptionsRequest, _rpc: Any
+    ) -> pb.BatchGetRedemptionsResponse:
+        found = await self._redemptions.get_many(message.redemption_ids)
+        return pb.BatchGetRedemptionsResponse(redemptions=map(redemption_convert.redemption_message, found))
 
     async def AuditUsage(self, _message: pb.AuditUsageRequest, _rpc: Any) -> pb.AuditUsageResponse:
         findings = await self._redemptions.audit()
