@@ -113,7 +113,13 @@ class Database:
         open, so repeat it with the same ids; TRANSACTION_CONFLICT when others were in the way at every try.
         """
         with tracing.inner("db.transaction"):
-            return await asyncio.shield(asyncio.create_task(self._run(work)))
+            task = asyncio.create_task(self._run(work))
+            try:
+                return await asyncio.shield(task)
+            except asyncio.CancelledError:
+                _keep(task)
+                task.add_done_callback(_abandoned)
+                raise
 
     async def _run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         for attempt in range(1, TRIES + 1):
@@ -147,6 +153,13 @@ class Database:
     async def _check(self) -> None:
         with patience.of(patience.PROBE_S):
             await self._pool.check()
+
+
+def _abandoned(task: asyncio.Task[Any]) -> None:
+    """A transaction whose caller is gone has ended: nobody else asks how. A refusal, which has a reason, is nothing to tell."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not hasattr(error, "reason"):
+        access.bugs.note("db.abandoned_failed", error, error=repr(error)[: access.MOST_CHARACTERS])
 
 
 _background: set[asyncio.Task[Any]] = set()
