@@ -15,34 +15,49 @@ log = telemetry.logger()
 SLOW_S = 1.0
 """Longer than any request should take that waits for nobody outside."""
 LINES_PER_S = 10
+"""Of all kinds together."""
 FAILED = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
 """Codes that say something about us; the others say something about the request."""
 
 
+KIND = ("method", "route", "code", "status", "reason", "kind")
+"""Facts that make two notes of one event differ in kind. None of them holds what a caller can make up."""
+
+
 class BoundedLog:
-    """Writes at most LINES_PER_S lines a second; the first one after a flood says how many were left out."""
+    """Writes at most one line of each kind a second, and LINES_PER_S in all; the first one after that says how many were
+    left out."""
 
     def __init__(self) -> None:
         self._second = 0
-        self._lines = 0
+        self._kinds: set[tuple[object, ...]] = set()
         self._left_out = 0
 
-    def note(self, event: str, **facts: str | float) -> None:
-        """One thing that went wrong."""
+    def note(self, event: str, raised: BaseException | None = None, **facts: str | float) -> None:
+        """One thing that went wrong; the line has the traceback of what was `raised`."""
         second = int(time.monotonic())
         if second != self._second:
-            self._second, self._lines = second, 0
-        if self._lines >= LINES_PER_S:
+            self._second = second
+            self._kinds.clear()
+            if self._left_out:
+                log.warning("log.left_out", lines=self._left_out)
+                self._left_out = 0
+        kind = (event, *(facts.get(name) for name in KIND))
+        if kind in self._kinds or len(self._kinds) >= LINES_PER_S:
             self._left_out += 1
             return
-        self._lines += 1
-        if self._left_out:
-            log.warning("log.left_out", lines=self._left_out)
-            self._left_out = 0
-        log.warning(event, **facts)
+        self._kinds.add(kind)
+        if raised is None:
+            log.warning(event, **facts)
+        else:
+            log.error(event, exc_info=raised, **facts)
 
 
 requests = BoundedLog()
 """Requests that failed or were slow."""
+refusals = BoundedLog()
+"""Requests that were refused before anybody looked at them."""
+bugs = BoundedLog()
+"""What we did not expect, with its traceback."""
 outages = BoundedLog()
 """Servers that do not answer, told by each request that needs them."""

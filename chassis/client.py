@@ -8,7 +8,6 @@ from typing import Any
 
 import grpc
 from google.protobuf.descriptor import Descriptor
-from opentelemetry.trace import SpanKind
 
 from chassis import context, errors, metrics, tracing
 from chassis.errors import ServiceError
@@ -50,7 +49,7 @@ async def call(method: Any, request: Any, timeout_s: float = context.DEFAULT_DEA
         raise ServiceError(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the deadline passed")
     name, code, started = method_name(request.DESCRIPTOR), "CANCELLED", perf_counter()
     try:
-        with tracing.span(name, SpanKind.CLIENT):
+        with tracing.outgoing(name):
             answer = await method(request, timeout=within, metadata=_along())
         code = "OK"
     except grpc.aio.AioRpcError as failed:
@@ -64,8 +63,10 @@ async def call(method: Any, request: Any, timeout_s: float = context.DEFAULT_DEA
 
 def _along() -> tuple[tuple[str, str], ...] | None:
     request_id = context.request_id.get()
+    caller = context.caller.get()
     ours = ((context.REQUEST_ID_KEY, request_id),) if request_id else ()
-    return (*ours, *tracing.onward()) or None
+    theirs = ((context.CALLER_KEY, caller),) if caller else ()
+    return (*ours, *theirs, *tracing.onward()) or None
 
 
 @cache

@@ -7,6 +7,8 @@ from typing import Any
 
 import grpc
 
+from chassis import malformed
+
 
 class Methods(grpc.GenericRpcHandler):
     """Stands in for the server where generated code adds a servicer's methods; `add_to` gives the server this table instead.
@@ -17,8 +19,10 @@ class Methods(grpc.GenericRpcHandler):
     (`chassis/intake.py`): that is worth it for those in `queued`.
     """
 
-    def __init__(self, queued: Collection[str] = ()) -> None:
+    def __init__(self, queued: Collection[str] = (), guarded: Collection[str] = ()) -> None:
         self.queued = queued
+        self._guarded = guarded
+        """Services whose methods do not know MALFORMED (`malformed.py`)."""
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -32,7 +36,11 @@ class Methods(grpc.GenericRpcHandler):
         self, service: str, handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]
     ) -> None:
         """Called by generated code."""
-        self._handlers.update({f"/{service}/{name}": handler for name, handler in handlers.items()})
+        for name, handler in handlers.items():
+            path = f"/{service}/{name}"
+            read: Any = handler
+            read = read._replace(request_deserializer=malformed.reader(read.request_deserializer))
+            self._handlers[path] = malformed.guarded(path, read) if service in self._guarded else read
 
     def add_generic_rpc_handlers(self, _handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         """Called by generated code, with the same methods once more."""

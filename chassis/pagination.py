@@ -1,37 +1,99 @@
-"""Opaque page tokens: the last row's key and a fingerprint of the query, so that a token fits only its own query."""
+"""Opaque page tokens: the last row's key, signed together with the query and its caller, so that a token fits only those.
+
+A forged token, or one of another query, is refused before anything in it is used. What a signed one holds is checked as well:
+two releases may disagree about a key.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, TypeAlias
 
 import grpc
 import orjson
 
-from chassis import ids
+from chassis import config, context, timestamps
 from chassis.errors import ServiceError
 
-Key = list[str | int]
+Part: TypeAlias = "str | int | datetime"
+
+SIGNATURE_BYTES = 16
+MOST_CHARACTERS = 1_000
+MOST_WHOLE = 2**63 - 1
 
 
-def token(query: str, last: Key) -> str:
+def token(query: str, last: Sequence[Part]) -> str:
     """The token for the page after the row with key `last`."""
-    return base64.urlsafe_b64encode(orjson.dumps([ids.fingerprint(query)[:8], last])).decode().rstrip("=")
+    parts = [part.astimezone(UTC).isoformat() if isinstance(part, datetime) else part for part in last]
+    body = orjson.dumps(parts)
+    return base64.urlsafe_b64encode(_signature(query, body) + body).decode().rstrip("=")
 
 
-def after(query: str, page_token: str) -> Key | None:
-    """The key to go on after; None for the first page. PAGE_TOKEN_INVALID when it is not ours or of another query."""
+def after(query: str, page_token: str, *kinds: type[Part]) -> tuple[Any, ...] | None:
+    """The key to go on after, a value of each kind; None for the first page. PAGE_TOKEN_INVALID when it is not from a page of
+    this query and caller."""
     if not page_token:
         return None
+    body = _body(query, page_token)
     try:
-        mark, last = orjson.loads(base64.urlsafe_b64decode(page_token + "=" * (-len(page_token) % 4)))
-    except (ValueError, TypeError, binascii.Error):
-        mark, last = "", []
-    if mark != ids.fingerprint(query)[:8] or not isinstance(last, list):
-        raise ServiceError(
-            grpc.StatusCode.INVALID_ARGUMENT,
-            "PAGE_TOKEN_INVALID",
-            "page_token: is not from a page of this query",
-            {"field": "page_token"},
-        )
-    return last
+        found = orjson.loads(body or b"null")
+    except orjson.JSONDecodeError:
+        raise _invalid() from None
+    if not isinstance(found, list) or len(found) != len(kinds):
+        raise _invalid()
+    return tuple(_part(kind, value) for kind, value in zip(kinds, found, strict=True))
+
+
+def _body(query: str, page_token: str) -> bytes | None:
+    """What a token of ours holds; None for all others."""
+    if len(page_token) > MOST_CHARACTERS or not page_token.isascii():
+        return None
+    try:
+        raw = base64.b64decode(page_token + "=" * (-len(page_token) % 4), altchars=b"-_", validate=True)
+    except binascii.Error:
+        return None
+    signature, body = raw[:SIGNATURE_BYTES], raw[SIGNATURE_BYTES:]
+    return body if hmac.compare_digest(signature, _signature(query, body)) else None
+
+
+def _part(kind: type[Part], value: object) -> Part:
+    if kind is datetime and isinstance(value, str):
+        try:
+            return timestamps.parse(value)
+        except ValueError:
+            raise _invalid() from None
+    if kind is int and type(value) is int and -MOST_WHOLE <= value <= MOST_WHOLE:
+        return value
+    if kind is str and isinstance(value, str) and "\0" not in value:
+        return value
+    raise _invalid()
+
+
+def _signature(query: str, body: bytes) -> bytes:
+    """Over caller, query and body; each begins with its length, so that none runs into the next."""
+    signed = hmac.new(_key(), digestmod=hashlib.sha256)
+    for part in (context.caller.get().encode(), query.encode(), body):
+        signed.update(len(part).to_bytes(8, "big"))
+        signed.update(part)
+    return signed.digest()[:SIGNATURE_BYTES]
+
+
+@cache
+def _key() -> bytes:
+    """Not the setting itself, so that nothing else that it may sign one day is a page token."""
+    return hmac.digest(config.page_token_key().encode(), b"one-stock page tokens", "sha256")
+
+
+def _invalid() -> ServiceError:
+    return ServiceError(
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "PAGE_TOKEN_INVALID",
+        "page_token: is not from a page of this query",
+        {"field": "page_token"},
+    )

@@ -40,6 +40,9 @@ def run(name: str, load: Callable[[], Settings], serve: Callable[[Settings], Cor
     try:
         settings = load()
         config.lame_duck_s()
+        config.reflection()
+        config.page_token_key()
+        config.kept_days()
         workers.divide(name, settings.address)
         show(name)
     except ConfigError as wrong:

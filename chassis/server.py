@@ -12,14 +12,15 @@ from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
-from grpc_reflection.v1alpha._async import ReflectionServicer
 
-from chassis import config, context, telemetry, tracing
+from chassis import bounds_check, config, context, errors, malformed, telemetry, tracing
+from chassis.health import Health
 from chassis.intake import Intake
-from chassis.interceptors import errors, meter, request, spans
+from chassis.interceptors import errors as answers
+from chassis.interceptors import meter, request, spans
 from chassis.methods import Methods
+from chassis.reflection import Reflection
 
 log = telemetry.logger()
 
@@ -82,23 +83,24 @@ class Server:
         self,
         address: str,
         servicers: list[Servicer],
-        table: errors.ErrorTable,
+        table: answers.ErrorTable,
         ready: Callable[[], Awaitable[bool]],
     ) -> None:
         self._address = address
         self._names = [servicer.full_name for servicer in servicers]
         self._ready = ready
-        self._health = HealthServicer()
+        self._health = Health()
         self._server = grpc.aio.server(options=_options(), maximum_concurrent_rpcs=CONCURRENT_RPCS)
         health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
         queued = [f"{servicer.full_name}/{method}" for servicer in servicers for method in servicer.queued]
-        methods = Methods([f"{health_name}/Check", *queued])
+        methods = Methods([f"{health_name}/Check", *queued], (health_name, reflection.SERVICE_NAME))
         for servicer in servicers:
             add = getattr(servicer.pb_grpc, f"add_{servicer.name}Servicer_to_server")
             add(_instrumented(servicer, table), methods)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, methods)
-        reflected = ReflectionServicer((*self._names, health_name, reflection.SERVICE_NAME))
-        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflected, methods)
+        if config.reflection():
+            reflected = Reflection((*self._names, health_name, reflection.SERVICE_NAME))
+            reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflected, methods)
         methods.add_to(self._server)
         self._intake = Intake(self._server, methods)
         self.port = 0
@@ -162,24 +164,34 @@ class _Instrumented:
     """Holds one wrapped coroutine per method; grpc reads them by name."""
 
 
-def _instrumented(servicer: Servicer, table: errors.ErrorTable) -> object:
+def _instrumented(servicer: Servicer, table: answers.ErrorTable) -> object:
     wrapped = _Instrumented()
     for method in servicer.pb.DESCRIPTOR.services_by_name[servicer.name].methods:
         name = f"{servicer.full_name}/{method.name}"
-        handle = meter.metered(name, _wrap(getattr(servicer.implementation, method.name), table))
+        check = bounds_check.compiled(method.input_type)
+        handle = meter.metered(name, _wrap(name, getattr(servicer.implementation, method.name), check, table))
         setattr(wrapped, method.name, spans.traced(name, handle) if tracing.active() else handle)
     return wrapped
 
 
-def _wrap(handler: Callable[[Any, Any], Awaitable[Any]], table: errors.ErrorTable) -> Callable[[Any, Any], Any]:
+def _wrap(
+    name: str,
+    handler: Callable[[Any, Any], Awaitable[Any]],
+    check: bounds_check.Check,
+    table: answers.ErrorTable,
+) -> Callable[[Any, Any], Any]:
     async def handle(message: Any, rpc: Any) -> Any:
         unbounded = request.enter(rpc)
         try:
+            if message is malformed.MALFORMED:
+                raise malformed.refuse(name)
+            if wrong := check(message):
+                raise errors.invalid_fields(wrong)
             if not unbounded:
                 return await handler(message, rpc)
             async with asyncio.timeout(context.DEFAULT_DEADLINE_S):
                 return await handler(message, rpc)
         except Exception as raised:
-            return errors.answer(rpc, raised, table)
+            return answers.answer(rpc, raised, table)
 
     return handle

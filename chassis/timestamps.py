@@ -1,4 +1,7 @@
-"""Instants as messages carry them, and back. Every datetime is aware, in UTC."""
+"""Instants as messages and callers carry them, and back. Every datetime is aware, in UTC.
+
+Instants from outside lie in 1970 to 9999-12-30: every zone's offset added to one, and every day after one, is an instant too.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,10 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis import errors
+
+FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+MOST_SECONDS = int(LAST.timestamp())
+RANGE = "must lie in the years 1970 to 9999 (9999-12-30 at the latest)"
 
 
 def message(instant: datetime | None) -> Timestamp | None:
@@ -24,9 +31,30 @@ def set_unix_ms(timestamp: Timestamp, value: int) -> None:
     timestamp.nanos = rest * 1_000_000
 
 
+def possible(timestamp: Timestamp) -> bool:
+    """Whether it lies in the range for instants from outside."""
+    return 0 <= timestamp.seconds <= MOST_SECONDS and 0 <= timestamp.nanos < 1_000_000_000
+
+
 def instant(path: str, timestamp: Timestamp) -> datetime:
-    """An instant of the years that both Python and Postgres know. FIELD_INVALID with the field's path."""
+    """An instant from a message. FIELD_INVALID with the field's path."""
+    if not possible(timestamp):
+        raise errors.invalid(path, "FIELD_INVALID", RANGE)
+    return timestamp.ToDatetime(UTC)
+
+
+def parse(text: str) -> datetime:
+    """An instant from ISO 8601 text with a zone, such as `2026-11-20T10:00:00Z`. ValueError says what is wrong."""
     try:
-        return timestamp.ToDatetime(UTC)
-    except (ValueError, OverflowError) as wrong:
-        raise errors.invalid(path, "FIELD_INVALID", "must lie in the years 1 to 9999") from wrong
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError("must be a time with a zone (2026-11-20T10:00:00Z)") from error
+    if found.tzinfo is None:
+        raise ValueError("needs a time zone, such as Z")
+    try:
+        found = found.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(RANGE) from error
+    if not FIRST <= found <= LAST:
+        raise ValueError(RANGE)
+    return found

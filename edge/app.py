@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.routing import APIRouter
@@ -15,11 +15,13 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from chassis import context, exposition, tracing
-from edge import answers, docs, headers, problems
+from edge import answers, docs, headers, operation, problems
 from edge.clients import Clients
 from edge.config import Settings
 from edge.graphql.view import View
 from edge.middleware import Authentication, Envelope
+from edge.openapi import document
+from edge.operation import Operation
 from edge.problems import Problem
 from edge.push.door import Push
 from edge.push.frames import Frames
@@ -50,17 +52,13 @@ safe to repeat; amounts are whole minor units."""
 
 
 class Edge(FastAPI):
-    """FastAPI that documents our errors under their own media type, which it has no setting for."""
+    """FastAPI that documents what each operation really takes and answers."""
 
     def openapi(self) -> dict[str, Any]:
         """The document, made once."""
-        document = super().openapi()
-        operations = [operation for path in document["paths"].values() for operation in path.values()]
-        for operation in operations:
-            content = operation["responses"].get("default", {}).get("content", {})
-            if "application/json" in content:
-                content[PROBLEM_TYPE] = content.pop("application/json")
-        return document
+        if self.openapi_schema is None:
+            document.complete(super().openapi(), self.routes)
+        return cast(dict[str, Any], self.openapi_schema)
 
 
 def create(settings: Settings, clients: Clients, hub: Hub) -> FastAPI:
@@ -87,6 +85,7 @@ def create(settings: Settings, clients: Clients, hub: Hub) -> FastAPI:
         app.router.routes.extend(router.routes)
     if settings.docs:
         app.router.routes.extend(docs.routes())
+    operation.know_each_other(app.routes)
     app.router.routes.append(WebSocketRoute("/ws/inventory", WebSocketStream()))
     app.router.routes.append(WebSocketRoute("/graphql", View()))
     app.router.routes.append(WebSocketRoute("/{path:path}", _NoWebSocket()))
@@ -151,7 +150,9 @@ async def _no_route(request: Request, raised: Exception) -> Response:
     return Response(problem.document(context.request_id.get()), problem.status, allowed, PROBLEM_TYPE)
 
 
-def _methods(request: Request) -> set[str]:
+def _methods(request: Request) -> Collection[str]:
     path = request.scope["path"]
-    routes = [route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(path)]
-    return {method for route in routes for method in route.methods or ()}
+    routes = (route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(path))
+    for route in routes:
+        return route.path_methods if isinstance(route, Operation) else route.methods or ()
+    return ()

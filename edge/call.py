@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 import grpc
@@ -44,6 +45,9 @@ class InFlight(Protocol):
     def too_many(self) -> bool:
         """Whether more are served than may be."""
 
+
+_VERSION = re.compile(r"[1-9][0-9]{0,17}|0")
+"""Our entity tags are version numbers, as they are written."""
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
@@ -90,8 +94,11 @@ class Call(Request):
         return headers.derived_id(prefix, str(scope[PRINCIPAL]), template, key, *values)
 
     def if_match(self) -> str | None:
-        """The entity tag that the caller expects, if any."""
-        return headers.if_match(self.header(headers.IF_MATCH))
+        """The version that the caller expects, if any. Problem 412 for a tag that was never given out."""
+        tag = headers.if_match(self.header(headers.IF_MATCH))
+        if tag is not None and not _VERSION.fullmatch(tag):
+            raise problems.never_a_version(tag)
+        return tag
 
     async def rpc(self, method: grpc.aio.UnaryUnaryMultiCallable[Asked, Answered], request: Asked) -> Answered:
         """Calls a service within this request's deadline. ServiceError for every failure."""

@@ -43,14 +43,11 @@ class Settings:
 
 def from_environment() -> Settings:
     """Reads all settings; ConfigError with one clear line for the first that cannot be used."""
-    host, port = _listen_on(config.text("EDGE_ADDRESS", "127.0.0.1:8080"))
-    token = config.text("API_TOKEN")
-    if not token.isascii() or not token.isprintable() or " " in token or not token:
-        raise ConfigError("API_TOKEN must be printable ASCII without spaces")
+    host, port = _listen_on(config.listening_address("edge"))
     return Settings(
         host=host,
         port=port,
-        api_token=token,
+        api_token=config.api_token(),
         webhook_keys=standard.keys(config.text("SANDBOX_WEBHOOK_SECRET", "")),
         inventory_address=config.address("inventory"),
         order_address=config.address("order"),

@@ -143,6 +143,7 @@ class Authentication:
             answer = answers.of_problem(refused)
             await (answers.send(answer, send) if scope["type"] == "http" else answers.deny(answer, send))
             return
+        context.caller.set(str(scope[PRINCIPAL]))
         await self._app(scope, receive, send)
 
     def _identify(self, scope: Scope) -> tuple[str, Grant]:

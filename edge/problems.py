@@ -33,7 +33,7 @@ STATUS_OF_CODE = {
     StatusCode.DEADLINE_EXCEEDED: 504,
 }
 """Every other code is our bug: 500."""
-STATUS_OF_REASON = {"PAYMENT_DECLINED": 402, "OVERLOADED": 503}
+STATUS_OF_REASON = {"PAYMENT_DECLINED": 402, "OVERLOADED": 503, "TRANSACTION_CONFLICT": 503}
 REASON_OF_CODE = {
     StatusCode.UNAVAILABLE: "DEPENDENCY_UNAVAILABLE",
     StatusCode.CANCELLED: "DEPENDENCY_UNAVAILABLE",
@@ -134,6 +134,11 @@ def invalid_field(field: str, message: str) -> Problem:
 def from_header(wrong: HeaderInvalid) -> Problem:
     """The problem for a header that cannot be used; its name stands where a field's path would."""
     return invalid_field(wrong.name, wrong.description)
+
+
+def never_a_version(tag: str) -> Problem:
+    """412: nothing of ours ever had this entity tag."""
+    return Problem(412, "VERSION_STALE", "If-Match: is not the current version.", {"expected": tag})
 
 
 def shutting_down() -> Problem:

@@ -55,12 +55,14 @@ async def running(settings: config.Settings) -> AsyncIterator[Inventory]:
     db = Database(settings.database_url, application="inventory")
     await db.open()
     gate_client = redis.connect(settings.gate_url)
-    events_out = EventSource(db, settings.broker_url, "inventory", [events_pb2], settings.events_content_type)
 
     tables = Tables(
         levels="stock_levels", movements="stock_movements", reservations="reservations", audit_event="inventory.audit"
     )
     partition = Partition(db, gate_client, "inv", PARTITION, tables)
+    events_out = EventSource(
+        db, settings.broker_url, "inventory", [events_pb2], settings.events_content_type, partition.epochs.replace
+    )
 
     locations = Locations(db)
     catalog = Catalog(db, events.sku_changed)

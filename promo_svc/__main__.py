@@ -68,13 +68,15 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
     db = Database(settings.database_url, application="promo")
     await db.open()
     gate_client = redis.connect(settings.gate_url)
-    modules = [events_pb2, order_events_pb2, inventory_events_pb2]
-    events_out = EventSource(db, settings.broker_url, "promo", modules, settings.events_content_type)
 
     tables = Tables(
         levels="usage_levels", movements="usage_movements", reservations="redemptions", audit_event="promo.audit"
     )
     partition = Partition(db, gate_client, GATE_PREFIX, PARTITION, tables)
+    modules = [events_pb2, order_events_pb2, inventory_events_pb2]
+    events_out = EventSource(
+        db, settings.broker_url, "promo", modules, settings.events_content_type, partition.epochs.replace
+    )
 
     catalogue = Catalogue(db)
     limits = Limits(db, partition.adjustments)

@@ -37,6 +37,34 @@ def drop(url: str) -> None:
     _execute(named(url, "postgres"), sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), urlsplit(url).path[1:])
 
 
+def copy(url: str) -> str:
+    """A backup: a copy of the database as it is; returns its URL. Whoever is connected is cut off."""
+    server, database, name = named(url, "postgres"), urlsplit(url).path[1:], f"backup_{secrets.token_hex(6)}"
+    _execute(server, sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false"), database)
+    read(server, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", database)
+    _execute(server, sql.SQL("CREATE DATABASE {} TEMPLATE {}"), name, database)
+    for one in (database, name):
+        _execute(server, sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true"), one)
+    return named(url, name)
+
+
+def restore(url: str, backup: str) -> None:
+    """The database becomes the backup, which is used up; whoever is connected is cut off."""
+    drop(url)
+    _execute(
+        named(url, "postgres"),
+        sql.SQL("ALTER DATABASE {} RENAME TO {}"),
+        urlsplit(backup).path[1:],
+        urlsplit(url).path[1:],
+    )
+
+
+def write(url: str, statement: LiteralString) -> None:
+    """Runs a statement and commits."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)
+
+
 def read(url: str, statement: LiteralString, *values: object) -> list[tuple[Any, ...]]:
     """What a query answers."""
     with psycopg.connect(url, autocommit=True) as connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import zlib
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -73,5 +72,14 @@ def from_attributes(found: dict[str, str], data: bytes) -> Event:
 
 
 def matches(type_: str, patterns: Sequence[str]) -> bool:
-    """Whether a type is among these patterns, such as `inventory.stock_level.changed` or `order.*`. No pattern means all."""
-    return not patterns or any(fnmatch.fnmatchcase(type_, pattern) for pattern in patterns)
+    """Whether a type is among these patterns, such as `inventory.stock_level.changed` or `order.*`. No pattern means all.
+
+    Compared as text: callers choose patterns, and compiling one costs what its author wants it to cost.
+    """
+    return not patterns or any(_stands_for(pattern, type_) for pattern in patterns)
+
+
+def _stands_for(pattern: str, type_: str) -> bool:
+    if pattern.endswith(".*"):
+        return type_.startswith(pattern[:-1])
+    return pattern in ("*", type_)

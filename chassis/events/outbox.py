@@ -26,6 +26,12 @@ SELECT coalesce((SELECT position FROM outbox WHERE position IS NOT NULL ORDER BY
 STATE: LiteralString = "SELECT position, sent FROM event_log"
 SENT: LiteralString = "UPDATE event_log SET sent = %s WHERE sent < %s"
 SKIP: LiteralString = "UPDATE event_log SET position = %(to)s, sent = %(to)s WHERE position < %(to)s"
+SKIP_IDS: LiteralString = """
+SELECT setval(s.name, nextval(s.name) + %s) FROM (SELECT pg_get_serial_sequence('outbox', 'id')::regclass AS name) s"""
+ID_JUMP = 1_000_000_000
+"""Far more events than can be lost between a backup and its restore, and one nine-billionth of what a bigint holds."""
+WAITING: LiteralString = """
+SELECT count(*) FROM (SELECT FROM outbox WHERE published_at IS NULL AND id > 0 ORDER BY id LIMIT %s) AS found"""
 AGAIN: LiteralString = "UPDATE event_log SET sent = least(sent, %s)"
 
 
@@ -108,6 +114,17 @@ class Log:
         """Gives no place up to here any more: a database that was restored has forgotten that it did."""
         async with self._asking() as connection:
             await connection.execute(SKIP, {"to": position})
+
+    async def skip_ids(self) -> None:
+        """Gives no id a second time: the broker and consumers may know events under ids that a restore has forgotten."""
+        async with self._asking() as connection:
+            await connection.execute(SKIP_IDS, (ID_JUMP,))
+
+    async def waiting(self, most: int) -> int:
+        """How many events have no place yet, counted up to `most`."""
+        async with self._asking() as connection:
+            row = await (await connection.execute(WAITING, (most,))).fetchone()
+        return 0 if row is None else int(row[0])
 
     async def read(self, after: int, up_to: int, most: int) -> list[Row]:
         """The log after a position, in order."""

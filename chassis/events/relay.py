@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import orjson
 
@@ -51,13 +51,16 @@ class Relay:
         event_types: EventTypes,
         content_type: ContentType = PROTOBUF,
         monotonic_s: Callable[[], float] = time.monotonic,
+        on_restored: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`on_restored` is called when the database was restored from a backup; again if it fails."""
         self._log = Log(db)
         self._broker = broker
         self._source = source
         self._event_types = event_types
         self._content_type = content_type
         self._monotonic_s = monotonic_s
+        self._on_restored = on_restored
         self._floor = _Floor(monotonic_s)
         self._publisher: Publisher | None = None
         self._checked_s = float("-inf")
@@ -125,7 +128,7 @@ class Relay:
             log.warning("relay.lost", source=self._source, broker_has=sent, sent=noted)
             await self._log.send_again(sent)
         if has is not None and has > newest:
-            log.warning("relay.restored", source=self._source, broker_has=has, newest=newest)
+            await self._note_lost(has, newest)
             await self._log.skip_to(has)
             newest = has
         rows = await self._log.read(sent, newest, BATCH)
@@ -139,6 +142,17 @@ class Relay:
             await self._log.note_sent(newest)
         self._checked_s = self._monotonic_s()
         return 0
+
+    async def _note_lost(self, has: int, newest: int) -> None:
+        """The broker has places that the log does not know. A crash of Postgres loses up to a second of numbering, but no
+        event: as many wait for a place again. When they are gone, the database was restored from a backup."""
+        if await self._log.waiting(has - newest) >= has - newest:
+            log.warning("relay.numbers_lost", source=self._source, broker_has=has, newest=newest)
+            return
+        log.warning("relay.restored", source=self._source, broker_has=has, newest=newest)
+        await self._log.skip_ids()
+        if self._on_restored is not None:
+            await self._on_restored()
 
     async def _send(self, publisher: Publisher, rows: Sequence[Row]) -> None:
         for first in range(0, len(rows), SLICE):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import ModuleType
 
 from chassis.db import Database
-from chassis.events import broker, relay
+from chassis.events import broker, database_size, relay
 from chassis.events.backlog import Backlog
+from chassis.events.database_size import DatabaseSize
 from chassis.events.dead_letters import DeadLetters
 from chassis.events.event import ContentType
 from chassis.events.event_types import EventTypes
@@ -27,14 +28,22 @@ class EventSource:
     """Carries what `db`'s outbox tells to the broker. `modules` hold the messages of its events and of those it listens to."""
 
     def __init__(
-        self, db: Database, broker_url: str, source: str, modules: Sequence[ModuleType], content_type: ContentType
+        self,
+        db: Database,
+        broker_url: str,
+        source: str,
+        modules: Sequence[ModuleType],
+        content_type: ContentType,
+        on_restored: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`on_restored`: what the service does when its database was restored from a backup."""
         self._db = db
         self._dead_letters = DeadLetters(db)
         self._backlog = Backlog(db)
+        self._size = DatabaseSize(db)
         self.types = EventTypes(modules)
         self.broker = broker.connect(broker_url)
-        self._relay = Relay(db, self.broker, source, self.types, content_type)
+        self._relay = Relay(db, self.broker, source, self.types, content_type, on_restored=on_restored)
         servicer = EventServicer(Log(db), self._dead_letters, source, self.types)
         self.servicer = Servicer(event_service_pb2, event_service_pb2_grpc, "EventService", servicer)
 
@@ -44,6 +53,7 @@ class EventSource:
         jobs.start("relay", self._relay.run_round, relay.PAUSE_S, leader.leading, relay.REST, written)
         jobs.start("maintain-broker", self._relay.maintain_once, relay.MAINTAIN_S, leader.leading)
         jobs.start("tell", leader.tell, TELL_S, leader.following, relay.REST, written)
+        jobs.start("database-size", self._size.run_once, database_size.EVERY_S, leader.leading)
         jobs.start("backlog", self._backlog.run_once, 5.0)
         jobs.start("dead-letters", self._dead_letters.count, 5.0)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from chassis import errors, stages, telemetry
+from chassis import db_errors, errors, stages, telemetry
 from chassis.batcher import Batcher
 from chassis.errors import ServiceError
 from chassis.gate import meters
@@ -140,12 +140,15 @@ class Claims:
             await self._epochs.ensure(stale.epoch)
             raise
 
-    async def settle(self, id: str, to: Become, ttl_ms: int = 0) -> tuple[Reservation | None, bool]:
+    async def settle(
+        self, id: str, to: Become, ttl_ms: int = 0, owner: str | None = None, forced: str = ""
+    ) -> tuple[Reservation | None, bool]:
         """Moves one reservation; answers it as it stands then (None: unknown) and whether this call moved it.
 
-        Repeating is safe: it finds the reservation moved.
+        `owner` and `forced` as in Transition: one of another owner is not moved. Repeating is safe: it finds the
+        reservation moved.
         """
-        return await self._settle_stage.submit(Transition(id, to, ttl_ms))
+        return await self._settle_stage.submit(Transition(id, to, ttl_ms, owner, forced))
 
     async def settle_many(self, transitions: Sequence[Transition]) -> Settled:
         """Moves reservations in one transaction, then tells the gate; ids distinct. For background jobs."""
@@ -181,14 +184,14 @@ class Claims:
 
     async def _write(self, takes: Sequence[Take]) -> dict[str, Reservation | Exception]:
         """Runs the batch until its outcome is known, in halves when one of it is bad. Errors are per take."""
-        failed: Exception = errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
+        failed = errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
         for _ in range(JOURNAL_TRIES):
             try:
                 rows = await self._journal.reserve(takes)
             except Stale as stale:
                 return {take.claim.id: stale for take in takes}
-            except ServiceError as unreachable:
-                failed = unreachable
+            except ServiceError as error:
+                failed = error
                 continue
             except psycopg.Error as refused:
                 if len(takes) == 1:
@@ -197,7 +200,8 @@ class Claims:
                 return await self._write(takes[:middle]) | await self._write(takes[middle:])
             self._journal_down_until = 0.0
             return dict(rows)
-        self._journal_down_until = self._world.monotonic_s() + BREAKER_S
+        if failed.reason != db_errors.CONFLICT:  # then Postgres answers, and others were in the way
+            self._journal_down_until = self._world.monotonic_s() + BREAKER_S
         return {take.claim.id: failed for take in takes}
 
     async def _refuse(self, take: Take, refused: psycopg.Error) -> Reservation | Exception:
@@ -242,8 +246,8 @@ class Claims:
         for attempt in range(1, JOURNAL_TRIES + 1):
             try:
                 return await self.settle_many(transitions)
-            except ServiceError as unreachable:
-                if unreachable.reason != "JOURNAL_UNREACHABLE" or attempt == JOURNAL_TRIES:
+            except ServiceError as error:
+                if not db_errors.is_transient(error) or attempt == JOURNAL_TRIES:
                     raise
         raise AssertionError("unreachable")
 

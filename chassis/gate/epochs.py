@@ -7,7 +7,8 @@ import asyncio
 from chassis import context, errors, telemetry
 from chassis.gate import meters
 from chassis.gate.gate import Gate
-from chassis.gate.rebuilds import Rebuilds, Snapshot
+from chassis.gate.model import NO_MARK
+from chassis.gate.rebuilds import Rebuilds, Serving, Snapshot
 from chassis.gate.world import REAL, World
 
 log = telemetry.logger()
@@ -45,22 +46,56 @@ class Epochs:
         return self.current != 0 and await self._gate.serves(self.current)
 
     async def watch(self) -> None:
-        """Rebuilds when the gate's server or the journal's timeline changed under us, or nobody serves."""
-        serving = await self._rebuilds.serving()
-        if not serving.epoch or not await self._gate.serves(serving.epoch):
+        """Rebuilds unless the gate can be trusted; raises the journal's mark and has the gate remember it."""
+        serving = await self._trusted()
+        if serving is None:
             await self.ensure(self.current)
-        elif serving.run_id != await self._gate.run_id() or not serving.same_timeline:
-            self.current = serving.epoch
-            await self.ensure(serving.epoch, force=True)
-        else:
-            self.current = serving.epoch
+            return
+        self.current = serving.epoch
+        mark = await self._rebuilds.advance(serving.epoch, serving.mark, self._world.token())
+        if mark is not None:
+            await self._gate.remember_mark(serving.epoch, mark)
+
+    async def replace(self) -> None:
+        """A new epoch although the current one seems fine: somebody knows that the journal was restored."""
+        serving = await self._rebuilds.serving()
+        self.current = serving.epoch
+        await self.ensure(serving.epoch, force=True)
+
+    async def _trusted(self) -> Serving | None:
+        """What the journal says of the current epoch, if the gate serves it and both are what they were; None otherwise.
+
+        A journal that was restored from a backup may name an epoch that the gate serves, loaded from what was lost since.
+        Its mark gives it away: the gate remembers a later one, or another of that number, since a process that slept
+        through the restore may raise it once. The gate is read first, since marks reach it last.
+        """
+        pointer = await self._gate.current_epoch()
+        if pointer is None:
+            return None
+        remembered = await self._gate.mark(pointer)
+        serving = await self._rebuilds.serving()
+        ahead = serving.mark.number > remembered.number or serving.mark == remembered or remembered == NO_MARK
+        if serving.epoch == pointer and not (serving.same_life and ahead):
+            log.warning(
+                "gate.journal_restored",
+                partition=self._rebuilds.partition,
+                epoch=pointer,
+                same_life=serving.same_life,
+                mark=serving.mark.number,
+                gate_remembers=remembered.number,
+            )
+            meters.RESTORES.add()
+            return None
+        if serving.epoch != pointer or serving.run_id != await self._gate.run_id():
+            return None
+        return serving if await self._gate.serves(pointer) else None
 
     async def _adopt_or_rebuild(self, lost: int, force: bool) -> None:
         """Under the session lock: somebody else may have rebuilt while we waited for it."""
         async with self._rebuilds.alone():
-            known = (await self._rebuilds.serving()).epoch
-            if known and not (force and known == lost) and await self._gate.serves(known):
-                self.current = known
+            serving = await self._trusted()
+            if serving is not None and not (force and serving.epoch == lost):
+                self.current = serving.epoch
                 return
             self.current = await self._rebuild()
 
@@ -69,7 +104,8 @@ class Epochs:
         started_s = self._world.monotonic_s()
         await self._gate.check_server()
         run_id = await self._gate.run_id()
-        async with self._rebuilds.begin(run_id, self._world.wall_ms()) as snapshot:
+        newer = (await self._gate.current_epoch() or 0) + 1  # than an epoch that a restored journal has forgotten
+        async with self._rebuilds.begin(run_id, max(self._world.wall_ms(), newer)) as snapshot:
             counters, entries = await self._load(snapshot)
         published = await self._gate.publish(snapshot.epoch)
         meters.REBUILDS.of("published" if published else "overtaken").add()

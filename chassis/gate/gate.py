@@ -12,7 +12,7 @@ import redis.exceptions as failures
 from chassis import errors
 from chassis.gate import meters, scripts
 from chassis.gate.keys import GateKeys
-from chassis.gate.model import Claim, Refused, Reused, ShortLine, Stale, Take, Taken
+from chassis.gate.model import NO_MARK, Claim, Mark, Refused, Reused, ShortLine, Stale, Take, Taken
 from chassis.redis import Client
 from chassis.wire import Wire
 
@@ -127,6 +127,21 @@ class Gate:
             loaded = await self._redis.script_exists(scripts.sha(scripts.reserve(epoch)))
         return bool(loaded[0]) and await self.current_epoch() == epoch
 
+    async def mark(self, epoch: int) -> Mark:
+        """The newest mark of the journal that the gate has seen in this epoch; NO_MARK when there is none yet."""
+        async with _translated(epoch):
+            raw = await self._redis.get(self._keys.mark(epoch))
+        if raw is None:
+            return NO_MARK
+        number, _, token = str(raw).partition(":")
+        return Mark(int(number), token)
+
+    async def remember_mark(self, epoch: int, mark: Mark) -> None:
+        """Keeps a mark that the journal has committed, unless the epoch is no longer current or a newer mark is known."""
+        await self._eval(
+            "mark", [self._keys.pointer, self._keys.mark(epoch)], [str(epoch), f"{mark.number}:{mark.token}"], epoch
+        )
+
     async def run_id(self) -> str:
         """Identifies the server's run; changes at every restart."""
         async with _translated(0):
@@ -138,6 +153,13 @@ class Gate:
             policy = (await self._redis.info("memory")).get("maxmemory_policy")
         if policy != "noeviction":
             raise errors.unavailable("GATE_UNREACHABLE", f"Redis has maxmemory-policy {policy}, it must be noeviction")
+
+    async def measure(self) -> None:
+        """Shows how much memory the server has and may have."""
+        async with _translated(0):
+            memory = await self._redis.info("memory")
+        meters.MEMORY.set(int(memory["used_memory"]))
+        meters.MEMORY_MOST.set(int(memory.get("maxmemory") or memory.get("total_system_memory") or 0))
 
     async def announce(self, epoch: int) -> None:
         """Notes that keys of this epoch may exist, before the first is written."""

@@ -40,11 +40,17 @@ Become: TypeAlias = Literal["COMMITTED", "RELEASED", "EXPIRED", "ABORTED", "EXTE
 
 
 class Transition(NamedTuple):
-    """One reservation and what it shall become."""
+    """One reservation and what it shall become.
+
+    It moves only if its row has this `owner` or none; None asks for no owner. `forced` is the reason of a person who
+    moves another owner's reservation: the event repeats it.
+    """
 
     id: str
     to: Become
     ttl_ms: int = 0
+    owner: str | None = None
+    forced: str = ""
 
 
 class Settled(NamedTuple):
@@ -105,7 +111,7 @@ class Journal:
 
     async def settle(self, transitions: Sequence[Transition]) -> Settled:
         """Moves reservations, ids distinct. A repeat finds them moved and changes nothing."""
-        batch = [{"id": one.id, "to": one.to, "ttl_ms": one.ttl_ms} for one in transitions]
+        batch = [_change(one) for one in transitions]
         with meters.CALL_SECONDS.of("settle").timed():
             async with self._db.connection(WITHIN_S) as connection:
                 with patience.of(ANSWER_S):
@@ -180,6 +186,15 @@ def _row(take: Take) -> dict[str, Any]:
         "ttl_ms": take.claim.ttl_ms,
         "lines": [{"key": key, "quantity": quantity} for key, quantity in take.taken],
     }
+
+
+def _change(one: Transition) -> dict[str, Any]:
+    change: dict[str, Any] = {"id": one.id, "to": one.to, "ttl_ms": one.ttl_ms}
+    if one.owner is not None:
+        change["owner"] = one.owner
+    if one.forced:
+        change["forced"] = one.forced
+    return change
 
 
 def _made(take: Take, now_ms: int) -> Reservation:

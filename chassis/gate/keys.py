@@ -38,10 +38,14 @@ class GateKeys:
         """Sorted set: adjustment id -> when it was applied."""
         return f"{{{self.prefix}:{self.partition}}}:{epoch}:applied"
 
+    def mark(self, epoch: int) -> str:
+        """Text `number:token`: the newest mark of the journal that the gate has seen in this epoch."""
+        return f"{{{self.prefix}:{self.partition}}}:{epoch}:mark"
+
     def of_script(self, epoch: int) -> list[str]:
         """The keys of the scripts that take and give, in their order."""
         return [self.pointer, self.available(epoch), self.reservations(epoch), self.due(epoch)]
 
     def of_epoch(self, epoch: int) -> list[str]:
         """All keys of one epoch."""
-        return [self.available(epoch), self.reservations(epoch), self.due(epoch), self.applied(epoch)]
+        return [self.available(epoch), self.reservations(epoch), self.due(epoch), self.applied(epoch), self.mark(epoch)]

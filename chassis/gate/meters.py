@@ -14,6 +14,12 @@ STALE = metrics.counter("gate_stale_retries_total", "Reservations that went thro
 EPOCH = metrics.gauge("gate_epoch", "The epoch in which this process serves; 0 before the first")
 REBUILDS = metrics.counter("gate_rebuilds_total", "Rebuilds of the gate by this process", "outcome")
 REBUILD_SECONDS = metrics.gauge("gate_rebuild_last_seconds", "How long the last rebuild by this process took")
+RESTORES = metrics.counter(
+    "gate_restores_noticed_total", "How often this process found that the journal was restored from a backup"
+)
+
+MEMORY = metrics.gauge("gate_memory_bytes", "Memory that the gate's server uses, with all its databases")
+MEMORY_MOST = metrics.gauge("gate_memory_most_bytes", "Memory that it may use: maxmemory, else all of its machine's")
 
 CALL_SECONDS = metrics.histogram("journal_call_seconds", "One transaction of the journal, with its connection", "call")
 BREAKER = metrics.gauge("journal_breaker_open", "1 while requests are refused because the journal failed just now")

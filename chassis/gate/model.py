@@ -37,6 +37,16 @@ class Take(NamedTuple):
     epoch: int
 
 
+class Mark(NamedTuple):
+    """How far the journal has come in an epoch; the token tells two histories apart that share a number."""
+
+    number: int
+    token: str
+
+
+NO_MARK = Mark(0, "")
+
+
 class Reservation(NamedTuple):
     """A reservation as the journal has it; times in unix milliseconds of the journal's clock."""
 

@@ -8,7 +8,7 @@ from typing import LiteralString, NamedTuple
 
 from chassis.db import Database, Tx
 from chassis.gate.gate import Entry
-from chassis.gate.model import Taken
+from chassis.gate.model import NO_MARK, Mark, Taken
 
 REBUILDER_CLASS = 7402
 """Advisory lock (class, partition), held by a session while it rebuilds: one at a time, over all processes."""
@@ -16,22 +16,30 @@ ROWS = 5_000
 """Rows read and loaded at once: bounds the memory of a rebuild."""
 
 EXCLUSIVE: LiteralString = "SELECT pg_advisory_xact_lock(7401, %s)"
-NEXT: LiteralString = """
-INSERT INTO gate (partition, epoch, run_id, timeline) VALUES (%(partition)s, %(now)s, %(run_id)s, %(timeline)s)
+LIFE: LiteralString = (
+    "(SELECT concat_ws('/', s.system_identifier, d.oid, c.timeline_id)"
+    " FROM pg_control_system() s, pg_control_checkpoint() c, pg_database d WHERE d.datname = current_database())"
+)
+"""Names the database itself: another cluster, a database that was created anew and a promoted standby have another name."""
+NEXT: LiteralString = f"""
+INSERT INTO gate (partition, epoch, run_id, life) VALUES (%s, %s, %s, {LIFE})
 ON CONFLICT (partition) DO UPDATE SET epoch = greatest(gate.epoch + 1, excluded.epoch), run_id = excluded.run_id,
-  timeline = excluded.timeline, rebuilt_at = now()
+  life = excluded.life, rebuilt_at = now()
 RETURNING epoch"""
-CURRENT: LiteralString = "SELECT epoch, run_id, timeline FROM gate WHERE partition = %s"
-TIMELINE: LiteralString = "SELECT timeline_id FROM pg_control_checkpoint()"
+CURRENT: LiteralString = f"SELECT epoch, run_id, life = {LIFE}, mark, mark_token FROM gate WHERE partition = %s"
+ADVANCE: LiteralString = """
+UPDATE gate SET mark = mark + 1, mark_token = %s
+ WHERE partition = %s AND epoch = %s AND mark = %s AND mark_token = %s RETURNING mark"""
 
 
 class Serving(NamedTuple):
-    """The journal's current epoch (0: none yet), the gate's run it was loaded into, and whether Postgres is still the
-    server it was then."""
+    """The journal's current epoch (0: none yet), the gate's run it was loaded into, whether Postgres still is the
+    database that it was loaded from, and the journal's mark, which is raised every second while the gate serves."""
 
     epoch: int
     run_id: str
-    same_timeline: bool
+    same_life: bool
+    mark: Mark
 
 
 class Snapshot:
@@ -78,10 +86,14 @@ class Rebuilds:
         """The current epoch."""
         async with self._db.connection() as connection:
             row = await (await connection.execute(CURRENT, (self.partition,))).fetchone()
-            timeline = await (await connection.execute(TIMELINE)).fetchone()
-        if row is None:
-            return Serving(0, "", True)
-        return Serving(row[0], row[1], timeline is None or row[2] == timeline[0])
+        return Serving(0, "", True, NO_MARK) if row is None else Serving(row[0], row[1], row[2], Mark(row[3], row[4]))
+
+    async def advance(self, epoch: int, seen: Mark, token: str) -> Mark | None:
+        """Raises the journal's mark and returns it, durable; None when epoch or mark are not what was seen any more."""
+        values = (token, self.partition, epoch, *seen)
+        async with self._db.connection() as connection:
+            row = await (await connection.execute(ADVANCE, values)).fetchone()
+        return None if row is None else Mark(row[0], token)
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
@@ -94,8 +106,8 @@ class Rebuilds:
                 await connection.execute("SELECT pg_advisory_unlock(%s, %s)", (REBUILDER_CLASS, self.partition))
 
     @asynccontextmanager
-    async def begin(self, run_id: str, now_ms: int) -> AsyncIterator[Snapshot]:
-        """Makes a new epoch the current one, and takes the snapshot while nobody can write to the journal.
+    async def begin(self, run_id: str, least: int) -> AsyncIterator[Snapshot]:
+        """Makes a new epoch, `least` or above, the current one, and takes the snapshot while nobody can write to the journal.
 
         The lock is held only until the snapshot stands: later writers carry the new epoch and give to the gate after
         it is published, so what they change is added to the snapshot, never lost and never counted twice.
@@ -103,14 +115,7 @@ class Rebuilds:
         async with self._db.connection() as reader:
             async with self._db.transaction() as tx:
                 await tx.execute(EXCLUSIVE, (self.partition,))
-                timeline = await (await tx.execute(TIMELINE)).fetchone()
-                values = {
-                    "partition": self.partition,
-                    "now": now_ms,
-                    "run_id": run_id,
-                    "timeline": 0 if timeline is None else timeline[0],
-                }
-                row = await (await tx.execute(NEXT, values)).fetchone()
+                row = await (await tx.execute(NEXT, (self.partition, least, run_id))).fetchone()
                 epoch = 0 if row is None else int(row[0])
                 await reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 await reader.execute("SELECT 1")  # the snapshot is taken by the first statement

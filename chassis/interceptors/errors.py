@@ -10,10 +10,11 @@ import grpc
 import psycopg
 import redis.exceptions
 
-from chassis import errors, telemetry
+from chassis import access, db_errors, errors
 from chassis.errors import ServiceError
 
-log = telemetry.logger()
+MOST_CHARACTERS = 500
+"""Of an exception's text in the log: it may hold what the caller sent."""
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
@@ -35,8 +36,6 @@ def answer(context: Context, raised: Exception, table: ErrorTable) -> ServiceErr
     `context.abort` would say the same by an exception of its own, at several times the cost of a refusal.
     """
     error = to_service_error(raised, table)
-    if error.reason == "INTERNAL":
-        log.error("rpc.failed", error=repr(raised), exc_info=raised)
     context.set_code(error.code)
     context.set_details(error.message)
     context.set_trailing_metadata(errors.trailers(error))
@@ -44,19 +43,35 @@ def answer(context: Context, raised: Exception, table: ErrorTable) -> ServiceErr
 
 
 def to_service_error(raised: Exception, table: ErrorTable) -> ServiceError:
-    """The error a caller may see for what was raised."""
+    """The error a caller may see for what was raised; what nobody expected is noted in our log."""
     if isinstance(raised, ServiceError):
+        if raised.reason == "INTERNAL":
+            _note(raised)
         return raised
     for kind in type(raised).__mro__:
         if kind in table:
             return _from_domain(raised, table[kind])
     if isinstance(raised, asyncio.TimeoutError):
         return ServiceError(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the deadline passed")
-    if isinstance(raised, psycopg.OperationalError):
-        return errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
+    if isinstance(raised, psycopg.Error) and (named := db_errors.service_error(raised)) is not None:
+        return named
     if isinstance(raised, redis.exceptions.ConnectionError | redis.exceptions.TimeoutError):
         return errors.unavailable("GATE_UNREACHABLE", "Redis does not answer")
+    _note(raised)
     return ServiceError(grpc.StatusCode.INTERNAL, "INTERNAL", "internal error")
+
+
+def _note(raised: Exception) -> None:
+    access.bugs.note("rpc.failed", raised, kind=_place(raised), error=repr(raised)[:MOST_CHARACTERS])
+
+
+def _place(raised: BaseException) -> str:
+    """What kind of exception it is, and the line that raised it."""
+    trace = raised.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
+    return f"{type(raised).__qualname__}{where}"
 
 
 def _from_domain(raised: Any, code: grpc.StatusCode) -> ServiceError:

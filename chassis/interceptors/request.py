@@ -1,4 +1,4 @@
-"""Gives each RPC its request id and its deadline before the servicer sees it."""
+"""Gives each RPC its request id, its caller and its deadline before the servicer sees it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ def enter(rpc: Context) -> bool:
     request_id = ""
     for key, value in rpc.invocation_metadata() or ():
         if key == context.REQUEST_ID_KEY and isinstance(value, str):
-            request_id = value[:100]
+            request_id = value[: context.MOST_CHARACTERS]
+        elif key == context.CALLER_KEY and isinstance(value, str):
+            context.caller.set(value[: context.MOST_CHARACTERS])
     context.request_id.set(request_id or ids.log_id("req"))
     remaining = rpc.time_remaining()
     # grpc reports "no deadline" as None or as a time beyond any human plan.

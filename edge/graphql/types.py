@@ -56,6 +56,8 @@ class OrderLine:
     unit_price_minor: Whole
     discount_minor: Whole
     total_minor: Whole
+    cancelled_quantity: Whole
+    refunded_minor: Whole
 
 
 @strawberry.type(description="What one customer bought in one channel at one time; times are RFC 3339")
@@ -65,6 +67,7 @@ class Order:
     channel: str
     customer_id: str
     payment_status: str
+    refunded_minor: Whole
     cause: str
     subtotal: Money
     discount_total: Money
@@ -132,7 +135,16 @@ LEVEL = (
     "version",
 )
 SUMS = ("sku", "on_hand", "reserved", "committed", "unavailable", "available")
-LINE = ("sku", "name", "quantity", "unit_price_minor", "discount_minor", "total_minor")
+LINE = (
+    "sku",
+    "name",
+    "quantity",
+    "unit_price_minor",
+    "discount_minor",
+    "total_minor",
+    "cancelled_quantity",
+    "refunded_minor",
+)
 
 
 def level(found: Mapping[str, Any]) -> StockLevel:
@@ -154,6 +166,7 @@ def order(found: Mapping[str, Any]) -> Order:
         channel=found["channel"],
         customer_id=(found["customer"] or {}).get("id", ""),
         payment_status=(found["payment"] or {}).get("status", "STATUS_NONE").removeprefix("STATUS_"),
+        refunded_minor=(found["payment"] or {}).get("refunded_minor", 0),
         cause=found["cause"],
         subtotal=money(found["subtotal"]) or Money(currency="", amount_minor=Whole(0)),
         discount_total=money(found["discount_total"]) or Money(currency="", amount_minor=Whole(0)),

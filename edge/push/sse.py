@@ -19,8 +19,9 @@ from edge.push.subscriber import Ending, Subscriber
 RETRY_MS = 1_000
 PART_WITHIN_S = 2.0
 """For the last words to a client that does not read; its browser comes back with the last id that it saw."""
+CONTENT_TYPE = b"text/event-stream; charset=utf-8"
 HEADERS = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"content-type", CONTENT_TYPE),
     (b"cache-control", b"no-store"),
     # Nothing is shown for a cookie, only for a token or ticket that the page must have: any page may hold one.
     (b"access-control-allow-origin", b"*"),

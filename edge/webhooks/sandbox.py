@@ -13,6 +13,7 @@ from edge.answers import Answer, replayed
 from edge.call import Call
 from edge.front.limits import MOST_WEBHOOK_BYTES
 from edge.front.seats import CONNECTION
+from edge.openapi.headers import WEBHOOK
 from edge.operation import Operation
 from edge.schemas import webhooks as schema
 from edge.webhooks import standard
@@ -20,6 +21,7 @@ from gen.order.v1.order_service_pb2 import RecordPaymentEventRequest
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=Operation)
 
+EVENT = {"$ref": "#/components/schemas/SandboxEvent"}
 PROVIDER = "sandbox"
 OUTCOMES = {
     "payment.authorized": RecordPaymentEventRequest.OUTCOME_AUTHORIZED,
@@ -29,7 +31,10 @@ Event = TypeVar("Event", bound=schema.SandboxEvent)
 
 
 @router.post(
-    "/sandbox", response_model=schema.WebhookAnswer, summary="Take an event of the sandbox provider (Standard Webhooks)"
+    "/sandbox",
+    response_model=schema.WebhookAnswer,
+    summary="Take an event of the sandbox provider (Standard Webhooks)",
+    openapi_extra={"parameters": list(WEBHOOK), "requestBody": {"content": {"application/json": {"schema": EVENT}}}},
 )
 async def receive_sandbox(call: Call) -> Answer:
     raw = await call.read(MOST_WEBHOOK_BYTES)

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from chassis import requests
 from chassis.db import Database, Tx
+from chassis.events import outbox
 from chassis.gate import journal
 from chassis.gate.adjustments import Adjustments, Row
 from chassis.gate.journal import Journal
 from chassis.gate.model import Reservation
 from chassis.requests import Request
+from inventory_svc.app import forced
 from inventory_svc.app.stock import PARTITION
-from inventory_svc.domain.errors import NoFitLot, QuantityNotOpen, ReservationNotCommitted, ReservationNotFound
+from inventory_svc.domain.errors import (
+    NoFitLot,
+    QuantityNotOpen,
+    ReservationNotCommitted,
+    ReservationNotFound,
+    ReservationOwnedByAnother,
+)
 from inventory_svc.domain.lots import pick
-from inventory_svc.domain.model import LotPick, Progress, split_key
-from inventory_svc.store import levels, locations, lots, movements, reservations
+from inventory_svc.domain.model import Actor, LotPick, Progress, split_key
+from inventory_svc.store import events, levels, locations, lots, movements, reservations
 from inventory_svc.store.levels import Change
 
 
@@ -33,55 +42,61 @@ class Fulfillment:
         request: Request,
         reservation_id: str,
         wanted: Mapping[str, int],
+        actor: Actor,
         encode: Callable[[Reservation, dict[str, Progress], list[LotPick], datetime], bytes],
     ) -> tuple[bytes, bool]:
         """Goods leave, first-expired lots first; `wanted` (units per level key) empty means all that is open.
 
-        ReservationNotFound, ReservationNotCommitted, QuantityNotOpen, NoFitLot. Availability does not change.
+        ReservationNotFound, ReservationOwnedByAnother, ReservationNotCommitted, QuantityNotOpen, NoFitLot.
+        Availability does not change.
         """
 
         async def work(tx: Tx) -> bytes:
             await journal.enter(tx, PARTITION)
-            leaving = await self._open(tx, reservation_id, wanted)
+            leaving = await self._open(tx, reservation_id, wanted, actor)
             picks: list[LotPick] = []
             for key in sorted(leaving):
-                picks += await self._leave(tx, key, leaving[key], request.id, reservation_id)
-            progress = await movements.progress(tx, reservation_id)
-            return encode(await self._read(tx, reservation_id), progress, picks, datetime.now(UTC))
+                part = Change("FULFILL", request.id, reservation_id=reservation_id, reason=actor.force_reason)
+                picks += await self._leave(tx, key, leaving[key], part)
+            reservation, progress = await self._moved(tx, "fulfilled", reservation_id, actor)
+            return encode(reservation, progress, picks, datetime.now(UTC))
 
-        return await requests.once(self._db, request, work)
+        return self._noted(await requests.once(self._db, request, work), reservation_id, "fulfill", actor)
 
     async def cancel(
         self,
         request: Request,
         reservation_id: str,
         wanted: Mapping[str, int],
+        actor: Actor,
         encode: Callable[[Reservation, dict[str, Progress]], bytes],
     ) -> tuple[bytes, bool]:
-        """Gives committed units back to stock: journal, then gate. ReservationNotFound, ReservationNotCommitted,
-        QuantityNotOpen."""
+        """Gives committed units back to stock: journal, then gate. ReservationNotFound, ReservationOwnedByAnother,
+        ReservationNotCommitted, QuantityNotOpen."""
         noted: list[Row] = []
 
         async def work(tx: Tx) -> bytes:
             epoch = await journal.enter(tx, PARTITION)
-            given = await self._open(tx, reservation_id, wanted)
+            given = await self._open(tx, reservation_id, wanted, actor)
             for key in sorted(given):
                 await levels.lock(tx, key)
-                back = Change("CANCEL", request.id, committed=-given[key], reservation_id=reservation_id)
-                await levels.change(tx, key, [back])
+                back = Change("CANCEL", request.id, reservation_id=reservation_id, reason=actor.force_reason)
+                await levels.change(tx, key, [replace(back, committed=-given[key])])
             noted[:] = await self._adjustments.record(tx, epoch, given)
-            return encode(await self._read(tx, reservation_id), await movements.progress(tx, reservation_id))
+            return encode(*await self._moved(tx, "cancelled", reservation_id, actor))
 
         answer = await requests.once(self._db, request, work)
         await self._adjustments.apply(noted)
-        return answer
+        return self._noted(answer, reservation_id, "cancel", actor)
 
-    async def _open(self, tx: Tx, reservation_id: str, wanted: Mapping[str, int]) -> dict[str, int]:
-        """Holds the reservation; answers the units per level key to move, checked against what is open."""
+    async def _open(self, tx: Tx, reservation_id: str, wanted: Mapping[str, int], actor: Actor) -> dict[str, int]:
+        """Holds the reservation; returns the units per level key to move, checked against what is open."""
         held = await reservations.lock(tx, reservation_id)
         if held is None:
             raise ReservationNotFound(reservation_id)
-        state, quantities = held
+        state, owner, quantities = held
+        if not actor.may_change(owner):
+            raise ReservationOwnedByAnother(reservation_id)
         if state != "COMMITTED":
             raise ReservationNotCommitted(reservation_id, state)
         progress = await movements.progress(tx, reservation_id)
@@ -98,7 +113,7 @@ class Fulfillment:
             raise QuantityNotOpen(*split_key(key), quantities[key], 0)
         return asked
 
-    async def _leave(self, tx: Tx, key: str, quantity: int, reference: str, reservation_id: str) -> list[LotPick]:
+    async def _leave(self, tx: Tx, key: str, quantity: int, leaving: Change) -> list[LotPick]:
         sku, location = split_key(key)
         await levels.lock(tx, key)
         today = await locations.today(tx, location)
@@ -108,12 +123,23 @@ class Fulfillment:
             raise NoFitLot(sku, location, fit)
         for lot, part in picks:
             await lots.remove(tx, key, lot, part)
-        changes = [
-            Change("FULFILL", reference, lot, on_hand=-part, committed=-part, reservation_id=reservation_id)
-            for lot, part in picks
-        ]
+        changes = [replace(leaving, lot=lot, on_hand=-part, committed=-part) for lot, part in picks]
         await levels.change(tx, key, changes)
         return [LotPick(sku, location, lot, part) for lot, part in picks]
 
-    async def _read(self, tx: Tx, reservation_id: str) -> Reservation:
-        return (await self._journal.read_in(tx, [reservation_id]))[reservation_id]
+    async def _moved(
+        self, tx: Tx, kind: str, reservation_id: str, actor: Actor
+    ) -> tuple[Reservation, dict[str, Progress]]:
+        """Writes the event; returns the reservation after the change and what became of its lines."""
+        reservation = (await self._journal.read_in(tx, [reservation_id]))[reservation_id]
+        progress = await movements.progress(tx, reservation_id)
+        payload = events.reservation_changed(reservation, progress, actor.force_reason)
+        await outbox.put(tx, type=f"inventory.reservation.{kind}", key=reservation_id, payload=payload)
+        return reservation, progress
+
+    @staticmethod
+    def _noted(answer: tuple[bytes, bool], reservation_id: str, verb: str, actor: Actor) -> tuple[bytes, bool]:
+        """Records a forced change, once: a repeat changes nothing."""
+        if actor.force_reason and not answer[1]:
+            forced.note(reservation_id, verb, actor)
+        return answer

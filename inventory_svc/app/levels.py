@@ -61,11 +61,12 @@ class Levels:
         self, location: str, category: str, most_available: int | None, page_size: int, page_token: str
     ) -> tuple[list[Level], str]:
         """One page by sku and location, and the token of the next."""
-        query = f"levels {location} {category} {most_available}"
-        last = pagination.after(query, page_token) or ["", ""]
-        after = (str(last[0]), str(last[1]))
+        query = f"levels {location} {category!r} {most_available}"
+        after = pagination.after(query, page_token, str, str) or ("", "")
         async with self._db.connection() as connection:
-            found = await levels.page(connection, after, location, category, most_available, page_size + 1)
+            found = await levels.page(
+                connection, (after[0], after[1]), location, category, most_available, page_size + 1
+            )
         if len(found) <= page_size:
             return found, ""
         end = found[page_size - 1]
@@ -74,9 +75,9 @@ class Levels:
     async def movements(self, sku: str, location: str, page_size: int, page_token: str) -> tuple[list[Movement], str]:
         """One page, newest first, and the token of the next. SkuNotFound."""
         query = f"movements {sku} {location}"
-        last = pagination.after(query, page_token) or [NEWEST]
+        last = pagination.after(query, page_token, int) or (NEWEST,)
         async with self._db.connection() as connection:
-            found = await movements.page(connection, sku, location, int(last[0]), page_size + 1)
+            found = await movements.page(connection, sku, location, last[0], page_size + 1)
             if not found and not await skus.existing(connection, [sku]):
                 raise SkuNotFound(sku)
         more = len(found) > page_size

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from chassis import ids, requests
-from chassis.db import Database
+from chassis.db import Database, Tx
 from chassis.errors import ServiceError
 from chassis.gate.claims import GuardRefused, Reserved
 from chassis.gate.journal import Become
 from chassis.gate.model import Aborted, Claim, Refused, Reservation, Reused, ShortLine, Stale, WantedLine
 from chassis.gate.partition import Partition
+from inventory_svc.app import forced
 from inventory_svc.app.locations import Locations
 from inventory_svc.domain.errors import (
     InsufficientStock,
     ReservationAborted,
     ReservationEnded,
     ReservationNotFound,
+    ReservationOwnedByAnother,
     Shortage,
     SkuNotFound,
 )
 from inventory_svc.domain.lines import BasketLine, canonical, merge
-from inventory_svc.domain.model import Progress, level_key
-from inventory_svc.store import movements, skus
+from inventory_svc.domain.model import Actor, Progress, level_key
+from inventory_svc.store import movements, reservations, skus
 
 LAPSE_FRESH_S = 1.0
 """A sold-out answer may tell the next lapse from a look this old: a flash crowd costs one look a second."""
 LAPSES_KEPT = 10_000
+VERBS = {"COMMITTED": "commit", "RELEASED": "release", "EXTENDED": "extend"}
 
 
 class Wish(NamedTuple):
@@ -65,7 +69,7 @@ class Reservations:
         ReservationAborted; a repeat answers the same reservation."""
         lines = merge(wish.lines)
         wanted = [WantedLine(await self._keys(line), line.quantity, line.allow_split) for line in lines]
-        fingerprint = ids.fingerprint(canonical(lines, wish.owner))
+        fingerprint = ids.fingerprint(canonical(lines, wish.owner, wish.ttl_s))
         claim = Claim(wish.request_id, fingerprint, tuple(wanted), wish.ttl_s * 1000, wish.owner)
         reserved = await self._claim(claim, lines)
         state = reserved.reservation.state
@@ -73,14 +77,19 @@ class Reservations:
             raise ReservationEnded(wish.request_id, state)
         return Held(reserved.reservation, {}, reserved.replayed)
 
-    async def settle(self, reservation_id: str, to: Become, ttl_s: int = 0) -> Held:
-        """Commits (COMMITTED), releases (RELEASED) or extends (EXTENDED). ReservationNotFound, ReservationEnded,
-        ReservationAborted; a repeat finds it done."""
-        found, changed = await self._claims.settle(reservation_id, to, ttl_s * 1000)
+    async def settle(self, reservation_id: str, to: Become, actor: Actor, ttl_s: int = 0) -> Held:
+        """Commits (COMMITTED), releases (RELEASED) or extends (EXTENDED). ReservationNotFound,
+        ReservationOwnedByAnother, ReservationEnded, ReservationAborted; a repeat finds it done."""
+        owner = None if actor.force_reason else actor.owner
+        found, changed = await self._claims.settle(reservation_id, to, ttl_s * 1000, owner, actor.force_reason)
         if found is None:
             raise ReservationNotFound(reservation_id)
         if changed:
+            if actor.force_reason:
+                forced.note(reservation_id, VERBS[to], actor)
             return Held(found, {})
+        if not actor.may_change(found.owner):
+            raise ReservationOwnedByAnother(reservation_id)
         self._check_unmoved(found, to)
         return Held(found, {}, replayed=True)
 
@@ -93,6 +102,23 @@ class Reservations:
             return Held(found, {})
         async with self._db.connection() as connection:
             return Held(found, await movements.progress(connection, reservation_id))
+
+    async def get_many(self, reservation_ids: Sequence[str]) -> list[Held]:
+        """Those that exist, by id."""
+        async with self._db.connection() as connection:
+            return await self._read(connection, reservation_ids)
+
+    async def page(self, after: str, limit: int, state: str, owner_prefix: str) -> tuple[list[Held], str]:
+        """Those that match among the next `limit` by id, and the last id that was looked at, empty at the end."""
+        async with self._db.connection() as connection:
+            ids, last = await reservations.page(connection, after, limit, state, owner_prefix)
+            return await self._read(connection, ids), last
+
+    async def _read(self, tx: Tx, ids: Sequence[str]) -> list[Held]:
+        found = await self._journal.read_in(tx, ids)
+        sold = [one.id for one in found.values() if one.state == "COMMITTED"]
+        moved = await movements.progress_of(tx, sold) if sold else {}
+        return [Held(one, moved.get(one.id, {})) for _, one in sorted(found.items())]
 
     async def _keys(self, line: BasketLine) -> tuple[str, ...]:
         names = line.locations or await self._locations.names()

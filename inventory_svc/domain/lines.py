@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+DEFAULT_TTL_S = 900
+"""How long a reservation holds when its caller does not say."""
+
 
 @dataclass(frozen=True, slots=True)
 class BasketLine:
@@ -28,7 +31,8 @@ def merge(lines: list[BasketLine]) -> list[BasketLine]:
     return list(merged.values())
 
 
-def canonical(lines: list[BasketLine], owner: str) -> str:
+def canonical(lines: list[BasketLine], owner: str, ttl_s: int = DEFAULT_TTL_S) -> str:
     """The same text for the same wish, whatever the order of its lines: what a fingerprint is made of."""
     parts = sorted(f"{line.sku}*{line.quantity}@{','.join(line.locations)}/{line.allow_split:d}" for line in lines)
-    return "\n".join([owner, *parts])
+    # The default time to live adds nothing, so reservations of earlier releases keep their fingerprint.
+    return "\n".join([owner, *parts, *([] if ttl_s == DEFAULT_TTL_S else [f"+{ttl_s}s"])])

@@ -100,6 +100,18 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Actor:
+    """Who changes a reservation: its owner, or a person who forces the change and says why."""
+
+    owner: str = ""
+    force_reason: str = ""
+
+    def may_change(self, owner: str) -> bool:
+        """Whether a reservation of this owner may be changed. One without an owner belongs to everybody who knows its id."""
+        return bool(self.force_reason) or owner in ("", self.owner)
+
+
+@dataclass(frozen=True, slots=True)
 class LotPick:
     """Units of one lot that left."""
 

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from order_svc.app.runs import Runs, new_owner
-from order_svc.domain import saga
-from order_svc.domain.errors import OrderNotFound, OrderStateForbids, Unreachable
+from order_svc.domain import refund, saga
+from order_svc.domain.errors import GoodsHaveLeft, OrderNotFound, OrderStateForbids, Unreachable
 from order_svc.domain.order import Order, State
 from order_svc.store.leases import Leases
 from order_svc.store.orders import Orders
@@ -24,7 +24,11 @@ class CancelOrder:
     runs: Runs
 
     async def cancel(self, order_id: str, cause: str) -> Order:
-        """CANCELLED, or CANCELLING while a dependency is down. OrderStateForbids when the goods have left."""
+        """CANCELLED; CONFIRMED with cancelled units when a part of the goods had left; CANCELLING while a dependency is
+        down. GoodsHaveLeft when all had."""
+        order = await self.orders.find(order_id)
+        if order is not None and _kept_in_part(order):
+            return order  # nothing is open any more
         return await self._undo(order_id, cause, saga.CANCELLABLE)
 
     async def force(self, order_id: str, cause: str) -> Order:
@@ -48,11 +52,15 @@ class CancelOrder:
         if order.state is State.CANCELLED:
             return order
         after = await self.runs.finish(saga.resumed(order), owner, _undone_or_kept)
-        if after.state in (State.CANCELLED, State.CANCELLING):
+        if after.state in (State.CANCELLED, State.CANCELLING) or _kept_in_part(after):
             return after
         if after.state is State.CONFIRMED and after.cancel_cause is None:
-            raise OrderStateForbids(order_id, after.state)
+            raise GoodsHaveLeft(order_id, after.state)
         raise Unreachable("order", "the order will be cancelled: ask again")
+
+
+def _kept_in_part(order: Order) -> bool:
+    return order.state is State.CONFIRMED and order.cancel_cause is None and refund.partly_cancelled(order)
 
 
 def _undone_or_kept(order: Order) -> bool:

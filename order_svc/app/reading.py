@@ -29,10 +29,10 @@ class ReadOrders:
     async def page(self, which: Filter, page_size: int, page_token: str) -> tuple[list[Order], str]:
         """One page, newest first, and the next one's token, empty on the last. PAGE_TOKEN_INVALID."""
         query = repr(which)
-        key = pagination.after(query, page_token)
-        after = None if key is None else (datetime.fromisoformat(str(key[0])), str(key[1]))
+        key = pagination.after(query, page_token, datetime, str)
+        after = None if key is None else (key[0], key[1])
         orders = await self.history.page(which, after, page_size + 1)
         if len(orders) <= page_size:
             return orders, ""
         last = orders[page_size - 1]
-        return orders[:page_size], pagination.token(query, [last.created_at.isoformat(), last.order_id])
+        return orders[:page_size], pagination.token(query, [last.created_at, last.order_id])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import grpc
 
@@ -19,6 +22,8 @@ from order_svc.domain.pricing import SkuPrice
 NAME = "inventory"
 MOST_SKUS = 500
 """Of one BatchGetSkus."""
+NO_SALE = frozenset({"RESERVATION_NOT_FOUND", "RESERVATION_NOT_COMMITTED"})
+"""Why CancelReservation has nothing to give back: it was never committed, or inventory lost it to a restore."""
 LIVE = (reservation_pb2.Reservation.STATE_ACTIVE, reservation_pb2.Reservation.STATE_COMMITTED)
 
 
@@ -58,7 +63,9 @@ class Inventory:
 
     async def reserve(self, order_id: str, lines: tuple[Line, ...], ttl_s: int) -> Mapping[str, tuple[Allocation, ...]]:
         """Claims all lines or none. Answers where each sku's units come from."""
-        request = reservation_service_pb2.ReserveStockRequest(request_id=order_id, owner=order_id, ttl_seconds=ttl_s)
+        request = reservation_service_pb2.ReserveStockRequest(
+            request_id=order_id, owner=owner(order_id), ttl_seconds=ttl_s
+        )
         for line in lines:
             request.lines.add(
                 sku=line.sku,
@@ -69,7 +76,9 @@ class Inventory:
         try:
             reservation = await self._reserve.call(request)
         except Refused as no:
-            raise Refused(replace(no.refusal, metadata=_as_given(no.refusal.metadata))) from no
+            if no.reason != "REQUEST_ID_REUSED":
+                raise Refused(replace(no.refusal, metadata=_as_given(no.refusal.metadata))) from no
+            reservation = await self._earlier(order_id, lines, no)
         if reservation.state not in LIVE:
             raise _ended(order_id, reservation.state)
         allocations: dict[str, tuple[Allocation, ...]] = {}
@@ -78,33 +87,79 @@ class Inventory:
             allocations[part.sku] = (*before, Allocation(part.location, part.quantity))
         return allocations
 
+    async def _earlier(self, order_id: str, lines: tuple[Line, ...], no: Refused) -> reservation_pb2.Reservation:
+        """The order's own reservation, made with other words: the wait for banks was set to another length since, or an
+        earlier release wrote the owner otherwise. Refused when it is not what this order wants."""
+        found = await self._read(order_id)
+        wanted = Counter({line.sku: line.quantity for line in lines})
+        held = Counter[str]()
+        for part in found.lines:
+            held[part.sku] += part.quantity
+        if found.owner not in (owner(order_id), order_id) or held != wanted:
+            raise no
+        return found
+
+    async def _read(self, order_id: str) -> reservation_pb2.Reservation:
+        request = reservation_service_pb2.GetReservationRequest(reservation_id=order_id)
+        reservation: reservation_pb2.Reservation = (
+            await ask(NAME, self._reservations.GetReservation, request)
+        ).reservation
+        return reservation
+
     async def extend(self, order_id: str, ttl_s: int) -> None:
         """The claim holds `ttl_s` from now. Refused with RESERVATION_COMMITTED when it is a sale already."""
         request = reservation_service_pb2.ExtendReservationRequest(
             reservation_id=order_id, request_id=order_id, ttl_seconds=ttl_s
         )
-        await ask(NAME, self._reservations.ExtendReservation, request)
+        await self._as_owner(partial(ask, NAME, self._reservations.ExtendReservation), request)
 
     async def commit(self, order_id: str) -> None:
         """The claim becomes a sale: the saga's point of no return."""
-        await self._commit.call(
-            reservation_service_pb2.CommitReservationRequest(reservation_id=order_id, request_id=order_id)
-        )
+        request = reservation_service_pb2.CommitReservationRequest(reservation_id=order_id, request_id=order_id)
+        await self._as_owner(self._commit.call, request)
 
     async def release(self, order_id: str) -> None:
         """Gives the claim back, or forbids one that has not arrived. Refused with RESERVATION_COMMITTED for a sale."""
         request = reservation_service_pb2.ReleaseReservationRequest(reservation_id=order_id, request_id=order_id)
-        await ask(NAME, self._reservations.ReleaseReservation, request)
+        await self._as_owner(partial(ask, NAME, self._reservations.ReleaseReservation), request)
 
-    async def cancel_sale(self, order_id: str, lines: tuple[Line, ...]) -> None:
-        """Gives a sale's units back, all of them or none: Refused with QUANTITY_NOT_OPEN when some have left."""
-        request = reservation_service_pb2.CancelReservationRequest(
-            request_id=f"{order_id}:cancel", reservation_id=order_id
-        )
-        for line in lines:
-            for part in line.allocations:
-                request.lines.add(sku=line.sku, location=part.location, quantity=part.quantity)
-        await ask(NAME, self._reservations.CancelReservation, request)
+    async def _as_owner(self, call: Callable[[Any], Awaitable[Any]], request: Any) -> Any:
+        """Asks in the order's name; in its old form for a reservation that an earlier release made."""
+        request.owner = owner(request.reservation_id)
+        try:
+            return await call(request)
+        except Refused as no:
+            if no.reason != "RESERVATION_OWNED_BY_ANOTHER":
+                raise
+        request.owner = request.reservation_id
+        return await call(request)
+
+    async def cancel_sale(self, order_id: str) -> Mapping[str, int]:
+        """Gives back all units of a sale that have not left; returns how many of each sku have. Nothing is open after it.
+
+        Which units are open is for inventory to see, in its transaction: what leaves at the same time has left or was
+        cancelled, never both. Refused with a reason of NO_SALE when there is none.
+        """
+        request = reservation_service_pb2.CancelReservationRequest(reservation_id=order_id)
+        try:
+            reservation = (await self._as_owner(self._cancel, request)).reservation
+        except Refused as no:
+            if no.reason != "QUANTITY_NOT_OPEN":
+                raise
+            reservation = await self._read(order_id)  # it all left or was given back before
+        left = Counter[str]()
+        for part in reservation.lines:
+            left[part.sku] += part.fulfilled
+        return +left
+
+    async def _cancel(self, request: reservation_service_pb2.CancelReservationRequest) -> Any:
+        request.request_id = f"{request.owner}:undo"  # another body needs another id
+        return await ask(NAME, self._reservations.CancelReservation, request)
+
+
+def owner(order_id: str) -> str:
+    """The owner of an order's reservation: the mark by which inventory knows this service's hand."""
+    return f"order:{order_id}"
 
 
 def _as_given(metadata: Mapping[str, str]) -> Mapping[str, str]:

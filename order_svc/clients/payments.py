@@ -1,6 +1,7 @@
 """The port to payment providers: what every provider's adapter offers, and what the saga may rely on.
 
-Every operation is idempotent by `key`, the payment's idempotency key, which the saga stores before it asks.
+Every operation is idempotent by `key`, the payment's idempotency key, which the saga stores before it asks; a part that is
+given back has a key of its own. `refunded_minor` of each answer is what was given back so far, held or taken before.
 """
 
 from __future__ import annotations
@@ -33,6 +34,14 @@ class PaymentProvider(Protocol):
 
     async def refund(self, key: str) -> ProviderPayment:
         """Gives back what was taken."""
+        ...
+
+    async def void_part(self, key: str, part_key: str, amount_minor: int) -> ProviderPayment:
+        """Holds less by this amount, once per `part_key`; VOIDED when nothing is held any more. CAPTURED stays: refund it."""
+        ...
+
+    async def refund_part(self, key: str, part_key: str, amount_minor: int) -> ProviderPayment:
+        """Gives back this much of what was taken, once per `part_key`; REFUNDED when it was the last of it."""
         ...
 
     async def find_reference(self, reference: str) -> ProviderPayment | None:

@@ -46,6 +46,15 @@ class Ledger(Protocol):
         """Changes the status where it is one of `before`; answers the payment after it."""
         ...
 
+    async def take_off(
+        self, key: str, part_key: str, amount_minor: int, before: PaymentStatus, ended: PaymentStatus
+    ) -> ProviderPayment | None:
+        """Gives a part back, once per `part_key`, of a payment in the status `before`; `ended` when nothing is left of it.
+
+        More than is left is not given. Returns the payment after it.
+        """
+        ...
+
 
 class Sandbox:
     """A provider without money."""
@@ -95,6 +104,14 @@ class Sandbox:
         """Gives back what was taken."""
         return await self._turned(key, (PaymentStatus.CAPTURED,), PaymentStatus.REFUNDED)
 
+    async def void_part(self, key: str, part_key: str, amount_minor: int) -> ProviderPayment:
+        """Holds less."""
+        return await self._taken_off(key, part_key, amount_minor, PaymentStatus.AUTHORIZED, PaymentStatus.VOIDED)
+
+    async def refund_part(self, key: str, part_key: str, amount_minor: int) -> ProviderPayment:
+        """Gives back a part of what was taken."""
+        return await self._taken_off(key, part_key, amount_minor, PaymentStatus.CAPTURED, PaymentStatus.REFUNDED)
+
     async def find_reference(self, reference: str) -> ProviderPayment | None:
         """The payment with this reference."""
         return await self._ledger.find_reference(reference)
@@ -110,10 +127,18 @@ class Sandbox:
     async def _turned(
         self, key: str, before: tuple[PaymentStatus, ...], after: PaymentStatus, decline_code: str = ""
     ) -> ProviderPayment:
-        payment = await self._ledger.turn(key, before, after, decline_code)
-        if payment is None:
-            raise LookupError(f"the sandbox has no payment {key}")
-        return payment
+        return _known(key, await self._ledger.turn(key, before, after, decline_code))
+
+    async def _taken_off(
+        self, key: str, part_key: str, amount_minor: int, before: PaymentStatus, ended: PaymentStatus
+    ) -> ProviderPayment:
+        return _known(key, await self._ledger.take_off(key, part_key, amount_minor, before, ended))
+
+
+def _known(key: str, payment: ProviderPayment | None) -> ProviderPayment:
+    if payment is None:
+        raise LookupError(f"the sandbox has no payment {key}")
+    return payment
 
 
 def reference(key: str) -> str:

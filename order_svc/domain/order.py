@@ -111,6 +111,10 @@ class Line:
     total_minor: int
     allocations: tuple[Allocation, ...]
     discounts: tuple[LineDiscount, ...]
+    cancelled_quantity: int = 0
+    """Units that went back to stock after the order was confirmed."""
+    refunded_minor: int = 0
+    """What was given back for those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,8 @@ class Payment:
     decline_code: str
     deadline: datetime | None
     """When an unconfirmed payment is given up."""
+    refunded_minor: int = 0
+    """What was given back: no longer held, or refunded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +152,8 @@ class ProviderPayment:
     reference: str
     status: PaymentStatus
     decline_code: str = ""
+    refunded_minor: int = 0
+    """What was given back of it: no longer held, or refunded."""
 
 
 @dataclass(frozen=True, slots=True)

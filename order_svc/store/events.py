@@ -48,6 +48,7 @@ def _order(order: Order, version: int) -> dict[str, Any]:
             "reference": order.payment.reference,
             "status": f"STATUS_{order.payment.status}",
             "decline_code": order.payment.decline_code,
+            "refunded_minor": str(order.payment.refunded_minor),
         },
         "cause": order.cause,
         "create_time": _time(order.created_at),
@@ -72,6 +73,8 @@ def _line(line: Line) -> dict[str, Any]:
         "discounts": [
             {"promotion_id": each.promotion_id, "amount_minor": str(each.amount_minor)} for each in line.discounts
         ],
+        "cancelled_quantity": str(line.cancelled_quantity),
+        "refunded_minor": str(line.refunded_minor),
     }
 
 

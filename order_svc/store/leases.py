@@ -39,7 +39,7 @@ WITH event AS (
 ),
 changed AS (
     UPDATE orders SET version = version + 1, payment_reference = %(reference)s, payment_status = %(status)s,
-        decline_code = %(decline_code)s, {TAKE_IF_FREE}
+        decline_code = %(decline_code)s, refunded_minor = %(refunded_minor)s, {TAKE_IF_FREE}
     FROM event
     WHERE order_id = concerned AND payment_provider = %(provider)s AND payment_status <> %(status)s
         AND state IN ('PRICED', 'AUTHORIZING', 'CANCELLING', 'CANCELLED')
@@ -84,6 +84,7 @@ class Leases:
             "reference": payment.reference,
             "status": payment.status,
             "decline_code": payment.decline_code,
+            "refunded_minor": payment.refunded_minor,
         }
         async with self._db.connection() as connection:
             row = await (await connection.execute(HEAR, fields)).fetchone()

@@ -25,7 +25,7 @@ COLUMNS = (
     "currency, subtotal_minor, discount_minor, total_minor, customer_id, email, address::text, channel, "
     "payment_provider, payment_token, payment_key, payment_reference, payment_status, decline_code, payment_deadline, "
     "cause, refusal::text, cancel_cause, resume_state, attempts, last_error, lease_owner, due_at, confirmed_at, "
-    "created_at, updated_at"
+    "created_at, updated_at, refunded_minor"
 )
 """JSON is read as text: orjson reads it faster than psycopg's default, without changing a default."""
 
@@ -53,7 +53,7 @@ def order_of(row: tuple[Any, ...]) -> Order:
         total_minor=row[12],
         customer=Customer(row[13], row[14], _address(row[15])),
         channel=row[16],
-        payment=Payment(row[17], row[18], row[19], row[20], PaymentStatus(row[21]), row[22], row[23]),
+        payment=Payment(row[17], row[18], row[19], row[20], PaymentStatus(row[21]), row[22], row[23], row[35]),
         cause=row[24],
         refusal=None if row[25] is None else Refusal(**orjson.loads(row[25])),
         cancel_cause=row[26],

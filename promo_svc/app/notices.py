@@ -41,9 +41,9 @@ class Notices:
     async def list(self, customer_id: str, page_size: int, page_token: str) -> tuple[list[Notice], str]:
         """A page by sku and the token of the next, empty on the last. PAGE_TOKEN_INVALID."""
         query = f"back_in_stock {customer_id}"
-        last = pagination.after(query, page_token)
+        last = pagination.after(query, page_token, str)
         async with self._database.connection() as connection:
-            found = await notices.page(connection, customer_id, str(last[0]) if last else "", page_size + 1)
+            found = await notices.page(connection, customer_id, last[0] if last else "", page_size + 1)
         page = found[:page_size]
         return page, pagination.token(query, [page[-1].wish.sku]) if len(found) > page_size else ""
 

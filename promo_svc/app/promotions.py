@@ -98,9 +98,9 @@ class Promotions:
 
     async def list(self, page_size: int, page_token: str) -> tuple[list[StoredPromotion], str]:
         """A page by id and the token of the next, empty on the last. PAGE_TOKEN_INVALID."""
-        last = pagination.after(LIST_QUERY, page_token)
+        last = pagination.after(LIST_QUERY, page_token, str)
         async with self._database.connection() as connection:
-            found = await promotions.page(connection, str(last[0]) if last else "", page_size + 1)
+            found = await promotions.page(connection, last[0] if last else "", page_size + 1)
         page = found[:page_size]
         more = len(found) > page_size
         return page, pagination.token(LIST_QUERY, [page[-1].promotion.promotion_id]) if more else ""

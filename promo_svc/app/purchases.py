@@ -26,12 +26,12 @@ class Purchases:
     async def history(self, customer_id: str, page_size: int, page_token: str) -> tuple[list[Purchase], str]:
         """A page, newest order first, and the token of the next, empty on the last. PAGE_TOKEN_INVALID."""
         query = f"purchases {customer_id}"
-        last = pagination.after(query, page_token)
-        after = (datetime.fromisoformat(str(last[0])), str(last[1]), int(last[2])) if last else None
+        last = pagination.after(query, page_token, datetime, str, int)
+        after = (last[0], last[1], last[2]) if last else None
         async with self._database.connection() as connection:
             found = await purchases.page(connection, customer_id, after, page_size + 1)
         page = found[:page_size]
         if len(found) <= page_size:
             return page, ""
         end = page[-1]
-        return page, pagination.token(query, [end.purchased_at.isoformat(), end.order_id, end.line])
+        return page, pagination.token(query, [end.purchased_at, end.order_id, end.line])

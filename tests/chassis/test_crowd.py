@@ -53,7 +53,10 @@ async def test_who_asks_more_at_once_than_a_connection_carries_waits_and_is_not_
     async with client.connect(address) as channel:
         stub: Any = pb_grpc.CatalogServiceStub(channel)
         for _ in range(2):  # the second crowd meets what the first one leaves to be cleared away
-            calls = (stub.GetSku(pb.GetSkuRequest(), timeout=WITHIN_S) for _ in range(times * STREAMS_PER_CONNECTION))
+            calls = (
+                stub.GetSku(pb.GetSkuRequest(sku="any"), timeout=WITHIN_S)
+                for _ in range(times * STREAMS_PER_CONNECTION)
+            )
             await asyncio.gather(*calls)
 
 
@@ -82,4 +85,4 @@ def _ask(stub: Any, times: int, refused: threading.Event) -> None:
             refused.set()
 
     for _ in range(times):
-        stub.GetSku.future(pb.GetSkuRequest(), timeout=WITHIN_S).add_done_callback(ended)
+        stub.GetSku.future(pb.GetSkuRequest(sku="any"), timeout=WITHIN_S).add_done_callback(ended)

@@ -68,7 +68,7 @@ async def test_more_calls_than_are_taken_at_once_are_all_under_way_together_and_
         own = [client.OWN_CONNECTION]
         channels = [grpc.aio.insecure_channel(address, own) for _ in range(-(-calls // STREAMS_PER_CONNECTION))]
         stubs: list[Any] = [pb_grpc.CatalogServiceStub(channel) for channel in channels]
-        asked = [stubs[n % len(stubs)].GetSku(pb.GetSkuRequest(), timeout=WITHIN_S) for n in range(calls)]
+        asked = [stubs[n % len(stubs)].GetSku(pb.GetSkuRequest(sku="any"), timeout=WITHIN_S) for n in range(calls)]
         await catalog.has(calls)
         catalog.answers.set()
         await asyncio.gather(*asked)
@@ -81,14 +81,16 @@ async def test_a_call_that_its_caller_gives_up_is_cut_and_its_place_is_used_agai
     async with serving(catalog, ("GetSku",)) as address, client.connect(address) as channel:
         stub: Any = pb_grpc.CatalogServiceStub(channel)
         for _ in range(3):
-            given_up = [stub.GetSku(pb.GetSkuRequest(), timeout=WITHIN_S) for _ in range(STREAMS_PER_CONNECTION)]
+            given_up = [
+                stub.GetSku(pb.GetSkuRequest(sku="any"), timeout=WITHIN_S) for _ in range(STREAMS_PER_CONNECTION)
+            ]
             await catalog.has(STREAMS_PER_CONNECTION)
             for call in given_up:
                 call.cancel()
             while catalog.under_way:
                 await asyncio.sleep(0)
         catalog.answers.set()
-        await stub.GetSku(pb.GetSkuRequest(), timeout=WITHIN_S)
+        await stub.GetSku(pb.GetSkuRequest(sku="any"), timeout=WITHIN_S)
     assert catalog.cut == 3 * STREAMS_PER_CONNECTION
 
 
@@ -96,7 +98,7 @@ async def test_a_server_that_stops_lets_what_was_taken_end(catalog: Catalog) -> 
     async with serving(catalog, ("GetSku",)) as address:
         channel = client.connect(address)
         stub: Any = pb_grpc.CatalogServiceStub(channel)
-        asked = [stub.GetSku(pb.GetSkuRequest(), timeout=WITHIN_S) for _ in range(2 * ASKS)]
+        asked = [stub.GetSku(pb.GetSkuRequest(sku="any"), timeout=WITHIN_S) for _ in range(2 * ASKS)]
         await catalog.has(2 * ASKS)
         asyncio.get_running_loop().call_soon(catalog.answers.set)
     await asyncio.gather(*asked)
@@ -111,4 +113,4 @@ async def test_with_a_grpc_that_keeps_other_things_to_itself_calls_are_taken_one
     catalog.answers.set()
     async with serving(catalog, ("GetSku",)) as address, client.connect(address) as channel:
         stub: Any = pb_grpc.CatalogServiceStub(channel)
-        await asyncio.gather(*(stub.GetSku(pb.GetSkuRequest(), timeout=WITHIN_S) for _ in range(100)))
+        await asyncio.gather(*(stub.GetSku(pb.GetSkuRequest(sku="any"), timeout=WITHIN_S) for _ in range(100)))

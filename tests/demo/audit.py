@@ -97,7 +97,7 @@ def _sold(evidence: Evidence) -> Counter[str]:
     sold: Counter[str] = Counter()
     for order in _confirmed(evidence):
         for line in order.lines:
-            sold[line.sku] += line.quantity
+            sold[line.sku] += line.quantity - line.cancelled_quantity
     return sold
 
 
@@ -142,7 +142,7 @@ def _backed(order: order_pb2.Order, reservation: reservation_pb2.Reservation | N
     claimed: Counter[str] = Counter()
     for line in reservation.lines:
         claimed[line.sku] += line.quantity - line.cancelled
-    bought = Counter({line.sku: line.quantity for line in order.lines})
+    bought = Counter({line.sku: line.quantity - line.cancelled_quantity for line in order.lines})
     return claimed == bought
 
 

@@ -116,7 +116,9 @@ class Traffic:
             outcome.cancelled = self._noted(reply, f"cancel {order_id}")
         elif after is After.FULFILL:
             request = reservation_service_pb2.FulfillReservationRequest(
-                request_id=self._key(f"{outcome.visit.name}-ship"), reservation_id=order_id
+                request_id=self._key(f"{outcome.visit.name}-ship"),
+                reservation_id=order_id,
+                owner=f"order:{order_id}",
             )
             try:
                 await call(self._services.reservations.FulfillReservation, request)

@@ -16,7 +16,7 @@ from edge.push.hub import Hub
 from edge.webhooks import standard
 from tests.edge.far_side import FarSide
 
-TOKEN = "test-token"
+TOKEN = "test-token-0123456789-ABCDEFGHIJ"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 """The secret of the specification's golden vector."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from edge.schemas import orders as schema
 from gen.order.v1 import order_service_pb2 as pb
-from gen.order.v1.order_pb2 import Customer, Order, OrderDiscount, OrderLine, OrderTransition, Payment
+from gen.order.v1.order_pb2 import Customer, NextAction, Order, OrderDiscount, OrderLine, OrderTransition, Payment
 from tests.edge.far_side import FarSide
 
 ADDRESS = {
@@ -66,7 +66,9 @@ async def test_an_order_is_placed_with_all_it_was_given(rest: httpx.AsyncClient,
 
 
 async def test_an_order_is_shown_with_lines_discounts_and_money(rest: httpx.AsyncClient, far_side: FarSide) -> None:
-    far_side.answers("PlaceOrder", pb.PlaceOrderResponse(order=stored()))
+    kept = stored()
+    kept.lines[0].cancelled_quantity, kept.lines[0].refunded_minor, kept.payment.refunded_minor = 1, 1300, 1300
+    far_side.answers("PlaceOrder", pb.PlaceOrderResponse(order=kept))
     order = (await rest.post("/v1/orders", json=BODY)).json()
     assert (order["order_id"], order["state"], order["total"]) == ("ord_1", "CONFIRMED", MONEY)
     assert order["lines"] == [
@@ -80,8 +82,11 @@ async def test_an_order_is_shown_with_lines_discounts_and_money(rest: httpx.Asyn
             "total_minor": 2599,
             "allocations": [{"location": "berlin", "quantity": 2}],
             "discounts": [{"promotion_id": "welcome", "amount_minor": 289}],
+            "cancelled_quantity": 1,
+            "refunded_minor": 1300,
         }
     ]
+    assert order["payment"]["refunded_minor"] == 1300
     amount = {"currency": "EUR", "amount_minor": 289}
     assert order["discounts"] == [{"promotion_id": "welcome", "name": "Welcome", "code": "WELCOME10", "amount": amount}]
     assert order["customer"] == {"id": "c1", "email": "c1@example.com", "address": None}
@@ -100,7 +105,28 @@ async def test_an_order_whose_payment_is_open_is_accepted_only(rest: httpx.Async
         "reference": "pay_1",
         "status": "ACTION_REQUIRED",
         "decline_code": "",
+        "refunded_minor": 0,
+        "next_action": None,
     }
+
+
+async def test_a_payment_that_waits_for_somebody_says_for_what_and_until_when(
+    rest: httpx.AsyncClient, far_side: FarSide
+) -> None:
+    order = stored(Order.STATE_AUTHORIZING, Payment.STATUS_ACTION_REQUIRED)
+    action = order.payment.next_action
+    action.type, action.description = NextAction.TYPE_CONFIRM_PAYMENT, "Confirm it."
+    action.expire_time.FromJsonString("2026-11-20T10:16:17Z")
+    far_side.answers("PlaceOrder", pb.PlaceOrderResponse(order=order))
+    far_side.answers("GetOrder", pb.GetOrderResponse(order=order))
+    placed, read = await rest.post("/v1/orders", json=BODY), await rest.get("/v1/orders/ord_1")
+    expected = {
+        "type": "CONFIRM_PAYMENT",
+        "description": "Confirm it.",
+        "url": None,
+        "expires_at": "2026-11-20T10:16:17Z",
+    }
+    assert placed.json()["payment"]["next_action"] == read.json()["payment"]["next_action"] == expected
 
 
 async def test_placing_an_order_has_more_time_than_other_calls(rest: httpx.AsyncClient, far_side: FarSide) -> None:
@@ -143,7 +169,7 @@ async def test_an_order_is_read_with_its_history(rest: httpx.AsyncClient, far_si
     ]
 
 
-@pytest.mark.parametrize(("state", "status"), [("CANCELLED", 200), ("CANCELLING", 202)])
+@pytest.mark.parametrize(("state", "status"), [("CANCELLED", 200), ("CANCELLING", 202), ("CONFIRMED", 200)])
 async def test_an_order_is_cancelled_or_on_the_way_to_it(
     rest: httpx.AsyncClient, far_side: FarSide, state: str, status: int
 ) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
+from grpc import StatusCode
 
+from chassis.errors import ServiceError
 from gen.inventory.v1 import reservation_service_pb2 as pb
 from gen.inventory.v1.reservation_pb2 import Reservation, ReservationLine
 from tests.edge.far_side import FarSide
@@ -86,6 +88,46 @@ async def test_a_reservation_changes_its_state_with_or_without_an_empty_body(
     assert answer.headers["idempotency-replayed"] == "true"
     assert far_side.last.method == method
     assert far_side.last.request.reservation_id == "rsv_1"
+
+
+@pytest.mark.parametrize("verb", ["commit", "release", "extend", "fulfill", "cancel"])
+async def test_a_change_says_in_whose_name_it_is_or_why_it_is_forced(
+    rest: httpx.AsyncClient, far_side: FarSide, verb: str
+) -> None:
+    body = {"owner": "cart-1", "force_reason": "the customer called"} | (
+        {"ttl_seconds": 60} if verb == "extend" else {}
+    )
+    assert (await rest.post(f"{PATH}/{verb}", json=body)).status_code == 200
+    request = far_side.last.request
+    assert (request.owner, request.force_reason) == ("cart-1", "the customer called")
+
+
+@pytest.mark.parametrize("verb", ["commit", "release", "extend", "fulfill", "cancel"])
+@pytest.mark.parametrize(
+    ("field", "wrong"), [("owner", "order:ord_1"), ("owner", "x" * 101), ("force_reason", "x" * 201), ("owner", None)]
+)
+async def test_nobody_speaks_in_a_services_name_or_at_length(
+    rest: httpx.AsyncClient, far_side: FarSide, verb: str, field: str, wrong: str | None
+) -> None:
+    answer = await rest.post(
+        f"{PATH}/{verb}", json={field: wrong, "ttl_seconds": 60} if verb == "extend" else {field: wrong}
+    )
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
+    assert not far_side.calls
+
+
+async def test_nobody_reserves_in_a_services_name(rest: httpx.AsyncClient, far_side: FarSide) -> None:
+    body = {"lines": [{"sku": "A", "quantity": 1}], "owner": "order:ord_1"}
+    answer = await rest.post("/v1/inventory/reserve", json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "owner")
+    assert not far_side.calls
+
+
+async def test_a_foreign_reservation_is_a_conflict(rest: httpx.AsyncClient, far_side: FarSide) -> None:
+    reason = "RESERVATION_OWNED_BY_ANOTHER"
+    far_side.answers("CancelReservation", ServiceError(StatusCode.FAILED_PRECONDITION, reason, "no"))
+    answer = await rest.post(f"{PATH}/cancel")
+    assert (answer.status_code, answer.json()["reason"]) == (409, reason)
 
 
 async def test_a_reservation_is_extended(rest: httpx.AsyncClient, far_side: FarSide) -> None:

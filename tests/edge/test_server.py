@@ -85,6 +85,9 @@ async def test_a_real_server_keeps_encoded_slashes_and_drains_on_sigterm(far_sid
         ({"EDGE_ADDRESS": "8080"}, b"EDGE_ADDRESS"),
         ({"SANDBOX_WEBHOOK_SECRET": "hunter2"}, b"webhook secret"),
         ({"API_TOKEN": "with blank"}, b"API_TOKEN"),
+        ({"API_TOKEN": "hunter2"}, b"API_TOKEN must have at least 32 random characters"),
+        ({"EDGE_ADDRESS": "0.0.0.0:8080"}, b"ALLOW_PLAINTEXT_HTTP=on"),
+        ({"EDGE_METRICS_ADDRESS": "0.0.0.0:9150"}, b"ALLOW_OPEN_METRICS=on"),
         ({"LOG_LEVEL": "loud"}, b"LOG_LEVEL"),
     ],
 )

@@ -36,7 +36,7 @@ class Cluster:
         self.home = home
         self.points = home / "points"
         self.addresses = {name: f"127.0.0.1:{ports.free()}" for name in VARIABLES}
-        self.token = secrets.token_urlsafe(16)
+        self.token = secrets.token_urlsafe(32)
         self.proxies: dict[str, Proxy] = {}
         """`postgres:inventory`, `postgres:order`, `postgres:promo`, `valkey`."""
         self.services: dict[str, Supervised] = {}

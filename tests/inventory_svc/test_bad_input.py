@@ -85,11 +85,13 @@ CASES: list[tuple[tuple[str, Any], str, str]] = [
     (_sku(name=""), "sku.name", "FIELD_REQUIRED"),
     (_sku(name="x" * 201), "sku.name", "FIELD_INVALID"),
     (_sku(price=Money(currency="euro", amount_minor=1)), "sku.price.currency", "FIELD_INVALID"),
+    (_sku(price=Money(currency="ZZZ", amount_minor=1)), "sku.price.currency", "FIELD_INVALID"),
+    (_sku(price=Money(currency="XAU", amount_minor=1)), "sku.price.currency", "FIELD_INVALID"),
     (_sku(price=Money(currency="EUR", amount_minor=-1)), "sku.price.amount_minor", "FIELD_INVALID"),
     (_sku(price=Money(currency="EUR", amount_minor=HUGE)), "sku.price.amount_minor", "FIELD_INVALID"),
     (
         ("stock.CreateLocation", stock_pb.CreateLocationRequest(request_id="r")),
-        "location.location",
+        "location",
         "FIELD_REQUIRED",
     ),
     (

@@ -17,9 +17,9 @@ from order_svc.store.leases import Leases
 from order_svc.store.orders import Orders
 
 OUTSIDE: dict[type, tuple[str, ...]] = {
-    Inventory: ("prices", "reserve", "extend", "commit", "release", "cancel_sale"),
+    Inventory: ("prices", "reserve", "extend", "commit", "release", "cancel_sale", "_read"),
     Promotions: ("quote", "redeem", "commit", "release"),
-    Sandbox: ("authorize", "lookup", "void", "refund", "hear"),
+    Sandbox: ("authorize", "lookup", "void", "refund", "void_part", "refund_part", "hear"),
     Orders: ("insert", "update", "find"),
     Leases: ("claim", "claim_due", "want_cancelled", "hear"),
 }

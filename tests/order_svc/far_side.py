@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,61 +18,14 @@ from gen.inventory.v1 import (
     reservation_service_pb2_grpc,
 )
 from gen.promo.v1 import promotion_service_pb2, promotion_service_pb2_grpc, quote_pb2
+from tests.order_svc.wire import FAILED, Wire, lost, refuses
 
-FAILED = grpc.StatusCode.FAILED_PRECONDITION
+__all__ = ["FAILED", "Wire", "lost", "refuses"]
+
 ACTIVE, COMMITTED = reservation_pb2.Reservation.STATE_ACTIVE, reservation_pb2.Reservation.STATE_COMMITTED
 RELEASED, ABORTED = reservation_pb2.Reservation.STATE_RELEASED, reservation_pb2.Reservation.STATE_ABORTED
 EXPIRED = reservation_pb2.Reservation.STATE_EXPIRED
 Uses = quote_pb2.Redemption
-
-
-@dataclass
-class Wire:
-    """What goes wrong on the way: a method's name to what happens to its next calls."""
-
-    before: dict[str, list[ServiceError]] = field(default_factory=dict)
-    """The call fails and nothing is done."""
-    after: dict[str, list[ServiceError]] = field(default_factory=dict)
-    """It is done and the answer gets lost."""
-    held: dict[str, asyncio.Event] = field(default_factory=dict)
-    """The call waits until the event is set."""
-    calls: list[str] = field(default_factory=list)
-    _watched: list[tuple[str, int, asyncio.Event]] = field(default_factory=list)
-
-    async def called(self, name: str, times: int = 1) -> None:
-        """Returns once the method was called that often."""
-        if self.calls.count(name) < times:
-            event = asyncio.Event()
-            self._watched.append((name, times, event))
-            await asyncio.wait_for(event.wait(), 10)
-
-    async def carry(self, name: str, work: Callable[[], Any]) -> Any:
-        """One call."""
-        self.calls.append(name)
-        for watched, times, event in self._watched:
-            if self.calls.count(watched) >= times:
-                event.set()
-        if name in self.held:
-            await self.held[name].wait()
-        _raise_next(self.before, name)
-        result = work()
-        _raise_next(self.after, name)
-        return result
-
-
-def _raise_next(failures: dict[str, list[ServiceError]], name: str) -> None:
-    if failures.get(name):
-        raise failures[name].pop(0)
-
-
-def lost() -> ServiceError:
-    """A call whose answer never came."""
-    return ServiceError(grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE", "connection reset")
-
-
-def refuses(reason: str, **metadata: str) -> ServiceError:
-    """A definite no."""
-    return ServiceError(FAILED, reason, reason.lower(), metadata)
 
 
 @dataclass
@@ -85,6 +37,8 @@ class FakeInventory:
     stock: dict[str, int] = field(default_factory=dict)
     reservations: dict[str, reservation_pb2.Reservation] = field(default_factory=dict)
     ttls: dict[str, int] = field(default_factory=dict)
+    cancels: dict[str, tuple[Any, reservation_pb2.Reservation]] = field(default_factory=dict)
+    """Cancellations that were done, by request id: what was asked, what was answered."""
 
     @property
     def methods(self) -> dict[str, Callable[[Any], Any]]:
@@ -92,10 +46,13 @@ class FakeInventory:
         return {
             "BatchGetSkus": self.skus,
             "ReserveStock": self.reserve,
+            "GetReservation": self.read,
             "ExtendReservation": self.extend,
             "CommitReservation": self.commit,
             "ReleaseReservation": self.release,
             "CancelReservation": self.cancel,
+            "BatchGetReservations": self.read_many,
+            "ListReservations": self.page,
         }
 
     def held(self, sku: str) -> int:
@@ -124,6 +81,9 @@ class FakeInventory:
         known = self.reservations.get(request.request_id)
         if known is not None and known.state == ABORTED:
             raise ServiceError(grpc.StatusCode.ABORTED, "RESERVATION_ABORTED", "tombstone")
+        if known is not None and (known.owner, self.ttls[request.request_id]) != (request.owner, request.ttl_seconds):
+            code = grpc.StatusCode.INVALID_ARGUMENT
+            raise ServiceError(code, "REQUEST_ID_REUSED", "another body", {"request_id": request.request_id})
         if known is not None:
             return reservation_service_pb2.ReserveStockResponse(reservation=known, replayed=True)
         for index, line in enumerate(request.lines):
@@ -144,22 +104,41 @@ class FakeInventory:
         self.ttls[request.request_id] = request.ttl_seconds
         return reservation_service_pb2.ReserveStockResponse(reservation=made)
 
+    def read(self, request: Any) -> reservation_service_pb2.GetReservationResponse:
+        if request.reservation_id not in self.reservations:
+            raise ServiceError(grpc.StatusCode.NOT_FOUND, "RESERVATION_NOT_FOUND", "unknown")
+        return reservation_service_pb2.GetReservationResponse(reservation=self.reservations[request.reservation_id])
+
+    def read_many(self, request: Any) -> reservation_service_pb2.BatchGetReservationsResponse:
+        found = [self.reservations[id] for id in request.reservation_ids if id in self.reservations]
+        return reservation_service_pb2.BatchGetReservationsResponse(reservations=found)
+
+    def page(self, request: Any) -> reservation_service_pb2.ListReservationsResponse:
+        ids = sorted(id for id in self.reservations if id > request.page_token)[: request.page_size]
+        found = [self.reservations[id] for id in ids]
+        return reservation_service_pb2.ListReservationsResponse(
+            reservations=[
+                one for one in found if one.state == request.state and one.owner.startswith(request.owner_prefix)
+            ],
+            next_page_token=ids[-1] if len(ids) == request.page_size else "",
+        )
+
     def extend(self, request: Any) -> reservation_service_pb2.ExtendReservationResponse:
-        found = self._live(request.reservation_id)
+        found = self._live(request)
         if found.state == COMMITTED:
             raise refuses("RESERVATION_COMMITTED")
-        self.ttls[request.reservation_id] = request.ttl_seconds
         return reservation_service_pb2.ExtendReservationResponse(reservation=found)
 
     def commit(self, request: Any) -> reservation_service_pb2.CommitReservationResponse:
-        found = self._live(request.reservation_id)
+        found = self._live(request)
         found.state = COMMITTED
         return reservation_service_pb2.CommitReservationResponse(reservation=found)
 
-    def _live(self, reservation_id: str) -> reservation_pb2.Reservation:
-        found = self.reservations.get(reservation_id)
+    def _live(self, request: Any) -> reservation_pb2.Reservation:
+        found = self.reservations.get(request.reservation_id)
         if found is None:
             raise ServiceError(grpc.StatusCode.NOT_FOUND, "RESERVATION_NOT_FOUND", "unknown")
+        _own(found, request)
         if found.state not in (ACTIVE, COMMITTED):
             word = reservation_pb2.Reservation.State.Name(found.state).removeprefix("STATE_")
             code = grpc.StatusCode.ABORTED if found.state == ABORTED else FAILED
@@ -167,8 +146,11 @@ class FakeInventory:
         return found
 
     def release(self, request: Any) -> reservation_service_pb2.ReleaseReservationResponse:
-        tombstone = reservation_pb2.Reservation(reservation_id=request.reservation_id, state=ABORTED)
+        tombstone = reservation_pb2.Reservation(
+            reservation_id=request.reservation_id, state=ABORTED, owner=request.owner
+        )
         found = self.reservations.setdefault(request.reservation_id, tombstone)
+        _own(found, request)
         if found.state == COMMITTED:
             raise refuses("RESERVATION_COMMITTED")
         if found.state == ACTIVE:
@@ -176,16 +158,50 @@ class FakeInventory:
         return reservation_service_pb2.ReleaseReservationResponse(reservation=found)
 
     def cancel(self, request: Any) -> reservation_service_pb2.CancelReservationResponse:
-        found = self._live(request.reservation_id)
+        if request.request_id in self.cancels:
+            body, answer = self.cancels[request.request_id]
+            if body != request:
+                raise ServiceError(grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED", "another body")
+            return reservation_service_pb2.CancelReservationResponse(reservation=answer, replayed=True)
+        found = self.reservations.get(request.reservation_id)
+        if found is None:
+            raise ServiceError(grpc.StatusCode.NOT_FOUND, "RESERVATION_NOT_FOUND", "unknown")
+        _own(found, request)
         if found.state != COMMITTED:
             raise refuses("RESERVATION_NOT_COMMITTED")
-        if all(line.cancelled == line.quantity for line in found.lines):
-            return reservation_service_pb2.CancelReservationResponse(reservation=found, replayed=True)
-        if any(line.fulfilled for line in found.lines):
-            raise refuses("QUANTITY_NOT_OPEN", sku=found.lines[0].sku)
+        wanted = {(line.sku, line.location): line.quantity for line in request.lines}
+        if not any(map(_open, found.lines)):
+            raise refuses("QUANTITY_NOT_OPEN")
         for line in found.lines:
-            line.cancelled = line.quantity
-        return reservation_service_pb2.CancelReservationResponse(reservation=found)
+            if wanted.get((line.sku, line.location), 0) > _open(line):
+                raise refuses("QUANTITY_NOT_OPEN", sku=line.sku)
+        for line in found.lines:
+            line.cancelled += wanted.get((line.sku, line.location), 0) if wanted else _open(line)
+        kept = reservation_pb2.Reservation()
+        kept.CopyFrom(found)
+        self.cancels[request.request_id] = (request, kept)
+        return reservation_service_pb2.CancelReservationResponse(reservation=kept)
+
+    def leave(self, reservation_id: str, sku: str, units: int) -> None:
+        """Goods leave, as many as are still open."""
+        self._move(reservation_id, sku, units, "fulfilled")
+
+    def give_back(self, reservation_id: str, sku: str, units: int) -> None:
+        """Goods go back on sale behind the order's back."""
+        self._move(reservation_id, sku, units, "cancelled")
+
+    def _move(self, reservation_id: str, sku: str, units: int, end: str) -> None:
+        [line] = [line for line in self.reservations[reservation_id].lines if line.sku == sku]
+        setattr(line, end, getattr(line, end) + min(units, _open(line)))
+
+
+def _open(line: reservation_pb2.ReservationLine) -> int:
+    return line.quantity - line.fulfilled - line.cancelled
+
+
+def _own(found: reservation_pb2.Reservation, request: Any) -> None:
+    if found.owner not in ("", request.owner) and not request.force_reason:
+        raise refuses("RESERVATION_OWNED_BY_ANOTHER", reservation_id=found.reservation_id)
 
 
 @dataclass
@@ -207,12 +223,17 @@ class FakePromotions:
             "RedeemPromotions": self.redeem,
             "CommitRedemption": self.commit,
             "ReleaseRedemption": self.release,
+            "BatchGetRedemptions": self.read_many,
         }
 
     def used(self, code: str) -> int:
         """Uses claimed or committed."""
         live = (Uses.STATE_ACTIVE, Uses.STATE_COMMITTED)
         return sum(1 for each in self.redemptions.values() if each.state in live and code in each.promotion_ids)
+
+    def read_many(self, request: Any) -> promotion_service_pb2.BatchGetRedemptionsResponse:
+        found = [self.redemptions[id] for id in request.redemption_ids if id in self.redemptions]
+        return promotion_service_pb2.BatchGetRedemptionsResponse(redemptions=found)
 
     def quote(self, request: Any) -> promotion_service_pb2.QuotePromotionsResponse:
         quote = quote_pb2.Quote()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import grpc
@@ -15,7 +18,14 @@ import grpc
 from chassis import client, context
 from chassis.db import Database
 from chassis.server import Server
-from gen.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc, saga_service_pb2, saga_service_pb2_grpc
+from gen.order.v1 import (
+    audit_service_pb2_grpc,
+    order_pb2,
+    order_service_pb2,
+    order_service_pb2_grpc,
+    saga_service_pb2,
+    saga_service_pb2_grpc,
+)
 from order_svc.__main__ import Service, compose
 from order_svc.api.errors import TABLE
 from order_svc.clients.payments import PaymentProvider
@@ -24,7 +34,9 @@ from order_svc.store.sandbox_payments import SandboxPayments
 from tests.order_svc import far_side
 from tests.order_svc.far_side import FakeInventory, FakePromotions
 
-TABLES = "orders, order_transitions, saga_steps, payment_events, sandbox_payments, outbox"
+TABLES = (
+    "audit_findings, orders, order_transitions, saga_steps, payment_events, sandbox_payments, sandbox_parts, outbox"
+)
 PAYMENT_WAIT_S = 780
 _numbers = itertools.count(1)
 
@@ -73,6 +85,7 @@ class Shop:
         self.own_channel = client.connect(f"127.0.0.1:{self.server.port}")
         self.orders = order_service_pb2_grpc.OrderServiceStub(self.own_channel)
         self.sagas = saga_service_pb2_grpc.SagaServiceStub(self.own_channel)
+        self.audits = audit_service_pb2_grpc.AuditServiceStub(self.own_channel)
 
     async def call(self, method: str, request: Any, within_s: float | None = None) -> Any:
         """A method of OrderService."""
@@ -161,17 +174,23 @@ class Shop:
 
     async def audit(self) -> None:
         """What must hold whenever nothing is under way."""
-        orders = await self.rows("SELECT order_id, state, payment_key, payment_status, discounts::text FROM orders")
-        paid = {row[0]: row[1] for row in await self.rows("SELECT key, status FROM sandbox_payments")}
+        orders = await self.rows(
+            "SELECT order_id, state, payment_key, payment_status, discounts::text, lines, refunded_minor FROM orders"
+        )
+        books = await self.rows("SELECT key, status, amount_minor - refunded_minor FROM sandbox_payments")
+        paid, kept = {row[0]: row[1] for row in books}, {row[0]: row[2] for row in books}
         known = {row[0] for row in orders}
-        for order_id, state, key, status, discounts in orders:
+        for order_id, state, key, status, discounts, lines, refunded in orders:
             reservation = self.inventory.reservations.get(order_id)
             redemption = self.promotions.redemptions.get(order_id)
             assert state in ("CONFIRMED", "CANCELLED"), (order_id, state)
             if state == "CONFIRMED":
                 assert reservation is not None and reservation.state == far_side.COMMITTED, order_id
-                assert not any(line.cancelled for line in reservation.lines), order_id
-                assert not key or paid[key] in ("AUTHORIZED", "CAPTURED"), (order_id, paid.get(key))
+                _audit_units(lines, reservation)
+                owed = sum(line["total_minor"] - line["refunded_minor"] for line in lines)
+                assert refunded == sum(line["refunded_minor"] for line in lines), (order_id, refunded)
+                assert not key or kept[key] == owed, (order_id, kept[key], owed)
+                assert not owed or paid[key] in ("AUTHORIZED", "CAPTURED"), (order_id, paid.get(key))
                 assert discounts == "[]" or redemption is not None, order_id
                 assert redemption is None or redemption.state == far_side.Uses.STATE_COMMITTED, order_id
             else:
@@ -196,9 +215,22 @@ class Shop:
             """SELECT o.order_id FROM orders o WHERE o.state IS DISTINCT FROM (
                    SELECT to_state FROM order_transitions t WHERE t.order_id = o.order_id ORDER BY id DESC LIMIT 1)
                 OR 'STATE_' || o.state IS DISTINCT FROM (
-                   SELECT payload -> 'order' ->> 'state' FROM outbox WHERE key = o.order_id ORDER BY id DESC LIMIT 1)"""
+                   SELECT payload -> 'order' ->> 'state' FROM outbox
+                    WHERE key = o.order_id AND starts_with(type, 'order.order.') ORDER BY id DESC LIMIT 1)"""
         )
         assert last == []
+
+
+def _audit_units(lines: list[dict[str, Any]], reservation: Any) -> None:
+    """Money = goods: each line is charged for what left or still may, unit by unit."""
+    cancelled = Counter[str]()
+    for part in reservation.lines:
+        assert 0 <= part.fulfilled + part.cancelled <= part.quantity, reservation
+        cancelled[part.sku] += part.cancelled
+    for line in lines:
+        assert line["cancelled_quantity"] == cancelled[line["sku"]], (line, reservation)
+        share = Fraction(line["total_minor"] * line["cancelled_quantity"], line["quantity"])
+        assert line["refunded_minor"] == ceil(share), line
 
 
 def _holds(reservation: Any) -> bool:

@@ -47,11 +47,11 @@ async def test_a_repeat_of_place_order_answers_the_cancelled_order_as_it_is(shop
 
 async def test_an_order_whose_goods_have_left_stays_confirmed(shop: Shop) -> None:
     order = (await shop.place(codes=["TEN"])).order
-    shop.inventory.reservations[order.order_id].lines[0].fulfilled = 1
+    shop.inventory.leave(order.order_id, "SERUM", 2)
     with pytest.raises(ServiceError) as caught:
         await shop.cancel(order.order_id)
     assert (caught.value.code, caught.value.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "ORDER_STATE_FORBIDS")
-    assert caught.value.metadata == {"order_id": order.order_id, "state": "CONFIRMED"}
+    assert caught.value.metadata == {"order_id": order.order_id, "state": "CONFIRMED", "why": "GOODS_HAVE_LEFT"}
     after = await shop.get(order.order_id)
     assert (after.state, after.payment.status) == (Order.STATE_CONFIRMED, Payment.STATUS_AUTHORIZED)
     await shop.audit()

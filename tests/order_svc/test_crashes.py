@@ -13,7 +13,7 @@ from chassis.errors import ServiceError
 from gen.order.v1 import order_pb2
 from order_svc.domain.errors import DomainError
 from tests.order_svc.crashes import Crash, crashing
-from tests.order_svc.far_side import COMMITTED, Wire, lost
+from tests.order_svc.far_side import ACTIVE, COMMITTED, Wire, lost
 from tests.order_svc.shop import Shop, new_id
 from tests.order_svc.test_payments import request_that
 
@@ -77,6 +77,19 @@ async def buy_and_cancel_at_the_bank(shop: Shop) -> object:
     return await shop.cancel(order.order_id)
 
 
+async def buy_and_cancel_when_a_part_has_left(shop: Shop) -> object:
+    order = (await shop.place(lines=[("SERUM", 5), ("CREAM", 2)], codes=["TEN"])).order
+    shop.inventory.leave(order.order_id, "SERUM", 3)
+    return await shop.cancel(order.order_id)
+
+
+async def buy_and_cancel_when_a_part_of_what_is_paid_has_left(shop: Shop) -> object:
+    order = (await shop.place(lines=[("SERUM", 5)], codes=["TEN"])).order
+    await shop.execute("UPDATE sandbox_payments SET status = 'CAPTURED' WHERE order_id = %s", order.order_id)
+    shop.inventory.leave(order.order_id, "SERUM", 1)
+    return await shop.cancel(order.order_id)
+
+
 SCENARIOS: list[Scenario] = [
     buy,
     buy_too_much,
@@ -88,6 +101,8 @@ SCENARIOS: list[Scenario] = [
     buy_and_confirm_at_the_bank,
     buy_and_cancel,
     buy_and_cancel_at_the_bank,
+    buy_and_cancel_when_a_part_has_left,
+    buy_and_cancel_when_a_part_of_what_is_paid_has_left,
 ]
 
 
@@ -238,4 +253,63 @@ async def test_the_intent_to_pay_is_taken_back_when_the_provider_was_certainly_n
     shop.inventory.wire.before.clear()
     await shop.resume()
     assert await shop.rows("SELECT state, payment_status FROM orders") == [("CONFIRMED", "AUTHORIZED")]
+    await shop.audit()
+
+
+async def reserved_and_died(shop: Shop) -> str:
+    """An order whose process died right after its goods were reserved; the id."""
+    shop.direct = True
+    with crashing(4, after=True), contextlib.suppress(ServiceError, Crash):
+        await shop.place()
+    [(order_id, state)] = await shop.rows("SELECT order_id, state FROM orders")
+    assert (state, shop.inventory.reservations[order_id].state) == ("PRICED", ACTIVE)
+    await shop.start()
+    return str(order_id)
+
+
+async def test_an_order_finds_its_reservation_again_when_claims_hold_another_time_since(shop: Shop) -> None:
+    order_id = await reserved_and_died(shop)
+    shop.inventory.ttls[order_id] += 60
+    await shop.resume()
+    assert await shop.rows("SELECT state FROM orders") == [("CONFIRMED",)]
+    await shop.audit()
+
+
+@pytest.mark.parametrize(("owner", "units"), [("cart-7", 2), ("", 2), ("order:", 3)])
+async def test_an_order_does_not_take_a_reservation_that_is_not_its_own(shop: Shop, owner: str, units: int) -> None:
+    order_id = await reserved_and_died(shop)
+    reservation = shop.inventory.reservations[order_id]
+    reservation.owner = f"order:{order_id}" if owner == "order:" else owner
+    reservation.lines[0].quantity = units
+    shop.inventory.ttls[order_id] += 60
+    await shop.resume()
+    [(state, cause, status)] = await shop.rows("SELECT state, cause, payment_status FROM orders")
+    assert (state, cause) in (("CANCELLED", "REQUEST_ID_REUSED"), ("CANCELLING", "REQUEST_ID_REUSED"))
+    assert status not in ("AUTHORIZED", "CAPTURED")
+
+
+def owned_by_an_earlier_release(shop: Shop, order_id: str) -> None:
+    """Its reservation is as an earlier release made it, after the migration had renamed the owners of that day."""
+    shop.inventory.reservations[order_id].owner = order_id
+
+
+async def test_an_order_that_an_earlier_release_reserved_for_is_finished(shop: Shop) -> None:
+    order_id = await reserved_and_died(shop)
+    owned_by_an_earlier_release(shop, order_id)
+    await shop.resume()
+    assert await shop.rows("SELECT state FROM orders") == [("CONFIRMED",)]
+    await shop.audit()
+
+
+@pytest.mark.parametrize("state", ["RESERVED", "CONFIRMED"])
+async def test_an_order_that_an_earlier_release_reserved_for_is_cancelled(shop: Shop, state: str) -> None:
+    if state == "CONFIRMED":
+        order_id = (await shop.place()).order.order_id
+    else:
+        order_id = await reserved_and_died(shop)
+        await shop.execute("UPDATE orders SET due_at = now()")
+    owned_by_an_earlier_release(shop, order_id)
+    shop.inventory.wire.after["CancelReservation"] = [lost()]
+    assert (await shop.cancel(order_id)).state == order_pb2.Order.STATE_CANCELLED
+    assert shop.inventory.held("SERUM") == 0
     await shop.audit()

@@ -31,6 +31,7 @@ PATHS = (
     "give skipped: a rebuild has counted it",
     "give postponed: the gate is behind",
     "publish refused",
+    "a restored journal noticed by its mark",
 )
 """Recovery paths that a run must take at least once: stale batch, guard, duplicates, tombstones and the rest."""
 

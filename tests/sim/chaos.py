@@ -31,6 +31,7 @@ class Chaos:
             "stale replica promoted": lambda: site.promote(True, []),
             "split brain": self._split,
             "split brain over": site.end_split,
+            "journal restored": self.restore,
         }
         names = list(self._faults)
         used = site.random.randint(0, len(names))
@@ -76,6 +77,13 @@ class Chaos:
 
     def _lose_session(self) -> None:
         self._site.random.choice(self._processes).lose_sessions()
+
+    def restore(self) -> None:
+        """The journal comes back from a backup; every session with it has ended."""
+        if self._site.restore_journal():
+            self._site.tally["journal restored from a backup"] += 1
+            for process in self._processes:
+                process.lose_sessions()
 
     def _split(self) -> None:
         random = self._site.random

@@ -17,6 +17,9 @@ from tests.sim.site import Site
 
 EXPECTED = (Refused, Reused, Aborted, Stale, GuardRefused, ServiceError, psycopg.Error)
 MOST_LINES = 3
+OWNERS = ("", "a", "b")
+FOREIGN_EVERY = 5
+"""Of the wishes to end a reservation, each fifth comes from a foreign owner."""
 
 
 class Clients:
@@ -40,7 +43,7 @@ class Clients:
             lines.append(WantedLine(tuple(among), random.randint(1, 3), random.random() < 0.3))
         number = len(self._claims)
         ttl_ms = random.choice((500, 5_000, 60_000, 900_000))
-        claim = Claim(f"r{number}", f"f{number}", tuple(lines), ttl_ms)
+        claim = Claim(f"r{number}", f"f{number}", tuple(lines), ttl_ms, _owner(f"r{number}"))
         self._claims.append(claim)
         self._begin(process, self._reserve, process, claim)
         return claim
@@ -51,7 +54,7 @@ class Clients:
             return
         claim = self._chosen()
         if self._site.random.random() < 0.05:
-            claim = Claim(claim.id, claim.fingerprint + "'", claim.lines, claim.ttl_ms)
+            claim = Claim(claim.id, claim.fingerprint + "'", claim.lines, claim.ttl_ms, claim.owner)
         self.repeat_as(process, claim)
 
     def repeat_as(self, process: Process, claim: Claim) -> None:
@@ -67,7 +70,8 @@ class Clients:
 
     def settle_as(self, process: Process, id: str, to: Become) -> None:
         """This end for this reservation."""
-        self._begin(process, self._settle, process, id, to)
+        owner = "a foreigner" if self.begun % FOREIGN_EVERY == 0 else _owner(id)
+        self._begin(process, self._settle, process, id, to, owner)
 
     def change(self, process: Process) -> None:
         """Goods come in, or a count finds less."""
@@ -84,6 +88,10 @@ class Clients:
     def sweep(self, process: Process) -> None:
         """One round of the sweeper."""
         self._begin(process, self._job, process, 1)
+
+    def watch(self, process: Process) -> None:
+        """One round of the watch."""
+        self._begin(process, self._job, process, 0)
 
     def cancel(self) -> None:
         """A client gives up."""
@@ -115,10 +123,11 @@ class Clients:
         self._site.tell(f"answer: {claim.id} {reserved.reservation.state}")
         self._site.oracle.answered(claim)
 
-    async def _settle(self, process: Process, id: str, to: Become) -> None:
-        self._site.tell(f"client wants {id} {to}")
-        self._site.oracle.asked.add((id, to))
-        found, changed = await process.claims.settle(id, to, 60_000)
+    async def _settle(self, process: Process, id: str, to: Become, owner: str) -> None:
+        self._site.tell(f"client wants {id} {to} as {owner!r}")
+        if _owner(id) in ("", owner):  # from anybody else it is as if nobody had asked
+            self._site.oracle.asked.add((id, to))
+        found, changed = await process.claims.settle(id, to, 60_000, owner)
         self._site.tell(f"answer: {id} {found and found.state} {changed}")
 
     async def _change(self, process: Process, reference: str, key: str, delta: int) -> None:
@@ -126,3 +135,8 @@ class Clients:
 
     async def _job(self, process: Process, number: int) -> None:
         await process.jobs[number]()
+
+
+def _owner(id: str) -> str:
+    """Whose reservation it is: by its number, so that no draw of the seed is spent on it."""
+    return OWNERS[int(id[1:]) % len(OWNERS)]

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from chassis.gate.gate import APPLIED_MEMORY_MS, Due, Entry, Settlement
-from chassis.gate.model import Claim, Refused, Reused, ShortLine, Stale, Take, Taken, WantedLine
+from chassis.gate.model import NO_MARK, Claim, Mark, Refused, Reused, ShortLine, Stale, Take, Taken, WantedLine
 
 
 class Keys:
@@ -23,6 +23,7 @@ class Keys:
         self.reservations: dict[int, dict[str, Entry]] = {}
         self.due: dict[int, dict[str, int]] = {}
         self.applied: dict[int, dict[str, int]] = {}
+        self.marks: dict[int, Mark] = {}
 
     def copied(self) -> Keys:
         """As of now."""
@@ -32,6 +33,7 @@ class Keys:
         other.reservations = {epoch: dict(part) for epoch, part in self.reservations.items()}
         other.due = {epoch: dict(part) for epoch, part in self.due.items()}
         other.applied = {epoch: dict(part) for epoch, part in self.applied.items()}
+        other.marks = dict(self.marks)
         return other
 
 
@@ -158,9 +160,20 @@ class GateServer:
         self.keys.pointer = epoch
         return [older for older in sorted(self.keys.epochs) if older < epoch]
 
+    def remember_mark(self, epoch: int, mark: Mark) -> None:
+        """mark.lua"""
+        if self.keys.pointer == epoch and self.keys.marks.get(epoch, NO_MARK).number < mark.number:
+            self.keys.marks[epoch] = mark
+
     def drop(self, epoch: int) -> None:
         """UNLINK and SREM"""
-        for part in (self.keys.available, self.keys.reservations, self.keys.due, self.keys.applied):
+        for part in (
+            self.keys.available,
+            self.keys.reservations,
+            self.keys.due,
+            self.keys.applied,
+            self.keys.marks,
+        ):
             part.pop(epoch, None)
         self.keys.epochs.discard(epoch)
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 
 from chassis.gate.gate import Entry
 from chassis.gate.journal import ACTIVE, GRACE_MS, Noted, Settled, Standing, Transition
-from chassis.gate.model import Reservation, Stale, Take
+from chassis.gate.model import NO_MARK, Mark, Reservation, Stale, Take
 from chassis.gate.rebuilds import Serving
 
 ENDS = {"COMMITTED": "COMMIT", "RELEASED": "RELEASE", "EXPIRED": "EXPIRE"}
@@ -49,6 +49,7 @@ class JournalServer:
     checks_epoch = True
     checks_state = True
     knows_ids = True
+    checks_owner = True
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self.now_ms = now_ms
@@ -56,10 +57,22 @@ class JournalServer:
         self.rows: dict[str, Reservation] = {}
         self.epoch = 0
         self.run_id = ""
+        self.mark = NO_MARK
         self.noted: dict[int, Noted] = {}
         self.movements: list[tuple[str, str, str, str, int]] = []
         self.outbox: list[tuple[str, str]] = []
         self._last_noted = 0
+        self.restored_in = -1
+        """The epoch that a restored journal names: what the gate has of it may be of a time that the journal has lost."""
+
+    def copied(self) -> JournalServer:
+        """A backup: all of it as of now."""
+        other = type(self)(self.now_ms)
+        other.__dict__ |= self.__dict__
+        other.levels = {key: replace(level) for key, level in self.levels.items()}
+        other.rows, other.noted = dict(self.rows), dict(self.noted)
+        other.movements, other.outbox = list(self.movements), list(self.outbox)
+        return other
 
     def reserve(self, takes: Sequence[Take]) -> dict[str, Reservation]:
         """journal_reserve"""
@@ -95,9 +108,11 @@ class JournalServer:
         if row is None:
             if one.to not in ("RELEASED", "ABORTED"):
                 return False
-            self.rows[one.id] = Reservation(one.id, "ABORTED", "", "", "", (), now, now)
+            self.rows[one.id] = Reservation(one.id, "ABORTED", "", "", one.owner or "", (), now, now)
             self.outbox.append(("aborted", one.id))
             return True
+        if row.owner and one.owner not in (None, row.owner) and self.checks_owner:
+            return False
         ended = row.state != "ACTIVE" and (self.checks_state or row.state == "ABORTED")
         if ended or one.to == "ABORTED" or (one.to == "EXPIRED" and row.expires_ms + GRACE_MS > now):
             return False
@@ -150,11 +165,18 @@ class JournalServer:
 
     def serving(self) -> Serving:
         """The row of the current epoch."""
-        return Serving(self.epoch, self.run_id, True)
+        return Serving(self.epoch, self.run_id, True, self.mark)
 
-    def begin(self, run_id: str, now_ms: int) -> int:
+    def advance(self, epoch: int, seen: Mark, token: str) -> Mark | None:
+        """The next mark, unless epoch or mark are not what was seen."""
+        if (epoch, seen) != (self.epoch, self.mark):
+            return None
+        self.mark = Mark(seen.number + 1, token)
+        return self.mark
+
+    def begin(self, run_id: str, least: int) -> int:
         """The next epoch."""
-        self.epoch = max(self.epoch + 1, now_ms)
+        self.epoch = max(self.epoch + 1, least)
         self.run_id = run_id
         return self.epoch
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from chassis import errors
 from chassis.gate.gate import FIRST_LOOK_MS, Due, Entry, Settlement
 from chassis.gate.journal import Noted, Settled, Standing, Transition
-from chassis.gate.model import Claim, Refused, Reservation, Take
+from chassis.gate.model import NO_MARK, Claim, Mark, Refused, Reservation, Take
 from chassis.gate.rebuilds import Serving
 from tests.sim.gate_server import GateServer
 from tests.sim.loop import Host
@@ -75,6 +75,15 @@ class GateLink:
 
     async def run_id(self) -> str:
         return await self._call(lambda gate: gate.run_id)
+
+    async def current_epoch(self) -> int | None:
+        return await self._call(lambda gate: gate.keys.pointer)
+
+    async def mark(self, epoch: int) -> Mark:
+        return await self._call(lambda gate: gate.keys.marks.get(epoch, NO_MARK))
+
+    async def remember_mark(self, epoch: int, mark: Mark) -> None:
+        await self._call(lambda gate: gate.remember_mark(epoch, mark))
 
     async def check_server(self) -> None:
         return
@@ -203,15 +212,21 @@ class SnapshotLink:
         self.epoch = epoch
         self._site = site
         self._counters, self._live = site.journal.counters(), site.journal.live()
+        self._life = site.wire.life(JOURNAL)
 
     async def counters(self) -> AsyncIterator[list[tuple[str, int]]]:
         middle = len(self._counters) // 2
         for part in (self._counters[:middle], self._counters[middle:]):
-            yield await self._site.wire.call(JOURNAL, partial(list, part))
+            yield await self._site.wire.call(JOURNAL, partial(self._read, part))
 
     async def entries(self) -> AsyncIterator[list[Entry]]:
         if self._live:
-            yield await self._site.wire.call(JOURNAL, lambda: self._live)
+            yield await self._site.wire.call(JOURNAL, partial(self._read, self._live))
+
+    def _read(self, rows: list[T]) -> list[T]:
+        if self._site.wire.life(JOURNAL) != self._life:
+            raise errors.unavailable(JOURNAL, "the snapshot ended with its server")
+        return list(rows)
 
 
 class RebuildsLink:
@@ -224,7 +239,10 @@ class RebuildsLink:
         self.sessions: set[object] = set()
 
     async def serving(self) -> Serving:
-        return await self._site.wire.call(JOURNAL, self._site.journal.serving)
+        return await self._site.wire.call(JOURNAL, lambda: self._site.journal.serving())
+
+    async def advance(self, epoch: int, seen: Mark, token: str) -> Mark | None:
+        return await self._site.wire.call(JOURNAL, lambda: self._site.journal.advance(epoch, seen, token))
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
@@ -240,9 +258,12 @@ class RebuildsLink:
             self._site.lock.release(session)
 
     @asynccontextmanager
-    async def begin(self, run_id: str, now_ms: int) -> AsyncIterator[SnapshotLink]:
+    async def begin(self, run_id: str, least: int) -> AsyncIterator[SnapshotLink]:
         def effect() -> SnapshotLink:
-            epoch = self._site.journal.begin(run_id, now_ms)
+            journal = self._site.journal
+            if journal.epoch == journal.restored_in == self._site.primary.keys.pointer:
+                self._site.oracle.paths["a restored journal noticed by its mark"] += 1
+            epoch = journal.begin(run_id, least)
             self._site.tell(f"journal begins epoch {epoch} on {run_id}")
             self._site.tally["rebuilds"] += 1
             return SnapshotLink(self._site, epoch)

@@ -8,6 +8,7 @@ from typing import Any
 
 from chassis.gate.gate import Action, Settlement
 from chassis.gate.journal import Settled, Transition
+from chassis.gate.model import NO_MARK, Mark
 from tests.sim.links import SnapshotLink
 from tests.sim.process import Process
 from tests.sim.scenario import Mutation
@@ -68,8 +69,8 @@ def _snapshot_without_lock(process: Process) -> None:
     site = process.site
 
     @asynccontextmanager
-    async def unlocked(run_id: str, now_ms: int) -> AsyncIterator[SnapshotLink]:
-        async with begin(run_id, now_ms) as snapshot:
+    async def unlocked(run_id: str, least: int) -> AsyncIterator[SnapshotLink]:
+        async with begin(run_id, least) as snapshot:
             yield await site.wire.call("JOURNAL_UNREACHABLE", lambda: SnapshotLink(site, snapshot.epoch))
 
     process.rebuilds.begin = unlocked  # type: ignore[method-assign]
@@ -84,6 +85,15 @@ def _no_run_watch(process: Process) -> None:
         return row._replace(run_id=process.site.primary.run_id)
 
     process.rebuilds.serving = blind  # type: ignore[method-assign]
+
+
+def _no_marks(process: Process) -> None:
+    """Nobody asks which mark of the journal the gate remembers."""
+
+    async def none(epoch: int) -> Mark:
+        return NO_MARK
+
+    process.gate.mark = none  # type: ignore[method-assign]
 
 
 def _no_sweeper(process: Process) -> None:
@@ -128,6 +138,7 @@ ALL = (
     Mutation("the journal guards every take (2)", site=_journal("guards")),
     Mutation("tombstone before giving back the unknown (3)", process=_no_tombstone),
     Mutation("one arbiter: compare-and-set on the state (3)", site=_journal("checks_state")),
+    Mutation("one arbiter: it compares the owner (3)", site=_journal("checks_owner")),
     Mutation("fence: a restarted server lost its scripts (4)", site=_gate("scripts_survive", True)),
     Mutation("fence: the script asks for the pointer (4)", site=_gate("checks_pointer")),
     Mutation("the journal checks the epoch (5)", site=_journal("checks_epoch")),
@@ -141,6 +152,7 @@ ALL = (
     Mutation("the snapshot is taken under the lock (10)", process=_snapshot_without_lock),
     Mutation("an epoch flushed while loading is not published (10)", site=_gate("publish_announced_only")),
     Mutation("the watch sees another run of the server (10)", process=_no_run_watch),
+    Mutation("a journal behind the gate's mark was restored (10)", process=_no_marks),
     Mutation("adjustments count once", site=_gate("remembers_applied")),
     Mutation("adjustments are brought later", process=_no_late_adjustments),
 )

@@ -24,6 +24,8 @@ class Oracle:
         self.paths: Counter[str] = Counter()
         self.acknowledged: set[str] = set()
         self.asked: set[tuple[str, str]] = set()
+        self.lost: set[str] = set()
+        """Reservations that a backup of the journal did not have when it was restored."""
 
     def broken(self, rule: str, text: str) -> None:
         """Notes a violation; the first ones tell most."""
@@ -42,6 +44,8 @@ class Oracle:
         """A client was told that its reservation stands."""
         row = self._site.journal.rows.get(claim.id)
         if row is None or row.state == "ABORTED" or row.fingerprint != claim.fingerprint:
+            if claim.id in self.lost:
+                return  # its answer was on its way when the journal was restored
             self.broken("I4", f"{claim.id} was acknowledged, the journal has {row}")
         self.acknowledged.add(claim.id)
 
@@ -49,6 +53,8 @@ class Oracle:
         """A serving gate knows every counter that the journal has."""
         current = self._site.journal.epoch
         if server is not self._site.primary or epoch != current or current in server.misplaced:
+            return
+        if epoch == self._site.journal.restored_in:
             return
         for short in answer.short:
             if not short.known and any(key in self._site.journal.levels for key in claim.lines[short.index].keys):
@@ -89,6 +95,8 @@ class Oracle:
         epoch = journal.epoch
         if gate.keys.pointer != epoch or epoch not in gate.scripts or epoch in gate.misplaced:
             return  # it does not serve, or the watch is about to see why it should not
+        if epoch == journal.restored_in:
+            return  # the watch is about to see that the journal was restored
         left, applied = gate.keys.available.get(epoch, {}), gate.keys.applied.get(epoch, {})
         for key, level in journal.levels.items():
             over = left.get(key, 0) - level.takeable

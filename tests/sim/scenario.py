@@ -25,6 +25,7 @@ LATER_S = 700.0
 STALLS = 0.02
 REVISITS = 0.01
 EXCHANGES = 0.01
+RESTORES = 0.01
 """How often an act is one of these plays."""
 
 
@@ -117,6 +118,8 @@ class Scenario:
                 await tactics.revisit()
             elif roll < STALLS + REVISITS + EXCHANGES:
                 await tactics.exchange()
+            elif roll < STALLS + REVISITS + EXCHANGES + RESTORES:
+                await tactics.restore()
             else:
                 self._act(chaos)
                 await asyncio.sleep(self._pause_s())

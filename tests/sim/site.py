@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from random import Random
 
+from chassis.gate.model import NO_MARK
 from tests.sim.gate_server import GateServer, Keys
 from tests.sim.journal_server import JournalServer
 from tests.sim.loop import HOST, Host, SimulatedLoop
@@ -64,6 +65,7 @@ class Site:
         self._trace = trace
         self._runs = 0
         self._saved: deque[Keys] = deque(maxlen=SAVED_COPIES)
+        self._backups: deque[JournalServer] = deque(maxlen=SAVED_COPIES)
 
     def now_ms(self) -> int:
         """The clock of both servers."""
@@ -82,8 +84,31 @@ class Site:
             self._trace(f"{self.loop.time() - START_S:10.3f} {host.name if host else '-':>4} {text}")
 
     def save(self) -> None:
-        """What a later restart or a replica may come back with."""
+        """What a later restart or a replica may come back with, and a backup of the journal."""
         self._saved.append(self.primary.keys.copied())
+        self._backups.append(self.journal.copied())
+
+    def restore_journal(self) -> bool:
+        """The journal comes back as a backup has it; False when there is none that the gate could tell from the journal.
+
+        It can when it has seen a mark after the backup: the watch brings one every second.
+        """
+        keys = self.primary.keys
+        backups = [
+            one
+            for one in self._backups
+            if keys.pointer != one.epoch or keys.marks.get(one.epoch, NO_MARK).number > one.mark.number
+        ]
+        if not backups:
+            return False
+        backup = self.random.choice(backups).copied()
+        kept = {id for id, row in backup.rows.items() if row.state != "ABORTED"}
+        self.oracle.lost |= self.journal.rows.keys() - kept
+        self.oracle.acknowledged &= kept
+        self.journal = backup
+        self.journal.restored_in = backup.epoch
+        self.wire.cut("JOURNAL_UNREACHABLE")
+        return True
 
     def restart_gate(self, kept: str) -> None:
         """Keeps `all`, `latest` (the last copy), `some` (any copy) or `nothing`."""

@@ -72,6 +72,21 @@ class Tactics:
         self._site.restart_gate("latest")
         await asyncio.sleep(random.random() * 0.1)
 
+    async def restore(self) -> None:
+        """Goods are sold after a backup, and a watch turns; then the journal comes back as the backup has it."""
+        random = self._site.random
+        self._site.save()
+        for _ in range(random.randint(1, 3)):
+            claim = self._clients.reserve_new(random.choice(self._processes))
+            self._clients.change(random.choice(self._processes))
+            await asyncio.sleep(random.random() * 0.2)
+            if random.random() < 0.5:
+                self._clients.settle_as(random.choice(self._processes), claim.id, "RELEASED")
+        self._clients.watch(random.choice(self._processes))
+        await asyncio.sleep(random.random() * 0.3)
+        self._chaos.restore()
+        await asyncio.sleep(random.random())
+
     async def _sweep(self) -> None:
         for process in self._processes:
             if not process.host.paused:

@@ -87,7 +87,10 @@ class Both:
         random = self.random
         kinds: tuple[Any, ...] = ("COMMITTED", "RELEASED", "EXPIRED", "ABORTED", "EXTENDED")
         ids = random.sample(range(30), random.randint(1, 5))
-        batch = [Transition(f"r{id}", random.choice(kinds), random.choice((1, LONG_MS))) for id in ids]
+        owners = (None, "owner", "owner", "", "another")
+        batch = [
+            Transition(f"r{id}", random.choice(kinds), random.choice((1, LONG_MS)), random.choice(owners)) for id in ids
+        ]
         real, model = await self.real.settle(batch), self.model.settle(batch)
         assert _settled(real) == _settled(model)
 
@@ -151,7 +154,9 @@ def _take(id: str, epoch: int, random: Random) -> Take:
     keys = random.sample([*LEVELS, "unknown@x"] if random.random() < 0.1 else list(LEVELS), random.randint(1, 2))
     taken = tuple((key, random.randint(1, 3)) for key in keys)
     lines = tuple(WantedLine((key,), quantity) for key, quantity in taken)
-    claim = Claim(id, random.choice("fg"), lines, random.choice((LAPSED_MS, LONG_MS, LONG_MS)), "owner")
+    claim = Claim(
+        id, random.choice("fg"), lines, random.choice((LAPSED_MS, LONG_MS, LONG_MS)), random.choice(("owner", ""))
+    )
     return Take(claim, f"{random.random()}", taken, epoch)
 
 

@@ -39,11 +39,30 @@ class Wire:
         self._tally = tally
         self._nowhere = Context()  # what is on its way belongs to no process: it arrives even when its sender died
         self.calm = False
+        self._lives = Counter[str]()
+
+    def cut(self, reason: str) -> None:
+        """The server was replaced: requests that are on their way to it never arrive; answers on their way back do."""
+        self._lives[reason] += 1
+
+    def life(self, reason: str) -> int:
+        """How often the server was replaced."""
+        return self._lives[reason]
 
     async def call(self, reason: str, effect: Callable[[], T]) -> T:
         """Runs `effect` at the server, at once and whole; UNAVAILABLE for `reason` when that stays unknown."""
         if self.calm:
             return effect()
+        life = self._lives[reason]
+
+        def same_life() -> T:
+            if self._lives[reason] != life:
+                raise errors.unavailable(reason, "the server was replaced")
+            return effect()
+
+        return await self._call(reason, same_life)
+
+    async def _call(self, reason: str, effect: Callable[[], T]) -> T:
         rates, roll = self._rates, self._random.random()
         delay_s = self._random.random() * QUICK_S
         for fault in ("request_lost", "reply_lost", "late", "slow"):

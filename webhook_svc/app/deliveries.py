@@ -55,8 +55,7 @@ class Deliveries:
         PAGE_TOKEN_INVALID. Safe to repeat."""
         since, until = span
         query = f"replay {endpoint_id} {since.isoformat()} {until.isoformat()}"
-        last = pagination.after(query, page_token)
-        begin, after = (datetime.fromisoformat(str(last[0])), str(last[1])) if last else (since, "")
+        begin, after = pagination.after(query, page_token, datetime, str) or (since, "")
 
         async def work(tx: Tx) -> bytes:
             endpoint = await _enabled(tx, endpoint_id)
@@ -65,9 +64,7 @@ class Deliveries:
             if wanted:
                 await deliveries_log.make_again(tx, endpoint_id, endpoint.wishes.ordered, wanted, self._now())
             more = len(found) == MOST_REPLAYED
-            return answer(
-                len(wanted), pagination.token(query, [found[-1][3].isoformat(), found[-1][0]]) if more else ""
-            )
+            return answer(len(wanted), pagination.token(query, [found[-1][3], found[-1][0]]) if more else "")
 
         return await self._once(request, endpoint_id, work)
 
@@ -91,10 +88,10 @@ class Deliveries:
     ) -> tuple[list[Delivery], str]:
         """A page, newest first, and the token of the next. EndpointNotFound, PAGE_TOKEN_INVALID."""
         query = f"webhook_deliveries {endpoint_id} {state.value if state else ''}"
-        last = pagination.after(query, page_token)
+        last = pagination.after(query, page_token, int)
         async with self._database.connection() as connection:
             await _known(connection, endpoint_id)
-            before = int(last[0]) if last else NEWEST
+            before = last[0] if last else NEWEST
             found = await deliveries_log.page(connection, endpoint_id, state, before, page_size + 1)
         page = found[:page_size]
         return page, pagination.token(query, [page[-1].delivery_id]) if len(found) > page_size else ""

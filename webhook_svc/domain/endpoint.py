@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
-from fnmatch import fnmatchcase
 
 DEFAULT_IN_FLIGHT = 4
 """Requests at once: a receiver that takes 50 ms hears of 80 events a second, and one that hangs holds four connections."""
@@ -39,11 +38,17 @@ class Wishes:
 
     def wants_type(self, type_: str) -> bool:
         """Whether one of the topics is this type, or stands for it."""
-        return any(fnmatchcase(type_, topic) for topic in self.topics)
+        return any(_stands_for(topic, type_) for topic in self.topics)
 
     def wants(self, type_: str, key: str) -> bool:
         """Whether an event is to be sent there."""
         return (not self.keys or key in self.keys) and self.wants_type(type_)
+
+
+def _stands_for(topic: str, type_: str) -> bool:
+    if topic.endswith(".*"):
+        return type_.startswith(topic[:-1])
+    return topic in ("*", type_)
 
 
 @dataclass(frozen=True, slots=True)

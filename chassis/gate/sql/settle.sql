@@ -1,6 +1,8 @@
 -- Purpose: move a batch of reservations to another state, each by compare-and-set on its row: the one arbiter.
--- Batch:   [{"id", "to", "ttl_ms"}], each id once; `to` is COMMITTED, RELEASED, EXPIRED, ABORTED or EXTENDED.
---          RELEASED and ABORTED of an unknown id leave a tombstone; ABORTED touches nothing that is there.
+-- Batch:   [{"id", "to", "ttl_ms", "owner", "forced"}], each id once; `to` is COMMITTED, RELEASED, EXPIRED, ABORTED or EXTENDED.
+--          RELEASED and ABORTED of an unknown id leave a tombstone of `owner`; ABORTED touches nothing that is there.
+--          `owner`, if it is there, must be the row's, unless the row has none: else nothing changes. `forced` is a person's
+--          reason, which the event repeats.
 --          EXPIRED moves only what lapsed at least `p_grace_ms` ago. EXTENDED moves expires_at to now + ttl, never back.
 -- Returns: {"epoch", "now": unix ms, "rows": [reservation + "changed"]}; unknown ids are absent from `rows`.
 -- Why it is written so: as journal_reserve; and the active ones are told by `ended_at`, since a condition on `state` would
@@ -12,6 +14,8 @@ DECLARE
   v_ids text[];
   v_to jsonb;
   v_ttl_ms jsonb;
+  v_owner jsonb;
+  v_forced jsonb;
   v_changed text[];
   v_keys text[];
   v_quantities jsonb;
@@ -20,19 +24,22 @@ DECLARE
 BEGIN
   PERFORM pg_advisory_xact_lock_shared(7401, p_partition);
   SELECT epoch INTO v_epoch FROM gate WHERE partition = p_partition;
-  SELECT array_agg(b.id ORDER BY b.id), jsonb_object_agg(b.id, b."to"), jsonb_object_agg(b.id, b.ttl_ms)
-    INTO v_ids, v_to, v_ttl_ms FROM jsonb_to_recordset(p_batch) AS b(id text, "to" text, ttl_ms bigint);
+  SELECT array_agg(b.id ORDER BY b.id), jsonb_object_agg(b.id, b."to"), jsonb_object_agg(b.id, b.ttl_ms),
+         jsonb_object_agg(b.id, b.owner) FILTER (WHERE b.owner IS NOT NULL),
+         jsonb_object_agg(b.id, jsonb_build_object('forced_reason', b.forced)) FILTER (WHERE b.forced IS NOT NULL)
+    INTO v_ids, v_to, v_ttl_ms, v_owner, v_forced
+    FROM jsonb_to_recordset(p_batch) AS b(id text, "to" text, ttl_ms bigint, owner text, forced text);
 
   WITH dead AS (
     INSERT INTO @reservations@ (id, partition, state, fingerprint, nonce, epoch, owner, lines, expires_at, ended_at)
-    SELECT b.id, p_partition, 'ABORTED', '', '', v_epoch, '', '[]', now(), now()
+    SELECT b.id, p_partition, 'ABORTED', '', '', v_epoch, coalesce(v_owner->>b.id, ''), '[]', now(), now()
       FROM unnest(v_ids) AS b(id)
      WHERE v_to->>b.id IN ('RELEASED', 'ABORTED')
      ORDER BY b.id
     ON CONFLICT (id) DO NOTHING
     RETURNING *
   ), told AS (
-    INSERT INTO outbox (type, key, payload) SELECT '@event@.aborted', r.id, @payload@ FROM dead r
+    INSERT INTO outbox (type, key, payload) SELECT '@event@.aborted', r.id, @payload@ || coalesce(v_forced->r.id, '{}') FROM dead r
   )
   SELECT coalesce(array_agg(id), '{}') INTO v_changed FROM dead;
 
@@ -45,11 +52,12 @@ BEGIN
            expires_at = CASE v_to->>r.id WHEN 'EXTENDED'
              THEN greatest(r.expires_at, now() + (v_ttl_ms->>r.id)::bigint * interval '1 millisecond') ELSE r.expires_at END
      WHERE r.id = ANY (v_ids) AND r.ended_at IS NULL
+       AND (r.owner = '' OR r.owner = coalesce(v_owner->>r.id, r.owner))
        AND (v_to->>r.id IN ('COMMITTED', 'RELEASED', 'EXTENDED')
             OR (v_to->>r.id = 'EXPIRED' AND r.expires_at + p_grace_ms * interval '1 millisecond' <= now()))
     RETURNING r.*, v_to->>r.id AS became
   ), told AS (
-    INSERT INTO outbox (type, key, payload) SELECT '@event@.' || lower(r.became), r.id, @payload@ FROM moved r
+    INSERT INTO outbox (type, key, payload) SELECT '@event@.' || lower(r.became), r.id, @payload@ || coalesce(v_forced->r.id, '{}') FROM moved r
   ), lines AS (
     SELECT r.id, r.became, l.key, l.quantity
       FROM moved r, jsonb_to_recordset(r.lines) AS l(key text, quantity bigint) WHERE r.became <> 'EXTENDED'

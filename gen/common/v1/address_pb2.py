@@ -22,15 +22,28 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from gen.common.v1 import bounds_pb2 as common_dot_v1_dot_bounds__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63ommon/v1/address.proto\x12\tcommon.v1\"o\n\x07\x41\x64\x64ress\x12\x11\n\trecipient\x18\x01 \x01(\t\x12\r\n\x05lines\x18\x02 \x03(\t\x12\x0c\n\x04\x63ity\x18\x03 \x01(\t\x12\x13\n\x0bpostal_code\x18\x04 \x01(\t\x12\x0e\n\x06region\x18\x05 \x01(\t\x12\x0f\n\x07\x63ountry\x18\x06 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63ommon/v1/address.proto\x12\tcommon.v1\x1a\x16\x63ommon/v1/bounds.proto\"\xa8\x01\n\x07\x41\x64\x64ress\x12\x1a\n\trecipient\x18\x01 \x01(\tB\x07\xb2\xbb\x18\x03\x10\xc8\x01\x12\x18\n\x05lines\x18\x02 \x03(\tB\t\xb2\xbb\x18\x05\x10\xc8\x01\x38\x04\x12\x15\n\x04\x63ity\x18\x03 \x01(\tB\x07\xb2\xbb\x18\x03\x10\xc8\x01\x12\x1c\n\x0bpostal_code\x18\x04 \x01(\tB\x07\xb2\xbb\x18\x03\x10\xc8\x01\x12\x17\n\x06region\x18\x05 \x01(\tB\x07\xb2\xbb\x18\x03\x10\xc8\x01\x12\x19\n\x07\x63ountry\x18\x06 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x02\x18\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'common.v1.address_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ADDRESS']._serialized_start=38
-  _globals['_ADDRESS']._serialized_end=149
+  _globals['_ADDRESS'].fields_by_name['recipient']._loaded_options = None
+  _globals['_ADDRESS'].fields_by_name['recipient']._serialized_options = b'\262\273\030\003\020\310\001'
+  _globals['_ADDRESS'].fields_by_name['lines']._loaded_options = None
+  _globals['_ADDRESS'].fields_by_name['lines']._serialized_options = b'\262\273\030\005\020\310\0018\004'
+  _globals['_ADDRESS'].fields_by_name['city']._loaded_options = None
+  _globals['_ADDRESS'].fields_by_name['city']._serialized_options = b'\262\273\030\003\020\310\001'
+  _globals['_ADDRESS'].fields_by_name['postal_code']._loaded_options = None
+  _globals['_ADDRESS'].fields_by_name['postal_code']._serialized_options = b'\262\273\030\003\020\310\001'
+  _globals['_ADDRESS'].fields_by_name['region']._loaded_options = None
+  _globals['_ADDRESS'].fields_by_name['region']._serialized_options = b'\262\273\030\003\020\310\001'
+  _globals['_ADDRESS'].fields_by_name['country']._loaded_options = None
+  _globals['_ADDRESS'].fields_by_name['country']._serialized_options = b'\262\273\030\004\020\002\030\006'
+  _globals['_ADDRESS']._serialized_start=63
+  _globals['_ADDRESS']._serialized_end=231
 # @@protoc_insertion_point(module_scope)

@@ -22,33 +22,52 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from gen.common.v1 import bounds_pb2 as common_dot_v1_dot_bounds__pb2
 from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63ommon/v1/event_service.proto\x12\tcommon.v1\x1a\x19google/protobuf/any.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x01\n\x05\x45vent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0b\n\x03key\x18\x04 \x01(\t\x12\x10\n\x08position\x18\x05 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x04\x64\x61ta\x18\x07 \x01(\x0b\x32\x14.google.protobuf.Any\"[\n\x11ListEventsRequest\x12\x16\n\x0e\x61\x66ter_position\x18\x01 \x01(\x03\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\r\n\x05types\x18\x03 \x03(\t\x12\x0c\n\x04keys\x18\x04 \x03(\t\"z\n\x12ListEventsResponse\x12 \n\x06\x65vents\x18\x01 \x03(\x0b\x32\x10.common.v1.Event\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x17\n\x0fnewest_position\x18\x03 \x01(\x03\x12\x17\n\x0foldest_position\x18\x04 \x01(\x03\"\x90\x01\n\nDeadLetter\x12\x1f\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x10.common.v1.Event\x12\x10\n\x08\x63onsumer\x18\x02 \x01(\t\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\x12.\n\ndeath_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Q\n\x16ListDeadLettersRequest\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"_\n\x17ListDeadLettersResponse\x12+\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x15.common.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x18ReplayDeadLettersRequest\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\x12\x11\n\tevent_ids\x18\x02 \x03(\t\"-\n\x19ReplayDeadLettersResponse\x12\x10\n\x08replayed\x18\x01 \x01(\x03\x32\x93\x02\n\x0c\x45ventService\x12I\n\nListEvents\x12\x1c.common.v1.ListEventsRequest\x1a\x1d.common.v1.ListEventsResponse\x12X\n\x0fListDeadLetters\x12!.common.v1.ListDeadLettersRequest\x1a\".common.v1.ListDeadLettersResponse\x12^\n\x11ReplayDeadLetters\x12#.common.v1.ReplayDeadLettersRequest\x1a$.common.v1.ReplayDeadLettersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63ommon/v1/event_service.proto\x12\tcommon.v1\x1a\x16\x63ommon/v1/bounds.proto\x1a\x19google/protobuf/any.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x01\n\x05\x45vent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0b\n\x03key\x18\x04 \x01(\t\x12\x10\n\x08position\x18\x05 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x04\x64\x61ta\x18\x07 \x01(\x0b\x32\x14.google.protobuf.Any\"\x94\x01\n\x11ListEventsRequest\x12(\n\x0e\x61\x66ter_position\x18\x01 \x01(\x03\x42\x10\xb2\xbb\x18\x0c \x00(\x80\x80\x80\x80\x80\x80\x80\x80@\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xb2\xbb\x18\x05 \x00(\xe8\x07\x12\x1b\n\x05types\x18\x03 \x03(\tB\x0c\xb2\xbb\x18\x08\x08\x01\x10\x64\x18\x0c\x38\x32\x12\x1a\n\x04keys\x18\x04 \x03(\tB\x0c\xb2\xbb\x18\x08\x08\x01\x10\xc8\x01\x38\xf4\x03\"z\n\x12ListEventsResponse\x12 \n\x06\x65vents\x18\x01 \x03(\x0b\x32\x10.common.v1.Event\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x17\n\x0fnewest_position\x18\x03 \x01(\x03\x12\x17\n\x0foldest_position\x18\x04 \x01(\x03\"\x90\x01\n\nDeadLetter\x12\x1f\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x10.common.v1.Event\x12\x10\n\x08\x63onsumer\x18\x02 \x01(\t\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\x05\x12.\n\ndeath_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"n\n\x16ListDeadLettersRequest\x12\x18\n\x08\x63onsumer\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\x12\x1b\n\tpage_size\x18\x02 \x01(\x05\x42\x08\xb2\xbb\x18\x04 \x00(d\x12\x1d\n\npage_token\x18\x03 \x01(\tB\t\xb2\xbb\x18\x05\x10\xe8\x07\x18\r\"_\n\x17ListDeadLettersResponse\x12+\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x15.common.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"W\n\x18ReplayDeadLettersRequest\x12\x1a\n\x08\x63onsumer\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\x12\x1f\n\tevent_ids\x18\x02 \x03(\tB\x0c\xb2\xbb\x18\x08\x08\x01\x10\xc8\x01\x38\xf4\x03\"-\n\x19ReplayDeadLettersResponse\x12\x10\n\x08replayed\x18\x01 \x01(\x03\x32\x93\x02\n\x0c\x45ventService\x12I\n\nListEvents\x12\x1c.common.v1.ListEventsRequest\x1a\x1d.common.v1.ListEventsResponse\x12X\n\x0fListDeadLetters\x12!.common.v1.ListDeadLettersRequest\x1a\".common.v1.ListDeadLettersResponse\x12^\n\x11ReplayDeadLetters\x12#.common.v1.ReplayDeadLettersRequest\x1a$.common.v1.ReplayDeadLettersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'common.v1.event_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EVENT']._serialized_start=105
-  _globals['_EVENT']._serialized_end=270
-  _globals['_LISTEVENTSREQUEST']._serialized_start=272
-  _globals['_LISTEVENTSREQUEST']._serialized_end=363
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=365
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=487
-  _globals['_DEADLETTER']._serialized_start=490
-  _globals['_DEADLETTER']._serialized_end=634
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=636
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=717
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=719
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=814
-  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_start=816
-  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_end=879
-  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_start=881
-  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_end=926
-  _globals['_EVENTSERVICE']._serialized_start=929
-  _globals['_EVENTSERVICE']._serialized_end=1204
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['after_position']._loaded_options = None
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['after_position']._serialized_options = b'\262\273\030\014 \000(\200\200\200\200\200\200\200\200@'
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\262\273\030\005 \000(\350\007'
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['types']._loaded_options = None
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['types']._serialized_options = b'\262\273\030\010\010\001\020d\030\01482'
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['keys']._loaded_options = None
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['keys']._serialized_options = b'\262\273\030\010\010\001\020\310\0018\364\003'
+  _globals['_LISTDEADLETTERSREQUEST'].fields_by_name['consumer']._loaded_options = None
+  _globals['_LISTDEADLETTERSREQUEST'].fields_by_name['consumer']._serialized_options = b'\262\273\030\002\020d'
+  _globals['_LISTDEADLETTERSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTDEADLETTERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\262\273\030\004 \000(d'
+  _globals['_LISTDEADLETTERSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTDEADLETTERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\262\273\030\005\020\350\007\030\r'
+  _globals['_REPLAYDEADLETTERSREQUEST'].fields_by_name['consumer']._loaded_options = None
+  _globals['_REPLAYDEADLETTERSREQUEST'].fields_by_name['consumer']._serialized_options = b'\262\273\030\004\020d@\001'
+  _globals['_REPLAYDEADLETTERSREQUEST'].fields_by_name['event_ids']._loaded_options = None
+  _globals['_REPLAYDEADLETTERSREQUEST'].fields_by_name['event_ids']._serialized_options = b'\262\273\030\010\010\001\020\310\0018\364\003'
+  _globals['_EVENT']._serialized_start=129
+  _globals['_EVENT']._serialized_end=294
+  _globals['_LISTEVENTSREQUEST']._serialized_start=297
+  _globals['_LISTEVENTSREQUEST']._serialized_end=445
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=447
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=569
+  _globals['_DEADLETTER']._serialized_start=572
+  _globals['_DEADLETTER']._serialized_end=716
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=718
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=828
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=830
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=925
+  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_start=927
+  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_end=1014
+  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_start=1016
+  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_end=1061
+  _globals['_EVENTSERVICE']._serialized_start=1064
+  _globals['_EVENTSERVICE']._serialized_end=1339
 # @@protoc_insertion_point(module_scope)

@@ -22,15 +22,20 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from gen.common.v1 import bounds_pb2 as common_dot_v1_dot_bounds__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x63ommon/v1/money.proto\x12\tcommon.v1\"/\n\x05Money\x12\x10\n\x08\x63urrency\x18\x01 \x01(\t\x12\x14\n\x0c\x61mount_minor\x18\x02 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x63ommon/v1/money.proto\x12\tcommon.v1\x1a\x16\x63ommon/v1/bounds.proto\"L\n\x05Money\x12\x1c\n\x08\x63urrency\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x03\x18\x05@\x01\x12%\n\x0c\x61mount_minor\x18\x02 \x01(\x03\x42\x0f\xb2\xbb\x18\x0b \x00(\x80\x80\x9a\xa6\xea\xaf\xe3\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'common.v1.money_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MONEY']._serialized_start=36
-  _globals['_MONEY']._serialized_end=83
+  _globals['_MONEY'].fields_by_name['currency']._loaded_options = None
+  _globals['_MONEY'].fields_by_name['currency']._serialized_options = b'\262\273\030\006\020\003\030\005@\001'
+  _globals['_MONEY'].fields_by_name['amount_minor']._loaded_options = None
+  _globals['_MONEY'].fields_by_name['amount_minor']._serialized_options = b'\262\273\030\013 \000(\200\200\232\246\352\257\343\001'
+  _globals['_MONEY']._serialized_start=60
+  _globals['_MONEY']._serialized_end=136
 # @@protoc_insertion_point(module_scope)

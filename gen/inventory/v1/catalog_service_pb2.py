@@ -22,41 +22,68 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from gen.common.v1 import bounds_pb2 as common_dot_v1_dot_bounds__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from gen.inventory.v1 import sku_pb2 as inventory_dot_v1_dot_sku__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"inventory/v1/catalog_service.proto\x12\x0cinventory.v1\x1a google/protobuf/field_mask.proto\x1a\x16inventory/v1/sku.proto\"F\n\x10\x43reateSkuRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x1e\n\x03sku\x18\x02 \x01(\x0b\x32\x11.inventory.v1.Sku\"E\n\x11\x43reateSkuResponse\x12\x1e\n\x03sku\x18\x01 \x01(\x0b\x32\x11.inventory.v1.Sku\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\x1c\n\rGetSkuRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\"0\n\x0eGetSkuResponse\x12\x1e\n\x03sku\x18\x01 \x01(\x0b\x32\x11.inventory.v1.Sku\"#\n\x13\x42\x61tchGetSkusRequest\x12\x0c\n\x04skus\x18\x01 \x03(\t\"H\n\x14\x42\x61tchGetSkusResponse\x12\x1f\n\x04skus\x18\x01 \x03(\x0b\x32\x11.inventory.v1.Sku\x12\x0f\n\x07missing\x18\x02 \x03(\t\"b\n\x0fListSkusRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\x16\n\x0eparent_product\x18\x04 \x01(\t\"L\n\x10ListSkusResponse\x12\x1f\n\x04skus\x18\x01 \x03(\x0b\x32\x11.inventory.v1.Sku\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"w\n\x10UpdateSkuRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x1e\n\x03sku\x18\x02 \x01(\x0b\x32\x11.inventory.v1.Sku\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"E\n\x11UpdateSkuResponse\x12\x1e\n\x03sku\x18\x01 \x01(\x0b\x32\x11.inventory.v1.Sku\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"M\n\x16\x42\x61tchUpsertSkusRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x1f\n\x04skus\x18\x02 \x03(\x0b\x32\x11.inventory.v1.Sku\"M\n\x17\x42\x61tchUpsertSkusResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x05\x12\x0f\n\x07updated\x18\x02 \x01(\x05\x12\x10\n\x08replayed\x18\x03 \x01(\x08\x32\xf3\x03\n\x0e\x43\x61talogService\x12L\n\tCreateSku\x12\x1e.inventory.v1.CreateSkuRequest\x1a\x1f.inventory.v1.CreateSkuResponse\x12\x43\n\x06GetSku\x12\x1b.inventory.v1.GetSkuRequest\x1a\x1c.inventory.v1.GetSkuResponse\x12U\n\x0c\x42\x61tchGetSkus\x12!.inventory.v1.BatchGetSkusRequest\x1a\".inventory.v1.BatchGetSkusResponse\x12I\n\x08ListSkus\x12\x1d.inventory.v1.ListSkusRequest\x1a\x1e.inventory.v1.ListSkusResponse\x12L\n\tUpdateSku\x12\x1e.inventory.v1.UpdateSkuRequest\x1a\x1f.inventory.v1.UpdateSkuResponse\x12^\n\x0f\x42\x61tchUpsertSkus\x12$.inventory.v1.BatchUpsertSkusRequest\x1a%.inventory.v1.BatchUpsertSkusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"inventory/v1/catalog_service.proto\x12\x0cinventory.v1\x1a\x16\x63ommon/v1/bounds.proto\x1a google/protobuf/field_mask.proto\x1a\x16inventory/v1/sku.proto\"Z\n\x10\x43reateSkuRequest\x12\x1e\n\nrequest_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x01@\x01\x12&\n\x03sku\x18\x02 \x01(\x0b\x32\x11.inventory.v1.SkuB\x06\xb2\xbb\x18\x02@\x01\"E\n\x11\x43reateSkuResponse\x12\x1e\n\x03sku\x18\x01 \x01(\x0b\x32\x11.inventory.v1.Sku\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"(\n\rGetSkuRequest\x12\x17\n\x03sku\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10@\x18\x02@\x01\"0\n\x0eGetSkuResponse\x12\x1e\n\x03sku\x18\x01 \x01(\x0b\x32\x11.inventory.v1.Sku\"4\n\x13\x42\x61tchGetSkusRequest\x12\x1d\n\x04skus\x18\x01 \x03(\tB\x0f\xb2\xbb\x18\x0b\x08\x01\x10@\x18\x02\x30\x01\x38\xf4\x03\"H\n\x14\x42\x61tchGetSkusResponse\x12\x1f\n\x04skus\x18\x01 \x03(\x0b\x32\x11.inventory.v1.Sku\x12\x0f\n\x07missing\x18\x02 \x03(\t\"\x88\x01\n\x0fListSkusRequest\x12\x1c\n\tpage_size\x18\x01 \x01(\x05\x42\t\xb2\xbb\x18\x05 \x00(\xf4\x03\x12\x1d\n\npage_token\x18\x02 \x01(\tB\t\xb2\xbb\x18\x05\x10\xe8\x07\x18\r\x12\x18\n\x08\x63\x61tegory\x18\x03 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\x12\x1e\n\x0eparent_product\x18\x04 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\"L\n\x10ListSkusResponse\x12\x1f\n\x04skus\x18\x01 \x03(\x0b\x32\x11.inventory.v1.Sku\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x95\x01\n\x10UpdateSkuRequest\x12\x1e\n\nrequest_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x01@\x01\x12&\n\x03sku\x18\x02 \x01(\x0b\x32\x11.inventory.v1.SkuB\x06\xb2\xbb\x18\x02@\x01\x12\x39\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x08\xb2\xbb\x18\x04\x10\x64\x38\x32\"E\n\x11UpdateSkuResponse\x12\x1e\n\x03sku\x18\x01 \x01(\x0b\x32\x11.inventory.v1.Sku\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"d\n\x16\x42\x61tchUpsertSkusRequest\x12\x1e\n\nrequest_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x01@\x01\x12*\n\x04skus\x18\x02 \x03(\x0b\x32\x11.inventory.v1.SkuB\t\xb2\xbb\x18\x05\x30\x01\x38\xf4\x03\"M\n\x17\x42\x61tchUpsertSkusResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x05\x12\x0f\n\x07updated\x18\x02 \x01(\x05\x12\x10\n\x08replayed\x18\x03 \x01(\x08\x32\xf3\x03\n\x0e\x43\x61talogService\x12L\n\tCreateSku\x12\x1e.inventory.v1.CreateSkuRequest\x1a\x1f.inventory.v1.CreateSkuResponse\x12\x43\n\x06GetSku\x12\x1b.inventory.v1.GetSkuRequest\x1a\x1c.inventory.v1.GetSkuResponse\x12U\n\x0c\x42\x61tchGetSkus\x12!.inventory.v1.BatchGetSkusRequest\x1a\".inventory.v1.BatchGetSkusResponse\x12I\n\x08ListSkus\x12\x1d.inventory.v1.ListSkusRequest\x1a\x1e.inventory.v1.ListSkusResponse\x12L\n\tUpdateSku\x12\x1e.inventory.v1.UpdateSkuRequest\x1a\x1f.inventory.v1.UpdateSkuResponse\x12^\n\x0f\x42\x61tchUpsertSkus\x12$.inventory.v1.BatchUpsertSkusRequest\x1a%.inventory.v1.BatchUpsertSkusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'inventory.v1.catalog_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATESKUREQUEST']._serialized_start=110
-  _globals['_CREATESKUREQUEST']._serialized_end=180
-  _globals['_CREATESKURESPONSE']._serialized_start=182
-  _globals['_CREATESKURESPONSE']._serialized_end=251
-  _globals['_GETSKUREQUEST']._serialized_start=253
-  _globals['_GETSKUREQUEST']._serialized_end=281
-  _globals['_GETSKURESPONSE']._serialized_start=283
-  _globals['_GETSKURESPONSE']._serialized_end=331
-  _globals['_BATCHGETSKUSREQUEST']._serialized_start=333
-  _globals['_BATCHGETSKUSREQUEST']._serialized_end=368
-  _globals['_BATCHGETSKUSRESPONSE']._serialized_start=370
-  _globals['_BATCHGETSKUSRESPONSE']._serialized_end=442
-  _globals['_LISTSKUSREQUEST']._serialized_start=444
-  _globals['_LISTSKUSREQUEST']._serialized_end=542
-  _globals['_LISTSKUSRESPONSE']._serialized_start=544
-  _globals['_LISTSKUSRESPONSE']._serialized_end=620
-  _globals['_UPDATESKUREQUEST']._serialized_start=622
-  _globals['_UPDATESKUREQUEST']._serialized_end=741
-  _globals['_UPDATESKURESPONSE']._serialized_start=743
-  _globals['_UPDATESKURESPONSE']._serialized_end=812
-  _globals['_BATCHUPSERTSKUSREQUEST']._serialized_start=814
-  _globals['_BATCHUPSERTSKUSREQUEST']._serialized_end=891
-  _globals['_BATCHUPSERTSKUSRESPONSE']._serialized_start=893
-  _globals['_BATCHUPSERTSKUSRESPONSE']._serialized_end=970
-  _globals['_CATALOGSERVICE']._serialized_start=973
-  _globals['_CATALOGSERVICE']._serialized_end=1472
+  _globals['_CREATESKUREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATESKUREQUEST'].fields_by_name['request_id']._serialized_options = b'\262\273\030\006\020d\030\001@\001'
+  _globals['_CREATESKUREQUEST'].fields_by_name['sku']._loaded_options = None
+  _globals['_CREATESKUREQUEST'].fields_by_name['sku']._serialized_options = b'\262\273\030\002@\001'
+  _globals['_GETSKUREQUEST'].fields_by_name['sku']._loaded_options = None
+  _globals['_GETSKUREQUEST'].fields_by_name['sku']._serialized_options = b'\262\273\030\006\020@\030\002@\001'
+  _globals['_BATCHGETSKUSREQUEST'].fields_by_name['skus']._loaded_options = None
+  _globals['_BATCHGETSKUSREQUEST'].fields_by_name['skus']._serialized_options = b'\262\273\030\013\010\001\020@\030\0020\0018\364\003'
+  _globals['_LISTSKUSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTSKUSREQUEST'].fields_by_name['page_size']._serialized_options = b'\262\273\030\005 \000(\364\003'
+  _globals['_LISTSKUSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTSKUSREQUEST'].fields_by_name['page_token']._serialized_options = b'\262\273\030\005\020\350\007\030\r'
+  _globals['_LISTSKUSREQUEST'].fields_by_name['category']._loaded_options = None
+  _globals['_LISTSKUSREQUEST'].fields_by_name['category']._serialized_options = b'\262\273\030\002\020d'
+  _globals['_LISTSKUSREQUEST'].fields_by_name['parent_product']._loaded_options = None
+  _globals['_LISTSKUSREQUEST'].fields_by_name['parent_product']._serialized_options = b'\262\273\030\002\020d'
+  _globals['_UPDATESKUREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_UPDATESKUREQUEST'].fields_by_name['request_id']._serialized_options = b'\262\273\030\006\020d\030\001@\001'
+  _globals['_UPDATESKUREQUEST'].fields_by_name['sku']._loaded_options = None
+  _globals['_UPDATESKUREQUEST'].fields_by_name['sku']._serialized_options = b'\262\273\030\002@\001'
+  _globals['_UPDATESKUREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATESKUREQUEST'].fields_by_name['update_mask']._serialized_options = b'\262\273\030\004\020d82'
+  _globals['_BATCHUPSERTSKUSREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_BATCHUPSERTSKUSREQUEST'].fields_by_name['request_id']._serialized_options = b'\262\273\030\006\020d\030\001@\001'
+  _globals['_BATCHUPSERTSKUSREQUEST'].fields_by_name['skus']._loaded_options = None
+  _globals['_BATCHUPSERTSKUSREQUEST'].fields_by_name['skus']._serialized_options = b'\262\273\030\0050\0018\364\003'
+  _globals['_CREATESKUREQUEST']._serialized_start=134
+  _globals['_CREATESKUREQUEST']._serialized_end=224
+  _globals['_CREATESKURESPONSE']._serialized_start=226
+  _globals['_CREATESKURESPONSE']._serialized_end=295
+  _globals['_GETSKUREQUEST']._serialized_start=297
+  _globals['_GETSKUREQUEST']._serialized_end=337
+  _globals['_GETSKURESPONSE']._serialized_start=339
+  _globals['_GETSKURESPONSE']._serialized_end=387
+  _globals['_BATCHGETSKUSREQUEST']._serialized_start=389
+  _globals['_BATCHGETSKUSREQUEST']._serialized_end=441
+  _globals['_BATCHGETSKUSRESPONSE']._serialized_start=443
+  _globals['_BATCHGETSKUSRESPONSE']._serialized_end=515
+  _globals['_LISTSKUSREQUEST']._serialized_start=518
+  _globals['_LISTSKUSREQUEST']._serialized_end=654
+  _globals['_LISTSKUSRESPONSE']._serialized_start=656
+  _globals['_LISTSKUSRESPONSE']._serialized_end=732
+  _globals['_UPDATESKUREQUEST']._serialized_start=735
+  _globals['_UPDATESKUREQUEST']._serialized_end=884
+  _globals['_UPDATESKURESPONSE']._serialized_start=886
+  _globals['_UPDATESKURESPONSE']._serialized_end=955
+  _globals['_BATCHUPSERTSKUSREQUEST']._serialized_start=957
+  _globals['_BATCHUPSERTSKUSREQUEST']._serialized_end=1057
+  _globals['_BATCHUPSERTSKUSRESPONSE']._serialized_start=1059
+  _globals['_BATCHUPSERTSKUSRESPONSE']._serialized_end=1136
+  _globals['_CATALOGSERVICE']._serialized_start=1139
+  _globals['_CATALOGSERVICE']._serialized_end=1638
 # @@protoc_insertion_point(module_scope)

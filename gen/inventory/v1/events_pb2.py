@@ -29,7 +29,7 @@ from gen.inventory.v1 import sku_pb2 as inventory_dot_v1_dot_sku__pb2
 from gen.inventory.v1 import stock_pb2 as inventory_dot_v1_dot_stock__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19inventory/v1/events.proto\x12\x0cinventory.v1\x1a\x15\x63ommon/v1/audit.proto\x1a\x1d\x63ommon/v1/event_options.proto\x1a\x1einventory/v1/reservation.proto\x1a\x16inventory/v1/sku.proto\x1a\x18inventory/v1/stock.proto\"\x91\x01\n\x11StockLevelChanged\x12\'\n\x05level\x18\x01 \x01(\x0b\x32\x18.inventory.v1.StockLevel\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t:D\xaa\xbb\x18\x1dinventory.stock_level.changed\xaa\xbb\x18\x1finventory.stock_level.shortfall\"\x91\x02\n\x12ReservationChanged\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation:\xca\x01\xaa\xbb\x18\x1dinventory.reservation.created\xaa\xbb\x18\x1finventory.reservation.committed\xaa\xbb\x18\x1einventory.reservation.released\xaa\xbb\x18\x1dinventory.reservation.expired\xaa\xbb\x18\x1dinventory.reservation.aborted\xaa\xbb\x18\x1einventory.reservation.extended\"G\n\nSkuChanged\x12\x1e\n\x03sku\x18\x01 \x01(\x0b\x32\x11.inventory.v1.Sku:\x19\xaa\xbb\x18\x15inventory.sku.changed\"\x83\x01\n\x14\x41uditFindingReported\x12(\n\x07\x66inding\x18\x01 \x01(\x0b\x32\x17.common.v1.AuditFinding:A\xaa\xbb\x18\x1binventory.audit.drift_found\xaa\xbb\x18\x1einventory.audit.mismatch_foundb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19inventory/v1/events.proto\x12\x0cinventory.v1\x1a\x15\x63ommon/v1/audit.proto\x1a\x1d\x63ommon/v1/event_options.proto\x1a\x1einventory/v1/reservation.proto\x1a\x16inventory/v1/sku.proto\x1a\x18inventory/v1/stock.proto\"\x91\x01\n\x11StockLevelChanged\x12\'\n\x05level\x18\x01 \x01(\x0b\x32\x18.inventory.v1.StockLevel\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t:D\xaa\xbb\x18\x1dinventory.stock_level.changed\xaa\xbb\x18\x1finventory.stock_level.shortfall\"\xee\x02\n\x12ReservationChanged\x12.\n\x0breservation\x18\x01 \x01(\x0b\x32\x19.inventory.v1.Reservation\x12\x15\n\rforced_reason\x18\x02 \x01(\t:\x90\x02\xaa\xbb\x18\x1dinventory.reservation.created\xaa\xbb\x18\x1finventory.reservation.committed\xaa\xbb\x18\x1einventory.reservation.released\xaa\xbb\x18\x1dinventory.reservation.expired\xaa\xbb\x18\x1dinventory.reservation.aborted\xaa\xbb\x18\x1einventory.reservation.extended\xaa\xbb\x18\x1finventory.reservation.fulfilled\xaa\xbb\x18\x1finventory.reservation.cancelled\"G\n\nSkuChanged\x12\x1e\n\x03sku\x18\x01 \x01(\x0b\x32\x11.inventory.v1.Sku:\x19\xaa\xbb\x18\x15inventory.sku.changed\"\x83\x01\n\x14\x41uditFindingReported\x12(\n\x07\x66inding\x18\x01 \x01(\x0b\x32\x17.common.v1.AuditFinding:A\xaa\xbb\x18\x1binventory.audit.drift_found\xaa\xbb\x18\x1einventory.audit.mismatch_foundb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,7 +39,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STOCKLEVELCHANGED']._loaded_options = None
   _globals['_STOCKLEVELCHANGED']._serialized_options = b'\252\273\030\035inventory.stock_level.changed\252\273\030\037inventory.stock_level.shortfall'
   _globals['_RESERVATIONCHANGED']._loaded_options = None
-  _globals['_RESERVATIONCHANGED']._serialized_options = b'\252\273\030\035inventory.reservation.created\252\273\030\037inventory.reservation.committed\252\273\030\036inventory.reservation.released\252\273\030\035inventory.reservation.expired\252\273\030\035inventory.reservation.aborted\252\273\030\036inventory.reservation.extended'
+  _globals['_RESERVATIONCHANGED']._serialized_options = b'\252\273\030\035inventory.reservation.created\252\273\030\037inventory.reservation.committed\252\273\030\036inventory.reservation.released\252\273\030\035inventory.reservation.expired\252\273\030\035inventory.reservation.aborted\252\273\030\036inventory.reservation.extended\252\273\030\037inventory.reservation.fulfilled\252\273\030\037inventory.reservation.cancelled'
   _globals['_SKUCHANGED']._loaded_options = None
   _globals['_SKUCHANGED']._serialized_options = b'\252\273\030\025inventory.sku.changed'
   _globals['_AUDITFINDINGREPORTED']._loaded_options = None
@@ -47,9 +47,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STOCKLEVELCHANGED']._serialized_start=180
   _globals['_STOCKLEVELCHANGED']._serialized_end=325
   _globals['_RESERVATIONCHANGED']._serialized_start=328
-  _globals['_RESERVATIONCHANGED']._serialized_end=601
-  _globals['_SKUCHANGED']._serialized_start=603
-  _globals['_SKUCHANGED']._serialized_end=674
-  _globals['_AUDITFINDINGREPORTED']._serialized_start=677
-  _globals['_AUDITFINDINGREPORTED']._serialized_end=808
+  _globals['_RESERVATIONCHANGED']._serialized_end=694
+  _globals['_SKUCHANGED']._serialized_start=696
+  _globals['_SKUCHANGED']._serialized_end=767
+  _globals['_AUDITFINDINGREPORTED']._serialized_start=770
+  _globals['_AUDITFINDINGREPORTED']._serialized_end=901
 # @@protoc_insertion_point(module_scope)

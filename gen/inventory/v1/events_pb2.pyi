@@ -52,11 +52,16 @@ Global___StockLevelChanged: _TypeAlias = StockLevelChanged  # noqa: Y015
 
 @_typing.final
 class ReservationChanged(_message.Message):
-    """inventory.reservation.created, .committed, .released, .expired, .aborted and .extended, keyed by reservation id."""
+    """inventory.reservation.created, .committed, .released, .expired, .aborted and .extended, keyed by reservation id; and
+    .fulfilled and .cancelled, when units of a committed one have left or were given back: then each line says how many in all.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RESERVATION_FIELD_NUMBER: _builtins.int
+    FORCED_REASON_FIELD_NUMBER: _builtins.int
+    forced_reason: _builtins.str
+    """Set when a person forced the change on another owner's reservation: the reason given."""
     @_builtins.property
     def reservation(self) -> _reservation_pb2.Reservation:
         """After it."""
@@ -65,10 +70,11 @@ class ReservationChanged(_message.Message):
         self,
         *,
         reservation: _reservation_pb2.Reservation | None = ...,
+        forced_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["reservation", b"reservation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reservation", b"reservation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["forced_reason", b"forced_reason", "reservation", b"reservation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

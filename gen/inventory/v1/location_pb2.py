@@ -22,15 +22,24 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from gen.common.v1 import bounds_pb2 as common_dot_v1_dot_bounds__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1binventory/v1/location.proto\x12\x0cinventory.v1\"O\n\x08Location\x12\x10\n\x08location\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12\x10\n\x08priority\x18\x04 \x01(\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1binventory/v1/location.proto\x12\x0cinventory.v1\x1a\x16\x63ommon/v1/bounds.proto\"w\n\x08Location\x12\x1c\n\x08location\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10 \x18\x03@\x01\x12\x15\n\x04name\x18\x02 \x01(\tB\x07\xb2\xbb\x18\x03\x10\xc8\x01\x12\x19\n\ttime_zone\x18\x03 \x01(\tB\x06\xb2\xbb\x18\x02\x10@\x12\x1b\n\x08priority\x18\x04 \x01(\x05\x42\t\xb2\xbb\x18\x05 \x00(\xe8\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'inventory.v1.location_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LOCATION']._serialized_start=45
-  _globals['_LOCATION']._serialized_end=124
+  _globals['_LOCATION'].fields_by_name['location']._loaded_options = None
+  _globals['_LOCATION'].fields_by_name['location']._serialized_options = b'\262\273\030\006\020 \030\003@\001'
+  _globals['_LOCATION'].fields_by_name['name']._loaded_options = None
+  _globals['_LOCATION'].fields_by_name['name']._serialized_options = b'\262\273\030\003\020\310\001'
+  _globals['_LOCATION'].fields_by_name['time_zone']._loaded_options = None
+  _globals['_LOCATION'].fields_by_name['time_zone']._serialized_options = b'\262\273\030\002\020@'
+  _globals['_LOCATION'].fields_by_name['priority']._loaded_options = None
+  _globals['_LOCATION'].fields_by_name['priority']._serialized_options = b'\262\273\030\005 \000(\350\007'
+  _globals['_LOCATION']._serialized_start=69
+  _globals['_LOCATION']._serialized_end=188
 # @@protoc_insertion_point(module_scope)

@@ -72,7 +72,7 @@ class Reservation(_message.Message):
     state: Global___Reservation.State.ValueType
     """Where it is in its life."""
     owner: _builtins.str
-    """Who claimed: an order id, a cart, a till."""
+    """Who claimed, such as a cart, a till, "order:<order_id>": only that owner may change it. Empty: everybody."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReservationLine]:
         """Where each unit comes from; one line per sku and location."""

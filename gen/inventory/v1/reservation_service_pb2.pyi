@@ -35,7 +35,9 @@ class ReserveStockRequest(_message.Message):
     ttl_seconds: _builtins.int
     """How long the claim holds, 1 to 86,400 seconds; 0 means 900."""
     owner: _builtins.str
-    """Who claims: an order id, a cart, a till; at most 100 characters."""
+    """Who claims: a cart, a till; at most 100 characters. Whoever changes the reservation later must name the same owner. Empty:
+    everybody who knows the id may change it. An order's reservation has the owner "order:<order_id>".
+    """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReserveLine]:
         """1 to 100 lines. Lines of one sku with the same locations are one line."""
@@ -242,19 +244,29 @@ class CommitReservationRequest(_message.Message):
 
     RESERVATION_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    FORCE_REASON_FIELD_NUMBER: _builtins.int
     reservation_id: _builtins.str
     """The reservation; a repeat is safe whatever request_id says."""
     request_id: _builtins.str
     """For the log; the reservation is the key."""
+    owner: _builtins.str
+    """Must be the reservation's owner, unless that has none or force_reason is given; at most 100 characters."""
+    force_reason: _builtins.str
+    """Only for people: why the change is forced on a reservation of another owner. It is logged, counted and in the event; at
+    most 200 characters.
+    """
     def __init__(
         self,
         *,
         reservation_id: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        force_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "reservation_id", b"reservation_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["force_reason", b"force_reason", "owner", b"owner", "request_id", b"request_id", "reservation_id", b"reservation_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -344,19 +356,29 @@ class ReleaseReservationRequest(_message.Message):
 
     RESERVATION_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    FORCE_REASON_FIELD_NUMBER: _builtins.int
     reservation_id: _builtins.str
     """The reservation; a repeat is safe whatever request_id says."""
     request_id: _builtins.str
     """For the log; the reservation is the key."""
+    owner: _builtins.str
+    """Must be the reservation's owner, unless that has none or force_reason is given; at most 100 characters."""
+    force_reason: _builtins.str
+    """Only for people: why the change is forced on a reservation of another owner. It is logged, counted and in the event; at
+    most 200 characters.
+    """
     def __init__(
         self,
         *,
         reservation_id: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        force_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "reservation_id", b"reservation_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["force_reason", b"force_reason", "owner", b"owner", "request_id", b"request_id", "reservation_id", b"reservation_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -399,22 +421,32 @@ class ExtendReservationRequest(_message.Message):
     RESERVATION_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     TTL_SECONDS_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    FORCE_REASON_FIELD_NUMBER: _builtins.int
     reservation_id: _builtins.str
     """The reservation."""
     request_id: _builtins.str
     """For the log; the reservation is the key."""
     ttl_seconds: _builtins.int
     """Seconds from now, 1 to 86,400."""
+    owner: _builtins.str
+    """Must be the reservation's owner, unless that has none or force_reason is given; at most 100 characters."""
+    force_reason: _builtins.str
+    """Only for people: why the change is forced on a reservation of another owner. It is logged, counted and in the event; at
+    most 200 characters.
+    """
     def __init__(
         self,
         *,
         reservation_id: _builtins.str = ...,
         request_id: _builtins.str = ...,
         ttl_seconds: _builtins.int = ...,
+        owner: _builtins.str = ...,
+        force_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "reservation_id", b"reservation_id", "ttl_seconds", b"ttl_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["force_reason", b"force_reason", "owner", b"owner", "request_id", b"request_id", "reservation_id", b"reservation_id", "ttl_seconds", b"ttl_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -491,6 +523,116 @@ class GetReservationResponse(_message.Message):
 Global___GetReservationResponse: _TypeAlias = GetReservationResponse  # noqa: Y015
 
 @_typing.final
+class BatchGetReservationsRequest(_message.Message):
+    """Request of BatchGetReservations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVATION_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def reservation_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 500 ids. An id that is named twice is answered once."""
+
+    def __init__(
+        self,
+        *,
+        reservation_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reservation_ids", b"reservation_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetReservationsRequest: _TypeAlias = BatchGetReservationsRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetReservationsResponse(_message.Message):
+    """Response of BatchGetReservations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def reservations(self) -> _containers.RepeatedCompositeFieldContainer[_reservation_pb2.Reservation]:
+        """Those that exist, in any order."""
+
+    def __init__(
+        self,
+        *,
+        reservations: _abc.Iterable[_reservation_pb2.Reservation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reservations", b"reservations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetReservationsResponse: _TypeAlias = BatchGetReservationsResponse  # noqa: Y015
+
+@_typing.final
+class ListReservationsRequest(_message.Message):
+    """Request of ListReservations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    OWNER_PREFIX_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """How many reservations are looked at for one page; 1 to 500, 0 means 50."""
+    page_token: _builtins.str
+    """From the previous page; empty for the first."""
+    state: _reservation_pb2.Reservation.State.ValueType
+    """Only this state; unspecified means all."""
+    owner_prefix: _builtins.str
+    """Only owners that begin with this, for example "order:"."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        state: _reservation_pb2.Reservation.State.ValueType = ...,
+        owner_prefix: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["owner_prefix", b"owner_prefix", "page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReservationsRequest: _TypeAlias = ListReservationsRequest  # noqa: Y015
+
+@_typing.final
+class ListReservationsResponse(_message.Message):
+    """Response of ListReservations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVATIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def reservations(self) -> _containers.RepeatedCompositeFieldContainer[_reservation_pb2.Reservation]:
+        """Those of the page that match, ordered by id. A page may be empty although more follow."""
+
+    def __init__(
+        self,
+        *,
+        reservations: _abc.Iterable[_reservation_pb2.Reservation] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "reservations", b"reservations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReservationsResponse: _TypeAlias = ListReservationsResponse  # noqa: Y015
+
+@_typing.final
 class LineQuantity(_message.Message):
     """Some units of one line of a reservation."""
 
@@ -529,10 +671,18 @@ class FulfillReservationRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     RESERVATION_ID_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    FORCE_REASON_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
     reservation_id: _builtins.str
     """The reservation."""
+    owner: _builtins.str
+    """Must be the reservation's owner, unless that has none or force_reason is given; at most 100 characters."""
+    force_reason: _builtins.str
+    """Only for people: why the change is forced on a reservation of another owner. It is logged, counted and in the event; at
+    most 200 characters.
+    """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineQuantity]:
         """What leaves; empty means all that is open."""
@@ -543,10 +693,12 @@ class FulfillReservationRequest(_message.Message):
         request_id: _builtins.str = ...,
         reservation_id: _builtins.str = ...,
         lines: _abc.Iterable[Global___LineQuantity] | None = ...,
+        owner: _builtins.str = ...,
+        force_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "request_id", b"request_id", "reservation_id", b"reservation_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["force_reason", b"force_reason", "lines", b"lines", "owner", b"owner", "request_id", b"request_id", "reservation_id", b"reservation_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -635,10 +787,18 @@ class CancelReservationRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     RESERVATION_ID_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    FORCE_REASON_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
     reservation_id: _builtins.str
     """The reservation."""
+    owner: _builtins.str
+    """Must be the reservation's owner, unless that has none or force_reason is given; at most 100 characters."""
+    force_reason: _builtins.str
+    """Only for people: why the change is forced on a reservation of another owner. It is logged, counted and in the event; at
+    most 200 characters.
+    """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineQuantity]:
         """What is given back; empty means all that is open."""
@@ -649,10 +809,12 @@ class CancelReservationRequest(_message.Message):
         request_id: _builtins.str = ...,
         reservation_id: _builtins.str = ...,
         lines: _abc.Iterable[Global___LineQuantity] | None = ...,
+        owner: _builtins.str = ...,
+        force_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "request_id", b"request_id", "reservation_id", b"reservation_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["force_reason", b"force_reason", "lines", b"lines", "owner", b"owner", "request_id", b"request_id", "reservation_id", b"reservation_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

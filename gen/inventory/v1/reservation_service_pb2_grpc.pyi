@@ -43,25 +43,31 @@ class ReservationServiceStub:
     """Makes up to 500 reservations at once; each stands alone, as if sent by itself, and has its own result."""
     CommitReservation: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.CommitReservationRequest, _reservation_service_pb2.CommitReservationResponse]
     """Turns a claim into an accepted sale: reserved becomes committed. Idempotent by reservation. RESERVATION_NOT_FOUND,
-    RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
+    RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
     """
     BatchCommitReservations: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.BatchCommitReservationsRequest, _reservation_service_pb2.BatchCommitReservationsResponse]
     """Commits up to 500 reservations at once; each stands alone, as if sent by itself, and has its own result."""
     ReleaseReservation: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ReleaseReservationRequest, _reservation_service_pb2.ReleaseReservationResponse]
-    """Gives an active claim back, or forbids one that has not arrived yet (a tombstone). Idempotent by reservation. RESERVATION_COMMITTED."""
+    """Gives an active claim back, or forbids one that has not arrived yet (a tombstone). Idempotent by reservation.
+    RESERVATION_OWNED_BY_ANOTHER, RESERVATION_COMMITTED.
+    """
     ExtendReservation: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ExtendReservationRequest, _reservation_service_pb2.ExtendReservationResponse]
-    """Moves expire_time to now + ttl, never earlier. A repeat moves it again. RESERVATION_NOT_FOUND, RESERVATION_EXPIRED,
-    RESERVATION_RELEASED, RESERVATION_COMMITTED, RESERVATION_ABORTED.
+    """Moves expire_time to now + ttl, never earlier. A repeat moves it again. RESERVATION_NOT_FOUND,
+    RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_COMMITTED, RESERVATION_ABORTED.
     """
     GetReservation: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.GetReservationRequest, _reservation_service_pb2.GetReservationResponse]
     """Reads one reservation. RESERVATION_NOT_FOUND."""
+    BatchGetReservations: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.BatchGetReservationsRequest, _reservation_service_pb2.BatchGetReservationsResponse]
+    """Reads up to 500 reservations at once, with what left and what was cancelled. Unknown ids are absent from the answer."""
+    ListReservations: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ListReservationsRequest, _reservation_service_pb2.ListReservationsResponse]
+    """Lists reservations by id, a page at a time. PAGE_TOKEN_INVALID."""
     FulfillReservation: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.FulfillReservationRequest, _reservation_service_pb2.FulfillReservationResponse]
     """Goods leave: on_hand and committed fall, first-expired lots first, and which lots left is recorded. Atomic; idempotent by request_id.
-    RESERVATION_NOT_FOUND, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN, NO_FIT_LOT.
+    RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN, NO_FIT_LOT.
     """
     CancelReservation: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.CancelReservationRequest, _reservation_service_pb2.CancelReservationResponse]
     """Gives committed units that have not left back to stock. Atomic; idempotent by request_id.
-    RESERVATION_NOT_FOUND, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN.
+    RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN.
     """
 
 @_typing.type_check_only
@@ -79,25 +85,31 @@ class ReservationServiceAsyncStub(ReservationServiceStub):
     """Makes up to 500 reservations at once; each stands alone, as if sent by itself, and has its own result."""
     CommitReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.CommitReservationRequest, _reservation_service_pb2.CommitReservationResponse]  # type: ignore[assignment]
     """Turns a claim into an accepted sale: reserved becomes committed. Idempotent by reservation. RESERVATION_NOT_FOUND,
-    RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
+    RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
     """
     BatchCommitReservations: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.BatchCommitReservationsRequest, _reservation_service_pb2.BatchCommitReservationsResponse]  # type: ignore[assignment]
     """Commits up to 500 reservations at once; each stands alone, as if sent by itself, and has its own result."""
     ReleaseReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ReleaseReservationRequest, _reservation_service_pb2.ReleaseReservationResponse]  # type: ignore[assignment]
-    """Gives an active claim back, or forbids one that has not arrived yet (a tombstone). Idempotent by reservation. RESERVATION_COMMITTED."""
+    """Gives an active claim back, or forbids one that has not arrived yet (a tombstone). Idempotent by reservation.
+    RESERVATION_OWNED_BY_ANOTHER, RESERVATION_COMMITTED.
+    """
     ExtendReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ExtendReservationRequest, _reservation_service_pb2.ExtendReservationResponse]  # type: ignore[assignment]
-    """Moves expire_time to now + ttl, never earlier. A repeat moves it again. RESERVATION_NOT_FOUND, RESERVATION_EXPIRED,
-    RESERVATION_RELEASED, RESERVATION_COMMITTED, RESERVATION_ABORTED.
+    """Moves expire_time to now + ttl, never earlier. A repeat moves it again. RESERVATION_NOT_FOUND,
+    RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_COMMITTED, RESERVATION_ABORTED.
     """
     GetReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.GetReservationRequest, _reservation_service_pb2.GetReservationResponse]  # type: ignore[assignment]
     """Reads one reservation. RESERVATION_NOT_FOUND."""
+    BatchGetReservations: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.BatchGetReservationsRequest, _reservation_service_pb2.BatchGetReservationsResponse]  # type: ignore[assignment]
+    """Reads up to 500 reservations at once, with what left and what was cancelled. Unknown ids are absent from the answer."""
+    ListReservations: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ListReservationsRequest, _reservation_service_pb2.ListReservationsResponse]  # type: ignore[assignment]
+    """Lists reservations by id, a page at a time. PAGE_TOKEN_INVALID."""
     FulfillReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.FulfillReservationRequest, _reservation_service_pb2.FulfillReservationResponse]  # type: ignore[assignment]
     """Goods leave: on_hand and committed fall, first-expired lots first, and which lots left is recorded. Atomic; idempotent by request_id.
-    RESERVATION_NOT_FOUND, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN, NO_FIT_LOT.
+    RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN, NO_FIT_LOT.
     """
     CancelReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.CancelReservationRequest, _reservation_service_pb2.CancelReservationResponse]  # type: ignore[assignment]
     """Gives committed units that have not left back to stock. Atomic; idempotent by request_id.
-    RESERVATION_NOT_FOUND, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN.
+    RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN.
     """
 
 class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -130,7 +142,7 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_reservation_service_pb2.CommitReservationResponse, _abc.Awaitable[_reservation_service_pb2.CommitReservationResponse]]:
         """Turns a claim into an accepted sale: reserved becomes committed. Idempotent by reservation. RESERVATION_NOT_FOUND,
-        RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
+        RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
         """
 
     @_abc_1.abstractmethod
@@ -147,7 +159,9 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _reservation_service_pb2.ReleaseReservationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_reservation_service_pb2.ReleaseReservationResponse, _abc.Awaitable[_reservation_service_pb2.ReleaseReservationResponse]]:
-        """Gives an active claim back, or forbids one that has not arrived yet (a tombstone). Idempotent by reservation. RESERVATION_COMMITTED."""
+        """Gives an active claim back, or forbids one that has not arrived yet (a tombstone). Idempotent by reservation.
+        RESERVATION_OWNED_BY_ANOTHER, RESERVATION_COMMITTED.
+        """
 
     @_abc_1.abstractmethod
     def ExtendReservation(
@@ -155,8 +169,8 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _reservation_service_pb2.ExtendReservationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_reservation_service_pb2.ExtendReservationResponse, _abc.Awaitable[_reservation_service_pb2.ExtendReservationResponse]]:
-        """Moves expire_time to now + ttl, never earlier. A repeat moves it again. RESERVATION_NOT_FOUND, RESERVATION_EXPIRED,
-        RESERVATION_RELEASED, RESERVATION_COMMITTED, RESERVATION_ABORTED.
+        """Moves expire_time to now + ttl, never earlier. A repeat moves it again. RESERVATION_NOT_FOUND,
+        RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_COMMITTED, RESERVATION_ABORTED.
         """
 
     @_abc_1.abstractmethod
@@ -168,13 +182,29 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reads one reservation. RESERVATION_NOT_FOUND."""
 
     @_abc_1.abstractmethod
+    def BatchGetReservations(
+        self,
+        request: _reservation_service_pb2.BatchGetReservationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reservation_service_pb2.BatchGetReservationsResponse, _abc.Awaitable[_reservation_service_pb2.BatchGetReservationsResponse]]:
+        """Reads up to 500 reservations at once, with what left and what was cancelled. Unknown ids are absent from the answer."""
+
+    @_abc_1.abstractmethod
+    def ListReservations(
+        self,
+        request: _reservation_service_pb2.ListReservationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reservation_service_pb2.ListReservationsResponse, _abc.Awaitable[_reservation_service_pb2.ListReservationsResponse]]:
+        """Lists reservations by id, a page at a time. PAGE_TOKEN_INVALID."""
+
+    @_abc_1.abstractmethod
     def FulfillReservation(
         self,
         request: _reservation_service_pb2.FulfillReservationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_reservation_service_pb2.FulfillReservationResponse, _abc.Awaitable[_reservation_service_pb2.FulfillReservationResponse]]:
         """Goods leave: on_hand and committed fall, first-expired lots first, and which lots left is recorded. Atomic; idempotent by request_id.
-        RESERVATION_NOT_FOUND, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN, NO_FIT_LOT.
+        RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN, NO_FIT_LOT.
         """
 
     @_abc_1.abstractmethod
@@ -184,7 +214,7 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_reservation_service_pb2.CancelReservationResponse, _abc.Awaitable[_reservation_service_pb2.CancelReservationResponse]]:
         """Gives committed units that have not left back to stock. Atomic; idempotent by request_id.
-        RESERVATION_NOT_FOUND, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN.
+        RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN.
         """
 
 def add_ReservationServiceServicer_to_server(servicer: ReservationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -22,18 +22,35 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from gen.common.v1 import bounds_pb2 as common_dot_v1_dot_bounds__pb2
 from gen.common.v1 import money_pb2 as common_dot_v1_dot_money__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16inventory/v1/sku.proto\x12\x0cinventory.v1\x1a\x15\x63ommon/v1/money.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x97\x02\n\x03Sku\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\r\n\x05\x62rand\x18\x04 \x01(\t\x12\x1f\n\x05price\x18\x05 \x01(\x0b\x32\x10.common.v1.Money\x12+\n\nattributes\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x16\n\x0eparent_product\x18\x07 \x01(\t\x12\x0c\n\x04\x65tag\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16inventory/v1/sku.proto\x12\x0cinventory.v1\x1a\x16\x63ommon/v1/bounds.proto\x1a\x15\x63ommon/v1/money.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe2\x02\n\x03Sku\x12\x17\n\x03sku\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10@\x18\x02@\x01\x12\x17\n\x04name\x18\x02 \x01(\tB\t\xb2\xbb\x18\x05\x10\xc8\x01@\x01\x12\x18\n\x08\x63\x61tegory\x18\x03 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\x12\x15\n\x05\x62rand\x18\x04 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\x12\'\n\x05price\x18\x05 \x01(\x0b\x32\x10.common.v1.MoneyB\x06\xb2\xbb\x18\x02@\x01\x12\x37\n\nattributes\x18\x06 \x01(\x0b\x32\x17.google.protobuf.StructB\n\xb2\xbb\x18\x06H\x80\x80\x01P\x10\x12\x1e\n\x0eparent_product\x18\x07 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\x12\x14\n\x04\x65tag\x18\x08 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'inventory.v1.sku_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SKU']._serialized_start=127
-  _globals['_SKU']._serialized_end=406
+  _globals['_SKU'].fields_by_name['sku']._loaded_options = None
+  _globals['_SKU'].fields_by_name['sku']._serialized_options = b'\262\273\030\006\020@\030\002@\001'
+  _globals['_SKU'].fields_by_name['name']._loaded_options = None
+  _globals['_SKU'].fields_by_name['name']._serialized_options = b'\262\273\030\005\020\310\001@\001'
+  _globals['_SKU'].fields_by_name['category']._loaded_options = None
+  _globals['_SKU'].fields_by_name['category']._serialized_options = b'\262\273\030\002\020d'
+  _globals['_SKU'].fields_by_name['brand']._loaded_options = None
+  _globals['_SKU'].fields_by_name['brand']._serialized_options = b'\262\273\030\002\020d'
+  _globals['_SKU'].fields_by_name['price']._loaded_options = None
+  _globals['_SKU'].fields_by_name['price']._serialized_options = b'\262\273\030\002@\001'
+  _globals['_SKU'].fields_by_name['attributes']._loaded_options = None
+  _globals['_SKU'].fields_by_name['attributes']._serialized_options = b'\262\273\030\006H\200\200\001P\020'
+  _globals['_SKU'].fields_by_name['parent_product']._loaded_options = None
+  _globals['_SKU'].fields_by_name['parent_product']._serialized_options = b'\262\273\030\002\020d'
+  _globals['_SKU'].fields_by_name['etag']._loaded_options = None
+  _globals['_SKU'].fields_by_name['etag']._serialized_options = b'\262\273\030\002\020d'
+  _globals['_SKU']._serialized_start=151
+  _globals['_SKU']._serialized_end=505
 # @@protoc_insertion_point(module_scope)

@@ -33,11 +33,15 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_CURRENCY_MISMATCH: _ErrorReason.ValueType  # 4
     """INVALID_ARGUMENT: a sku is priced in another currency. Example: {"field": "currency", "sku": "SERUM-30", "currency": "EUR"}."""
     ERROR_REASON_ORDER_STATE_FORBIDS: _ErrorReason.ValueType  # 5
-    """FAILED_PRECONDITION: the state does not allow it. Example: {"order_id": "o-1", "state": "CANCELLED"}."""
+    """FAILED_PRECONDITION: the state does not allow it. Example: {"order_id": "o-1", "state": "CANCELLED"}. A confirmed order whose
+    goods have all left has "why": "GOODS_HAVE_LEFT".
+    """
     ERROR_REASON_PAYMENT_NOT_FOUND: _ErrorReason.ValueType  # 6
     """NOT_FOUND: no payment has this reference. Example: {"payment_reference": "pay-1"}."""
     ERROR_REASON_CODE_NOT_APPLICABLE: _ErrorReason.ValueType  # 7
     """FAILED_PRECONDITION: a code was presented and does not apply. Example: {"code": "WELCOME10", "why": "CODE_UNKNOWN"}."""
+    ERROR_REASON_FINDING_NOT_FOUND: _ErrorReason.ValueType  # 8
+    """NOT_FOUND: the audit has no such finding. Example: {"finding_id": "o-1/money_left"}."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of the order service, beside those of common.v1.ErrorReason and, passed on, inventory's and promo's."""
@@ -53,9 +57,13 @@ ERROR_REASON_PROVIDER_UNKNOWN: ErrorReason.ValueType  # 3
 ERROR_REASON_CURRENCY_MISMATCH: ErrorReason.ValueType  # 4
 """INVALID_ARGUMENT: a sku is priced in another currency. Example: {"field": "currency", "sku": "SERUM-30", "currency": "EUR"}."""
 ERROR_REASON_ORDER_STATE_FORBIDS: ErrorReason.ValueType  # 5
-"""FAILED_PRECONDITION: the state does not allow it. Example: {"order_id": "o-1", "state": "CANCELLED"}."""
+"""FAILED_PRECONDITION: the state does not allow it. Example: {"order_id": "o-1", "state": "CANCELLED"}. A confirmed order whose
+goods have all left has "why": "GOODS_HAVE_LEFT".
+"""
 ERROR_REASON_PAYMENT_NOT_FOUND: ErrorReason.ValueType  # 6
 """NOT_FOUND: no payment has this reference. Example: {"payment_reference": "pay-1"}."""
 ERROR_REASON_CODE_NOT_APPLICABLE: ErrorReason.ValueType  # 7
 """FAILED_PRECONDITION: a code was presented and does not apply. Example: {"code": "WELCOME10", "why": "CODE_UNKNOWN"}."""
+ERROR_REASON_FINDING_NOT_FOUND: ErrorReason.ValueType  # 8
+"""NOT_FOUND: the audit has no such finding. Example: {"finding_id": "o-1/money_left"}."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

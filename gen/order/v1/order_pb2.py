@@ -23,35 +23,44 @@ _sym_db = _symbol_database.Default()
 
 
 from gen.common.v1 import address_pb2 as common_dot_v1_dot_address__pb2
+from gen.common.v1 import bounds_pb2 as common_dot_v1_dot_bounds__pb2
 from gen.common.v1 import money_pb2 as common_dot_v1_dot_money__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14order/v1/order.proto\x12\x08order.v1\x1a\x17\x63ommon/v1/address.proto\x1a\x15\x63ommon/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\x06\n\x05Order\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12$\n\x05state\x18\x02 \x01(\x0e\x32\x15.order.v1.Order.State\x12\"\n\x05lines\x18\x03 \x03(\x0b\x32\x13.order.v1.OrderLine\x12*\n\tdiscounts\x18\x04 \x03(\x0b\x32\x17.order.v1.OrderDiscount\x12\"\n\x08subtotal\x18\x05 \x01(\x0b\x32\x10.common.v1.Money\x12(\n\x0e\x64iscount_total\x18\x06 \x01(\x0b\x32\x10.common.v1.Money\x12\x1f\n\x05total\x18\x07 \x01(\x0b\x32\x10.common.v1.Money\x12$\n\x08\x63ustomer\x18\x08 \x01(\x0b\x32\x12.order.v1.Customer\x12\x0f\n\x07\x63hannel\x18\t \x01(\t\x12\"\n\x07payment\x18\n \x01(\x0b\x32\x11.order.v1.Payment\x12\r\n\x05\x63\x61use\x18\x0b \x01(\t\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x07history\x18\x0e \x03(\x0b\x32\x19.order.v1.OrderTransition\x12\x0c\n\x04\x65tag\x18\x0f \x01(\t\x12\r\n\x05\x63odes\x18\x10 \x03(\t\x12\x1a\n\x12skipped_promotions\x18\x11 \x03(\t\"\xd8\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\r\n\tSTATE_NEW\x10\x01\x12\x10\n\x0cSTATE_PRICED\x10\x02\x12\x12\n\x0eSTATE_RESERVED\x10\x03\x12\x15\n\x11STATE_AUTHORIZING\x10\x04\x12\x14\n\x10STATE_AUTHORIZED\x10\x05\x12\x13\n\x0fSTATE_CONFIRMED\x10\x06\x12\x14\n\x10STATE_CANCELLING\x10\x07\x12\x13\n\x0fSTATE_CANCELLED\x10\x08\x12\x16\n\x12STATE_NEEDS_REVIEW\x10\t\"\xf6\x01\n\tOrderLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x18\n\x10unit_price_minor\x18\x04 \x01(\x03\x12\x16\n\x0esubtotal_minor\x18\x05 \x01(\x03\x12\x16\n\x0e\x64iscount_minor\x18\x06 \x01(\x03\x12\x13\n\x0btotal_minor\x18\x07 \x01(\x03\x12-\n\x0b\x61llocations\x18\x08 \x03(\x0b\x32\x18.order.v1.LineAllocation\x12.\n\tdiscounts\x18\t \x03(\x0b\x32\x1b.order.v1.OrderLineDiscount\"?\n\x11OrderLineDiscount\x12\x14\n\x0cpromotion_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61mount_minor\x18\x02 \x01(\x03\"4\n\x0eLineAllocation\x12\x10\n\x08location\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\"c\n\rOrderDiscount\x12\x14\n\x0cpromotion_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12 \n\x06\x61mount\x18\x04 \x01(\x0b\x32\x10.common.v1.Money\"J\n\x08\x43ustomer\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12#\n\x07\x61\x64\x64ress\x18\x03 \x01(\x0b\x32\x12.common.v1.Address\"\xbb\x02\n\x07Payment\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x11\n\treference\x18\x02 \x01(\t\x12(\n\x06status\x18\x03 \x01(\x0e\x32\x18.order.v1.Payment.Status\x12\x14\n\x0c\x64\x65\x63line_code\x18\x04 \x01(\t\"\xca\x01\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSTATUS_NONE\x10\x01\x12\x12\n\x0eSTATUS_PENDING\x10\x02\x12\x1a\n\x16STATUS_ACTION_REQUIRED\x10\x03\x12\x15\n\x11STATUS_AUTHORIZED\x10\x04\x12\x13\n\x0fSTATUS_DECLINED\x10\x05\x12\x11\n\rSTATUS_VOIDED\x10\x06\x12\x13\n\x0fSTATUS_CAPTURED\x10\x07\x12\x13\n\x0fSTATUS_REFUNDED\x10\x08\"\xa5\x01\n\x0fOrderTransition\x12)\n\nfrom_state\x18\x01 \x01(\x0e\x32\x15.order.v1.Order.State\x12\'\n\x08to_state\x18\x02 \x01(\x0e\x32\x15.order.v1.Order.State\x12\r\n\x05\x63\x61use\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14order/v1/order.proto\x12\x08order.v1\x1a\x17\x63ommon/v1/address.proto\x1a\x16\x63ommon/v1/bounds.proto\x1a\x15\x63ommon/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\x06\n\x05Order\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12$\n\x05state\x18\x02 \x01(\x0e\x32\x15.order.v1.Order.State\x12\"\n\x05lines\x18\x03 \x03(\x0b\x32\x13.order.v1.OrderLine\x12*\n\tdiscounts\x18\x04 \x03(\x0b\x32\x17.order.v1.OrderDiscount\x12\"\n\x08subtotal\x18\x05 \x01(\x0b\x32\x10.common.v1.Money\x12(\n\x0e\x64iscount_total\x18\x06 \x01(\x0b\x32\x10.common.v1.Money\x12\x1f\n\x05total\x18\x07 \x01(\x0b\x32\x10.common.v1.Money\x12$\n\x08\x63ustomer\x18\x08 \x01(\x0b\x32\x12.order.v1.Customer\x12\x0f\n\x07\x63hannel\x18\t \x01(\t\x12\"\n\x07payment\x18\n \x01(\x0b\x32\x11.order.v1.Payment\x12\r\n\x05\x63\x61use\x18\x0b \x01(\t\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x07history\x18\x0e \x03(\x0b\x32\x19.order.v1.OrderTransition\x12\x0c\n\x04\x65tag\x18\x0f \x01(\t\x12\r\n\x05\x63odes\x18\x10 \x03(\t\x12\x1a\n\x12skipped_promotions\x18\x11 \x03(\t\"\xd8\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\r\n\tSTATE_NEW\x10\x01\x12\x10\n\x0cSTATE_PRICED\x10\x02\x12\x12\n\x0eSTATE_RESERVED\x10\x03\x12\x15\n\x11STATE_AUTHORIZING\x10\x04\x12\x14\n\x10STATE_AUTHORIZED\x10\x05\x12\x13\n\x0fSTATE_CONFIRMED\x10\x06\x12\x14\n\x10STATE_CANCELLING\x10\x07\x12\x13\n\x0fSTATE_CANCELLED\x10\x08\x12\x16\n\x12STATE_NEEDS_REVIEW\x10\t\"\xaa\x02\n\tOrderLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x18\n\x10unit_price_minor\x18\x04 \x01(\x03\x12\x16\n\x0esubtotal_minor\x18\x05 \x01(\x03\x12\x16\n\x0e\x64iscount_minor\x18\x06 \x01(\x03\x12\x13\n\x0btotal_minor\x18\x07 \x01(\x03\x12-\n\x0b\x61llocations\x18\x08 \x03(\x0b\x32\x18.order.v1.LineAllocation\x12.\n\tdiscounts\x18\t \x03(\x0b\x32\x1b.order.v1.OrderLineDiscount\x12\x1a\n\x12\x63\x61ncelled_quantity\x18\n \x01(\x03\x12\x16\n\x0erefunded_minor\x18\x0b \x01(\x03\"?\n\x11OrderLineDiscount\x12\x14\n\x0cpromotion_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61mount_minor\x18\x02 \x01(\x03\"4\n\x0eLineAllocation\x12\x10\n\x08location\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\"c\n\rOrderDiscount\x12\x14\n\x0cpromotion_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12 \n\x06\x61mount\x18\x04 \x01(\x0b\x32\x10.common.v1.Money\"_\n\x08\x43ustomer\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64\x18\x0f\x12\x18\n\x05\x65mail\x18\x02 \x01(\tB\t\xb2\xbb\x18\x05\x10\xfe\x01\x18\x07\x12#\n\x07\x61\x64\x64ress\x18\x03 \x01(\x0b\x32\x12.common.v1.Address\"\xfe\x02\n\x07Payment\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x11\n\treference\x18\x02 \x01(\t\x12(\n\x06status\x18\x03 \x01(\x0e\x32\x18.order.v1.Payment.Status\x12\x14\n\x0c\x64\x65\x63line_code\x18\x04 \x01(\t\x12\x16\n\x0erefunded_minor\x18\x05 \x01(\x03\x12)\n\x0bnext_action\x18\x08 \x01(\x0b\x32\x14.order.v1.NextAction\"\xca\x01\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSTATUS_NONE\x10\x01\x12\x12\n\x0eSTATUS_PENDING\x10\x02\x12\x1a\n\x16STATUS_ACTION_REQUIRED\x10\x03\x12\x15\n\x11STATUS_AUTHORIZED\x10\x04\x12\x13\n\x0fSTATUS_DECLINED\x10\x05\x12\x11\n\rSTATUS_VOIDED\x10\x06\x12\x13\n\x0fSTATUS_CAPTURED\x10\x07\x12\x13\n\x0fSTATUS_REFUNDED\x10\x08\"\xc0\x01\n\nNextAction\x12\'\n\x04type\x18\x01 \x01(\x0e\x32\x19.order.v1.NextAction.Type\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0b\n\x03url\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"6\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x18\n\x14TYPE_CONFIRM_PAYMENT\x10\x01\"\xa5\x01\n\x0fOrderTransition\x12)\n\nfrom_state\x18\x01 \x01(\x0e\x32\x15.order.v1.Order.State\x12\'\n\x08to_state\x18\x02 \x01(\x0e\x32\x15.order.v1.Order.State\x12\r\n\x05\x63\x61use\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'order.v1.order_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ORDER']._serialized_start=116
-  _globals['_ORDER']._serialized_end=894
-  _globals['_ORDER_STATE']._serialized_start=678
-  _globals['_ORDER_STATE']._serialized_end=894
-  _globals['_ORDERLINE']._serialized_start=897
-  _globals['_ORDERLINE']._serialized_end=1143
-  _globals['_ORDERLINEDISCOUNT']._serialized_start=1145
-  _globals['_ORDERLINEDISCOUNT']._serialized_end=1208
-  _globals['_LINEALLOCATION']._serialized_start=1210
-  _globals['_LINEALLOCATION']._serialized_end=1262
-  _globals['_ORDERDISCOUNT']._serialized_start=1264
-  _globals['_ORDERDISCOUNT']._serialized_end=1363
-  _globals['_CUSTOMER']._serialized_start=1365
-  _globals['_CUSTOMER']._serialized_end=1439
-  _globals['_PAYMENT']._serialized_start=1442
-  _globals['_PAYMENT']._serialized_end=1757
-  _globals['_PAYMENT_STATUS']._serialized_start=1555
-  _globals['_PAYMENT_STATUS']._serialized_end=1757
-  _globals['_ORDERTRANSITION']._serialized_start=1760
-  _globals['_ORDERTRANSITION']._serialized_end=1925
+  _globals['_CUSTOMER'].fields_by_name['id']._loaded_options = None
+  _globals['_CUSTOMER'].fields_by_name['id']._serialized_options = b'\262\273\030\004\020d\030\017'
+  _globals['_CUSTOMER'].fields_by_name['email']._loaded_options = None
+  _globals['_CUSTOMER'].fields_by_name['email']._serialized_options = b'\262\273\030\005\020\376\001\030\007'
+  _globals['_ORDER']._serialized_start=140
+  _globals['_ORDER']._serialized_end=918
+  _globals['_ORDER_STATE']._serialized_start=702
+  _globals['_ORDER_STATE']._serialized_end=918
+  _globals['_ORDERLINE']._serialized_start=921
+  _globals['_ORDERLINE']._serialized_end=1219
+  _globals['_ORDERLINEDISCOUNT']._serialized_start=1221
+  _globals['_ORDERLINEDISCOUNT']._serialized_end=1284
+  _globals['_LINEALLOCATION']._serialized_start=1286
+  _globals['_LINEALLOCATION']._serialized_end=1338
+  _globals['_ORDERDISCOUNT']._serialized_start=1340
+  _globals['_ORDERDISCOUNT']._serialized_end=1439
+  _globals['_CUSTOMER']._serialized_start=1441
+  _globals['_CUSTOMER']._serialized_end=1536
+  _globals['_PAYMENT']._serialized_start=1539
+  _globals['_PAYMENT']._serialized_end=1921
+  _globals['_PAYMENT_STATUS']._serialized_start=1719
+  _globals['_PAYMENT_STATUS']._serialized_end=1921
+  _globals['_NEXTACTION']._serialized_start=1924
+  _globals['_NEXTACTION']._serialized_end=2116
+  _globals['_NEXTACTION_TYPE']._serialized_start=2062
+  _globals['_NEXTACTION_TYPE']._serialized_end=2116
+  _globals['_ORDERTRANSITION']._serialized_start=2119
+  _globals['_ORDERTRANSITION']._serialized_end=2284
 # @@protoc_insertion_point(module_scope)

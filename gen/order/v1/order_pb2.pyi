@@ -198,6 +198,8 @@ class OrderLine(_message.Message):
     TOTAL_MINOR_FIELD_NUMBER: _builtins.int
     ALLOCATIONS_FIELD_NUMBER: _builtins.int
     DISCOUNTS_FIELD_NUMBER: _builtins.int
+    CANCELLED_QUANTITY_FIELD_NUMBER: _builtins.int
+    REFUNDED_MINOR_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
     """The sku."""
     name: _builtins.str
@@ -212,6 +214,10 @@ class OrderLine(_message.Message):
     """What promotions took off this line."""
     total_minor: _builtins.int
     """subtotal_minor - discount_minor."""
+    cancelled_quantity: _builtins.int
+    """Of those, units that went back to stock after the order was confirmed."""
+    refunded_minor: _builtins.int
+    """What was given back for the cancelled units: their price less their share of the discounts, exact to the minor unit."""
     @_builtins.property
     def allocations(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineAllocation]:
         """Where its units come from; set from RESERVED on."""
@@ -232,10 +238,12 @@ class OrderLine(_message.Message):
         total_minor: _builtins.int = ...,
         allocations: _abc.Iterable[Global___LineAllocation] | None = ...,
         discounts: _abc.Iterable[Global___OrderLineDiscount] | None = ...,
+        cancelled_quantity: _builtins.int = ...,
+        refunded_minor: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations", "discount_minor", b"discount_minor", "discounts", b"discounts", "name", b"name", "quantity", b"quantity", "sku", b"sku", "subtotal_minor", b"subtotal_minor", "total_minor", b"total_minor", "unit_price_minor", b"unit_price_minor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations", "cancelled_quantity", b"cancelled_quantity", "discount_minor", b"discount_minor", "discounts", b"discounts", "name", b"name", "quantity", b"quantity", "refunded_minor", b"refunded_minor", "sku", b"sku", "subtotal_minor", b"subtotal_minor", "total_minor", b"total_minor", "unit_price_minor", b"unit_price_minor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -339,7 +347,9 @@ class Customer(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """The channel's id of the customer; empty for a guest; at most 100 characters."""
+    """The channel's id of the customer; empty for a guest; at most 100 characters. Case matters: `Ann` and `ann` are two customers.
+    It is kept in Unicode's normal form NFC. Blanks around it, control and invisible characters are refused.
+    """
     email: _builtins.str
     """At most 254 characters."""
     @_builtins.property
@@ -418,6 +428,8 @@ class Payment(_message.Message):
     REFERENCE_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     DECLINE_CODE_FIELD_NUMBER: _builtins.int
+    REFUNDED_MINOR_FIELD_NUMBER: _builtins.int
+    NEXT_ACTION_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     """Provider name, for example "sandbox"."""
     reference: _builtins.str
@@ -426,6 +438,14 @@ class Payment(_message.Message):
     """What is known of it."""
     decline_code: _builtins.str
     """The provider's word for a refusal."""
+    refunded_minor: _builtins.int
+    """What was given back: no longer held, or refunded; in minor units of the order's currency. A payment of which only a part was
+    given back keeps its status.
+    """
+    @_builtins.property
+    def next_action(self) -> Global___NextAction:
+        """What somebody must do before the payment can go on; unset when it waits for nobody."""
+
     def __init__(
         self,
         *,
@@ -433,14 +453,71 @@ class Payment(_message.Message):
         reference: _builtins.str = ...,
         status: Global___Payment.Status.ValueType = ...,
         decline_code: _builtins.str = ...,
+        refunded_minor: _builtins.int = ...,
+        next_action: Global___NextAction | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["next_action", b"next_action"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decline_code", b"decline_code", "provider", b"provider", "reference", b"reference", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decline_code", b"decline_code", "next_action", b"next_action", "provider", b"provider", "reference", b"reference", "refunded_minor", b"refunded_minor", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Payment: _TypeAlias = Payment  # noqa: Y015
+
+@_typing.final
+class NextAction(_message.Message):
+    """What somebody must do before a payment can go on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Type:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _TypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[NextAction._Type.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        TYPE_UNSPECIFIED: NextAction._Type.ValueType  # 0
+        """Never sent."""
+        TYPE_CONFIRM_PAYMENT: NextAction._Type.ValueType  # 1
+        """The customer confirms the payment with their bank (3-D Secure)."""
+
+    class Type(_Type, metaclass=_TypeEnumTypeWrapper):
+        """Kinds of it."""
+
+    TYPE_UNSPECIFIED: NextAction.Type.ValueType  # 0
+    """Never sent."""
+    TYPE_CONFIRM_PAYMENT: NextAction.Type.ValueType  # 1
+    """The customer confirms the payment with their bank (3-D Secure)."""
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    type: Global___NextAction.Type.ValueType
+    """The kind."""
+    description: _builtins.str
+    """What to do, in words for a developer."""
+    url: _builtins.str
+    """The page where the customer does it; empty when the provider has none, as the sandbox."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when; an order whose payment is still open then is cancelled."""
+
+    def __init__(
+        self,
+        *,
+        type: Global___NextAction.Type.ValueType = ...,
+        description: _builtins.str = ...,
+        url: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "expire_time", b"expire_time", "type", b"type", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NextAction: _TypeAlias = NextAction  # noqa: Y015
 
 @_typing.final
 class OrderTransition(_message.Message):
@@ -457,7 +534,9 @@ class OrderTransition(_message.Message):
     to_state: Global___Order.State.ValueType
     """After."""
     cause: _builtins.str
-    """What brought it about."""
+    """What brought it about: an ErrorInfo.reason or a person's words. A confirmed order that was to be cancelled is confirmed again
+    with GOODS_HAVE_LEFT, or with PART_OF_GOODS_HAS_LEFT: then the rest was given back.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When."""

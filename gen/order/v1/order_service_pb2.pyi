@@ -50,7 +50,7 @@ class PlaceOrderRequest(_message.Message):
 
     @_builtins.property
     def codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Codes the customer presents, at most 10."""
+        """Codes the customer presents, at most 10, of ASCII characters; case does not matter."""
 
     @_builtins.property
     def payment(self) -> Global___PaymentMethod:
@@ -318,7 +318,9 @@ class CancelOrderResponse(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def order(self) -> _order_pb2.Order:
-        """After it: CANCELLED, or CANCELLING while a dependency is down."""
+        """After it: CANCELLED; CONFIRMED, with cancelled_quantity in its lines, when a part of the goods had left; or CANCELLING while a
+        dependency is down.
+        """
 
     def __init__(
         self,

@@ -92,8 +92,9 @@ class OrderServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelOrder(self, request, context):
-        """Undoes an order: stock is given back, the payment voided or refunded, promotion uses given back. A repeat changes nothing.
-        ORDER_NOT_FOUND, ORDER_STATE_FORBIDS.
+        """Undoes an order: stock is given back, the payment voided or refunded, promotion uses given back. When a part of the goods has
+        left, the rest is given back with the money for it, and the order stays CONFIRMED. A repeat changes nothing.
+        ORDER_NOT_FOUND, ORDER_STATE_FORBIDS (with why = "GOODS_HAVE_LEFT" when all of them have).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

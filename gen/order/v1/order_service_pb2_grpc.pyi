@@ -45,8 +45,9 @@ class OrderServiceStub:
     ListOrders: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.ListOrdersRequest, _order_service_pb2.ListOrdersResponse]
     """Lists orders, newest first, a page at a time. PAGE_TOKEN_INVALID."""
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.CancelOrderRequest, _order_service_pb2.CancelOrderResponse]
-    """Undoes an order: stock is given back, the payment voided or refunded, promotion uses given back. A repeat changes nothing.
-    ORDER_NOT_FOUND, ORDER_STATE_FORBIDS.
+    """Undoes an order: stock is given back, the payment voided or refunded, promotion uses given back. When a part of the goods has
+    left, the rest is given back with the money for it, and the order stays CONFIRMED. A repeat changes nothing.
+    ORDER_NOT_FOUND, ORDER_STATE_FORBIDS (with why = "GOODS_HAVE_LEFT" when all of them have).
     """
     RecordPaymentEvent: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.RecordPaymentEventRequest, _order_service_pb2.RecordPaymentEventResponse]
     """Tells what a payment provider reported. Idempotent by event_id; unknown outcomes change nothing. PAYMENT_NOT_FOUND."""
@@ -68,8 +69,9 @@ class OrderServiceAsyncStub(OrderServiceStub):
     ListOrders: _aio.UnaryUnaryMultiCallable[_order_service_pb2.ListOrdersRequest, _order_service_pb2.ListOrdersResponse]  # type: ignore[assignment]
     """Lists orders, newest first, a page at a time. PAGE_TOKEN_INVALID."""
     CancelOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.CancelOrderRequest, _order_service_pb2.CancelOrderResponse]  # type: ignore[assignment]
-    """Undoes an order: stock is given back, the payment voided or refunded, promotion uses given back. A repeat changes nothing.
-    ORDER_NOT_FOUND, ORDER_STATE_FORBIDS.
+    """Undoes an order: stock is given back, the payment voided or refunded, promotion uses given back. When a part of the goods has
+    left, the rest is given back with the money for it, and the order stays CONFIRMED. A repeat changes nothing.
+    ORDER_NOT_FOUND, ORDER_STATE_FORBIDS (with why = "GOODS_HAVE_LEFT" when all of them have).
     """
     RecordPaymentEvent: _aio.UnaryUnaryMultiCallable[_order_service_pb2.RecordPaymentEventRequest, _order_service_pb2.RecordPaymentEventResponse]  # type: ignore[assignment]
     """Tells what a payment provider reported. Idempotent by event_id; unknown outcomes change nothing. PAYMENT_NOT_FOUND."""
@@ -112,8 +114,9 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.CancelOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.CancelOrderResponse, _abc.Awaitable[_order_service_pb2.CancelOrderResponse]]:
-        """Undoes an order: stock is given back, the payment voided or refunded, promotion uses given back. A repeat changes nothing.
-        ORDER_NOT_FOUND, ORDER_STATE_FORBIDS.
+        """Undoes an order: stock is given back, the payment voided or refunded, promotion uses given back. When a part of the goods has
+        left, the rest is given back with the money for it, and the order stays CONFIRMED. A repeat changes nothing.
+        ORDER_NOT_FOUND, ORDER_STATE_FORBIDS (with why = "GOODS_HAVE_LEFT" when all of them have).
         """
 
     @_abc_1.abstractmethod

@@ -22,37 +22,52 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from gen.common.v1 import bounds_pb2 as common_dot_v1_dot_bounds__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from gen.order.v1 import order_pb2 as order_dot_v1_dot_order__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1border/v1/saga_service.proto\x12\x08order.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14order/v1/order.proto\"\xef\x01\n\x04Saga\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12$\n\x05state\x18\x02 \x01(\x0e\x32\x15.order.v1.Order.State\x12\x10\n\x08\x61ttempts\x18\x03 \x01(\x05\x12\x12\n\nlast_error\x18\x04 \x01(\t\x12\x35\n\x11next_attempt_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12!\n\x05steps\x18\x06 \x03(\x0b\x32\x12.order.v1.SagaStep\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Z\n\x08SagaStep\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"3\n\x15ListStuckSagasRequest\x12\x1a\n\x12older_than_seconds\x18\x01 \x01(\x05\"7\n\x16ListStuckSagasResponse\x12\x1d\n\x05sagas\x18\x01 \x03(\x0b\x32\x0e.order.v1.Saga\"\"\n\x0eGetSagaRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"/\n\x0fGetSagaResponse\x12\x1c\n\x04saga\x18\x01 \x01(\x0b\x32\x0e.order.v1.Saga\"8\n\x10RetrySagaRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\"1\n\x11RetrySagaResponse\x12\x1c\n\x04saga\x18\x01 \x01(\x0b\x32\x0e.order.v1.Saga\"N\n\x16\x46orceCancelSagaRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"7\n\x17\x46orceCancelSagaResponse\x12\x1c\n\x04saga\x18\x01 \x01(\x0b\x32\x0e.order.v1.Saga2\xc0\x02\n\x0bSagaService\x12S\n\x0eListStuckSagas\x12\x1f.order.v1.ListStuckSagasRequest\x1a .order.v1.ListStuckSagasResponse\x12>\n\x07GetSaga\x12\x18.order.v1.GetSagaRequest\x1a\x19.order.v1.GetSagaResponse\x12\x44\n\tRetrySaga\x12\x1a.order.v1.RetrySagaRequest\x1a\x1b.order.v1.RetrySagaResponse\x12V\n\x0f\x46orceCancelSaga\x12 .order.v1.ForceCancelSagaRequest\x1a!.order.v1.ForceCancelSagaResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1border/v1/saga_service.proto\x12\x08order.v1\x1a\x16\x63ommon/v1/bounds.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14order/v1/order.proto\"\xef\x01\n\x04Saga\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12$\n\x05state\x18\x02 \x01(\x0e\x32\x15.order.v1.Order.State\x12\x10\n\x08\x61ttempts\x18\x03 \x01(\x05\x12\x12\n\nlast_error\x18\x04 \x01(\t\x12\x35\n\x11next_attempt_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12!\n\x05steps\x18\x06 \x03(\x0b\x32\x12.order.v1.SagaStep\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Z\n\x08SagaStep\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"A\n\x15ListStuckSagasRequest\x12(\n\x12older_than_seconds\x18\x01 \x01(\x05\x42\x0c\xb2\xbb\x18\x08 \x00(\x80\x86\xb0\x96\x01\"7\n\x16ListStuckSagasResponse\x12\x1d\n\x05sagas\x18\x01 \x03(\x0b\x32\x0e.order.v1.Saga\",\n\x0eGetSagaRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\"/\n\x0fGetSagaResponse\x12\x1c\n\x04saga\x18\x01 \x01(\x0b\x32\x0e.order.v1.Saga\"N\n\x10RetrySagaRequest\x12\x1e\n\nrequest_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x01@\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\"1\n\x11RetrySagaResponse\x12\x1c\n\x04saga\x18\x01 \x01(\x0b\x32\x0e.order.v1.Saga\"o\n\x16\x46orceCancelSagaRequest\x12\x1e\n\nrequest_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x01@\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\x12\x19\n\x06reason\x18\x03 \x01(\tB\t\xb2\xbb\x18\x05\x10\xc8\x01@\x01\"7\n\x17\x46orceCancelSagaResponse\x12\x1c\n\x04saga\x18\x01 \x01(\x0b\x32\x0e.order.v1.Saga2\xc0\x02\n\x0bSagaService\x12S\n\x0eListStuckSagas\x12\x1f.order.v1.ListStuckSagasRequest\x1a .order.v1.ListStuckSagasResponse\x12>\n\x07GetSaga\x12\x18.order.v1.GetSagaRequest\x1a\x19.order.v1.GetSagaResponse\x12\x44\n\tRetrySaga\x12\x1a.order.v1.RetrySagaRequest\x1a\x1b.order.v1.RetrySagaResponse\x12V\n\x0f\x46orceCancelSaga\x12 .order.v1.ForceCancelSagaRequest\x1a!.order.v1.ForceCancelSagaResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'order.v1.saga_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SAGA']._serialized_start=97
-  _globals['_SAGA']._serialized_end=336
-  _globals['_SAGASTEP']._serialized_start=338
-  _globals['_SAGASTEP']._serialized_end=428
-  _globals['_LISTSTUCKSAGASREQUEST']._serialized_start=430
-  _globals['_LISTSTUCKSAGASREQUEST']._serialized_end=481
-  _globals['_LISTSTUCKSAGASRESPONSE']._serialized_start=483
-  _globals['_LISTSTUCKSAGASRESPONSE']._serialized_end=538
-  _globals['_GETSAGAREQUEST']._serialized_start=540
-  _globals['_GETSAGAREQUEST']._serialized_end=574
-  _globals['_GETSAGARESPONSE']._serialized_start=576
-  _globals['_GETSAGARESPONSE']._serialized_end=623
-  _globals['_RETRYSAGAREQUEST']._serialized_start=625
-  _globals['_RETRYSAGAREQUEST']._serialized_end=681
-  _globals['_RETRYSAGARESPONSE']._serialized_start=683
-  _globals['_RETRYSAGARESPONSE']._serialized_end=732
-  _globals['_FORCECANCELSAGAREQUEST']._serialized_start=734
-  _globals['_FORCECANCELSAGAREQUEST']._serialized_end=812
-  _globals['_FORCECANCELSAGARESPONSE']._serialized_start=814
-  _globals['_FORCECANCELSAGARESPONSE']._serialized_end=869
-  _globals['_SAGASERVICE']._serialized_start=872
-  _globals['_SAGASERVICE']._serialized_end=1192
+  _globals['_LISTSTUCKSAGASREQUEST'].fields_by_name['older_than_seconds']._loaded_options = None
+  _globals['_LISTSTUCKSAGASREQUEST'].fields_by_name['older_than_seconds']._serialized_options = b'\262\273\030\010 \000(\200\206\260\226\001'
+  _globals['_GETSAGAREQUEST'].fields_by_name['order_id']._loaded_options = None
+  _globals['_GETSAGAREQUEST'].fields_by_name['order_id']._serialized_options = b'\262\273\030\004\020d@\001'
+  _globals['_RETRYSAGAREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RETRYSAGAREQUEST'].fields_by_name['request_id']._serialized_options = b'\262\273\030\006\020d\030\001@\001'
+  _globals['_RETRYSAGAREQUEST'].fields_by_name['order_id']._loaded_options = None
+  _globals['_RETRYSAGAREQUEST'].fields_by_name['order_id']._serialized_options = b'\262\273\030\004\020d@\001'
+  _globals['_FORCECANCELSAGAREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_FORCECANCELSAGAREQUEST'].fields_by_name['request_id']._serialized_options = b'\262\273\030\006\020d\030\001@\001'
+  _globals['_FORCECANCELSAGAREQUEST'].fields_by_name['order_id']._loaded_options = None
+  _globals['_FORCECANCELSAGAREQUEST'].fields_by_name['order_id']._serialized_options = b'\262\273\030\004\020d@\001'
+  _globals['_FORCECANCELSAGAREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_FORCECANCELSAGAREQUEST'].fields_by_name['reason']._serialized_options = b'\262\273\030\005\020\310\001@\001'
+  _globals['_SAGA']._serialized_start=121
+  _globals['_SAGA']._serialized_end=360
+  _globals['_SAGASTEP']._serialized_start=362
+  _globals['_SAGASTEP']._serialized_end=452
+  _globals['_LISTSTUCKSAGASREQUEST']._serialized_start=454
+  _globals['_LISTSTUCKSAGASREQUEST']._serialized_end=519
+  _globals['_LISTSTUCKSAGASRESPONSE']._serialized_start=521
+  _globals['_LISTSTUCKSAGASRESPONSE']._serialized_end=576
+  _globals['_GETSAGAREQUEST']._serialized_start=578
+  _globals['_GETSAGAREQUEST']._serialized_end=622
+  _globals['_GETSAGARESPONSE']._serialized_start=624
+  _globals['_GETSAGARESPONSE']._serialized_end=671
+  _globals['_RETRYSAGAREQUEST']._serialized_start=673
+  _globals['_RETRYSAGAREQUEST']._serialized_end=751
+  _globals['_RETRYSAGARESPONSE']._serialized_start=753
+  _globals['_RETRYSAGARESPONSE']._serialized_end=802
+  _globals['_FORCECANCELSAGAREQUEST']._serialized_start=804
+  _globals['_FORCECANCELSAGAREQUEST']._serialized_end=915
+  _globals['_FORCECANCELSAGARESPONSE']._serialized_start=917
+  _globals['_FORCECANCELSAGARESPONSE']._serialized_end=972
+  _globals['_SAGASERVICE']._serialized_start=975
+  _globals['_SAGASERVICE']._serialized_end=1295
 # @@protoc_insertion_point(module_scope)

@@ -22,19 +22,50 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from gen.common.v1 import bounds_pb2 as common_dot_v1_dot_bounds__pb2
 from gen.common.v1 import money_pb2 as common_dot_v1_dot_money__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18promo/v1/promotion.proto\x12\x08promo.v1\x1a\x15\x63ommon/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8c\x06\n\tPromotion\x12\x14\n\x0cpromotion_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.promo.v1.Promotion.State\x12\x15\n\x0bpercent_bps\x18\x04 \x01(\x05H\x00\x12(\n\x0c\x66ixed_amount\x18\x05 \x01(\x0b\x32\x10.common.v1.MoneyH\x00\x12\x0c\n\x04\x63ode\x18\x06 \x01(\t\x12\x13\n\x0busage_limit\x18\x07 \x01(\x03\x12\x16\n\x0e\x63ustomer_limit\x18\x08 \x01(\x03\x12\x0c\n\x04skus\x18\t \x03(\t\x12\x12\n\ncategories\x18\n \x03(\t\x12(\n\x0eminimum_amount\x18\x0b \x01(\x0b\x32\x10.common.v1.Money\x12.\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x63hannels\x18\x0e \x03(\t\x12\x10\n\x08priority\x18\x0f \x01(\x05\x12\x11\n\texclusive\x18\x10 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x11 \x01(\t\x12/\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04used\x18\x14 \x01(\x03\x12\x18\n\x10\x66irst_order_only\x18\x15 \x01(\x08\x12\x19\n\x11minimum_purchases\x18\x16 \x01(\x03\x12\x12\n\nstock_skus\x18\x17 \x03(\t\x12\x19\n\x11minimum_available\x18\x18 \x01(\x03\x12\x11\n\tsuspended\x18\x19 \x01(\x08\"S\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSTATE_DRAFT\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x10\n\x0cSTATE_PAUSED\x10\x03\x42\n\n\x08\x64iscountb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18promo/v1/promotion.proto\x12\x08promo.v1\x1a\x16\x63ommon/v1/bounds.proto\x1a\x15\x63ommon/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc5\x07\n\tPromotion\x12 \n\x0cpromotion_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10@\x18\t@\x01\x12\x17\n\x04name\x18\x02 \x01(\tB\t\xb2\xbb\x18\x05\x10\xc8\x01@\x01\x12(\n\x05state\x18\x03 \x01(\x0e\x32\x19.promo.v1.Promotion.State\x12 \n\x0bpercent_bps\x18\x04 \x01(\x05\x42\t\xb2\xbb\x18\x05 \x01(\x90NH\x00\x12(\n\x0c\x66ixed_amount\x18\x05 \x01(\x0b\x32\x10.common.v1.MoneyH\x00\x12\x16\n\x04\x63ode\x18\x06 \x01(\tB\x08\xb2\xbb\x18\x04\x10(\x18\x0e\x12!\n\x0busage_limit\x18\x07 \x01(\x03\x42\x0c\xb2\xbb\x18\x08 \x00(\x80\x94\xeb\xdc\x03\x12$\n\x0e\x63ustomer_limit\x18\x08 \x01(\x03\x42\x0c\xb2\xbb\x18\x08 \x00(\x80\x94\xeb\xdc\x03\x12\x19\n\x04skus\x18\t \x03(\tB\x0b\xb2\xbb\x18\x07\x08\x01\x10@8\xe8\x07\x12\x1f\n\ncategories\x18\n \x03(\tB\x0b\xb2\xbb\x18\x07\x08\x01\x10\x64\x38\xe8\x07\x12(\n\x0eminimum_amount\x18\x0b \x01(\x0b\x32\x10.common.v1.Money\x12.\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\x08\x63hannels\x18\x0e \x03(\tB\x0b\xb2\xbb\x18\x07\x08\x01\x10(8\xe8\x07\x12\x1b\n\x08priority\x18\x0f \x01(\x05\x42\t\xb2\xbb\x18\x05 \x00(\xe8\x07\x12\x11\n\texclusive\x18\x10 \x01(\x08\x12\x14\n\x04\x65tag\x18\x11 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\x12/\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1e\n\x04used\x18\x14 \x01(\x03\x42\x10\xb2\xbb\x18\x0c \x00(\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x12\x18\n\x10\x66irst_order_only\x18\x15 \x01(\x08\x12$\n\x11minimum_purchases\x18\x16 \x01(\x03\x42\t\xb2\xbb\x18\x05 \x00(\xe8\x07\x12\x1e\n\nstock_skus\x18\x17 \x03(\tB\n\xb2\xbb\x18\x06\x08\x01\x10@8\x14\x12\'\n\x11minimum_available\x18\x18 \x01(\x03\x42\x0c\xb2\xbb\x18\x08 \x00(\x80\x94\xeb\xdc\x03\x12\x11\n\tsuspended\x18\x19 \x01(\x08\"S\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSTATE_DRAFT\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x10\n\x0cSTATE_PAUSED\x10\x03\x42\n\n\x08\x64iscountb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'promo.v1.promotion_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PROMOTION']._serialized_start=95
-  _globals['_PROMOTION']._serialized_end=875
-  _globals['_PROMOTION_STATE']._serialized_start=780
-  _globals['_PROMOTION_STATE']._serialized_end=863
+  _globals['_PROMOTION'].fields_by_name['promotion_id']._loaded_options = None
+  _globals['_PROMOTION'].fields_by_name['promotion_id']._serialized_options = b'\262\273\030\006\020@\030\t@\001'
+  _globals['_PROMOTION'].fields_by_name['name']._loaded_options = None
+  _globals['_PROMOTION'].fields_by_name['name']._serialized_options = b'\262\273\030\005\020\310\001@\001'
+  _globals['_PROMOTION'].fields_by_name['percent_bps']._loaded_options = None
+  _globals['_PROMOTION'].fields_by_name['percent_bps']._serialized_options = b'\262\273\030\005 \001(\220N'
+  _globals['_PROMOTION'].fields_by_name['code']._loaded_options = None
+  _globals['_PROMOTION'].fields_by_name['code']._serialized_options = b'\262\273\030\004\020(\030\016'
+  _globals['_PROMOTION'].fields_by_name['usage_limit']._loaded_options = None
+  _globals['_PROMOTION'].fields_by_name['usage_limit']._serialized_options = b'\262\273\030\010 \000(\200\224\353\334\003'
+  _globals['_PROMOTION'].fields_by_name['customer_limit']._loaded_options = None
+  _globals['_PROMOTION'].fields_by_name['customer_limit']._serialized_options = b'\262\273\030\010 \000(\200\224\353\334\003'
+  _globals['_PROMOTION'].fields_by_name['skus']._loaded_options = None
+  _globals['_PROMOTION'].fields_by_name['skus']._serialized_options = b'\262\273\030\007\010\001\020@8\350\007'
+  _globals['_PROMOTION'].fields_by_name['categories']._loaded_options = None
+  _globals['_PROMOTION'].fields_by_name['categories']._serialized_options = b'\262\273\030\007\010\001\020d8\350\007'
+  _globals['_PROMOTION'].fields_by_name['channels']._loaded_options = None
+  _globals['_PROMOTION'].fields_by_name['channels']._serialized_options = b'\262\273\030\007\010\001\020(8\350\007'
+  _globals['_PROMOTION'].fields_by_name['priority']._loaded_options = None
+  _globals['_PROMOTION'].fields_by_name['priority']._serialized_options = b'\262\273\030\005 \000(\350\007'
+  _globals['_PROMOTION'].fields_by_name['etag']._loaded_options = None
+  _globals['_PROMOTION'].fields_by_name['etag']._serialized_options = b'\262\273\030\002\020d'
+  _globals['_PROMOTION'].fields_by_name['used']._loaded_options = None
+  _globals['_PROMOTION'].fields_by_name['used']._serialized_options = b'\262\273\030\014 \000(\377\377\377\377\377\377\377\377\177'
+  _globals['_PROMOTION'].fields_by_name['minimum_purchases']._loaded_options = None
+  _globals['_PROMOTION'].fields_by_name['minimum_purchases']._serialized_options = b'\262\273\030\005 \000(\350\007'
+  _globals['_PROMOTION'].fields_by_name['stock_skus']._loaded_options = None
+  _globals['_PROMOTION'].fields_by_name['stock_skus']._serialized_options = b'\262\273\030\006\010\001\020@8\024'
+  _globals['_PROMOTION'].fields_by_name['minimum_available']._loaded_options = None
+  _globals['_PROMOTION'].fields_by_name['minimum_available']._serialized_options = b'\262\273\030\010 \000(\200\224\353\334\003'
+  _globals['_PROMOTION']._serialized_start=119
+  _globals['_PROMOTION']._serialized_end=1084
+  _globals['_PROMOTION_STATE']._serialized_start=989
+  _globals['_PROMOTION_STATE']._serialized_end=1072
 # @@protoc_insertion_point(module_scope)

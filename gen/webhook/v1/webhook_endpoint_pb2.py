@@ -22,26 +22,41 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from gen.common.v1 import bounds_pb2 as common_dot_v1_dot_bounds__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!webhook/v1/webhook_endpoint.proto\x12\nwebhook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc8\x04\n\x0fWebhookEndpoint\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x0e\n\x06topics\x18\x03 \x03(\t\x12\x0c\n\x04keys\x18\x04 \x03(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x0f\n\x07ordered\x18\x06 \x01(\x08\x12\x15\n\rmax_in_flight\x18\x07 \x01(\x05\x12\x0f\n\x07\x65nabled\x18\x08 \x01(\x08\x12\x43\n\x0f\x64isabled_reason\x18\t \x01(\x0e\x32*.webhook.v1.WebhookEndpoint.DisabledReason\x12\x30\n\x0c\x64isable_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12\x66\x61iling_since_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x0c \x01(\t\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x87\x01\n\x0e\x44isabledReason\x12\x1f\n\x1b\x44ISABLED_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x44ISABLED_REASON_BY_CALLER\x10\x01\x12\x18\n\x14\x44ISABLED_REASON_GONE\x10\x02\x12\x1b\n\x17\x44ISABLED_REASON_FAILING\x10\x03\"\xe7\x04\n\x0fWebhookDelivery\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x13\n\x0b\x65ndpoint_id\x18\x02 \x01(\t\x12\x12\n\nwebhook_id\x18\x03 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x04 \x01(\t\x12\x0c\n\x04type\x18\x05 \x01(\t\x12\x0b\n\x03key\x18\x06 \x01(\t\x12\x30\n\x05state\x18\x07 \x01(\x0e\x32!.webhook.v1.WebhookDelivery.State\x12\x30\n\x05\x63\x61use\x18\x08 \x01(\x0e\x32!.webhook.v1.WebhookDelivery.Cause\x12\x10\n\x08\x61ttempts\x18\t \x01(\x05\x12\x13\n\x0blast_status\x18\n \x01(\x05\x12\x12\n\nlast_error\x18\x0b \x01(\t\x12\x35\n\x11last_attempt_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11next_attempt_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"X\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03\"Q\n\x05\x43\x61use\x12\x15\n\x11\x43\x41USE_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43\x41USE_EVENT\x10\x01\x12\x10\n\x0c\x43\x41USE_REPLAY\x10\x02\x12\x0e\n\nCAUSE_TEST\x10\x03\"\x84\x01\n\x0eWebhookAttempt\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64uration_ms\x18\x02 \x01(\x03\x12\x0e\n\x06status\x18\x03 \x01(\x05\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x05 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!webhook/v1/webhook_endpoint.proto\x12\nwebhook.v1\x1a\x16\x63ommon/v1/bounds.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x05\n\x0fWebhookEndpoint\x12\x1b\n\x0b\x65ndpoint_id\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\x12\x16\n\x03url\x18\x02 \x01(\tB\t\xb2\xbb\x18\x05\x10\xd0\x0f@\x01\x12\x1e\n\x06topics\x18\x03 \x03(\tB\x0e\xb2\xbb\x18\n\x08\x01\x10\x64\x18\x0c\x30\x01\x38\x32\x12\x1a\n\x04keys\x18\x04 \x03(\tB\x0c\xb2\xbb\x18\x08\x08\x01\x10\xc8\x01\x38\xe8\x07\x12\x1c\n\x0b\x64\x65scription\x18\x05 \x01(\tB\x07\xb2\xbb\x18\x03\x10\xc8\x01\x12\x0f\n\x07ordered\x18\x06 \x01(\x08\x12\x1f\n\rmax_in_flight\x18\x07 \x01(\x05\x42\x08\xb2\xbb\x18\x04 \x00( \x12\x0f\n\x07\x65nabled\x18\x08 \x01(\x08\x12\x43\n\x0f\x64isabled_reason\x18\t \x01(\x0e\x32*.webhook.v1.WebhookEndpoint.DisabledReason\x12\x30\n\x0c\x64isable_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12\x66\x61iling_since_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x04\x65tag\x18\x0c \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x87\x01\n\x0e\x44isabledReason\x12\x1f\n\x1b\x44ISABLED_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x44ISABLED_REASON_BY_CALLER\x10\x01\x12\x18\n\x14\x44ISABLED_REASON_GONE\x10\x02\x12\x1b\n\x17\x44ISABLED_REASON_FAILING\x10\x03\"\xe7\x04\n\x0fWebhookDelivery\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x13\n\x0b\x65ndpoint_id\x18\x02 \x01(\t\x12\x12\n\nwebhook_id\x18\x03 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x04 \x01(\t\x12\x0c\n\x04type\x18\x05 \x01(\t\x12\x0b\n\x03key\x18\x06 \x01(\t\x12\x30\n\x05state\x18\x07 \x01(\x0e\x32!.webhook.v1.WebhookDelivery.State\x12\x30\n\x05\x63\x61use\x18\x08 \x01(\x0e\x32!.webhook.v1.WebhookDelivery.Cause\x12\x10\n\x08\x61ttempts\x18\t \x01(\x05\x12\x13\n\x0blast_status\x18\n \x01(\x05\x12\x12\n\nlast_error\x18\x0b \x01(\t\x12\x35\n\x11last_attempt_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11next_attempt_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"X\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03\"Q\n\x05\x43\x61use\x12\x15\n\x11\x43\x41USE_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43\x41USE_EVENT\x10\x01\x12\x10\n\x0c\x43\x41USE_REPLAY\x10\x02\x12\x0e\n\nCAUSE_TEST\x10\x03\"\x84\x01\n\x0eWebhookAttempt\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64uration_ms\x18\x02 \x01(\x03\x12\x0e\n\x06status\x18\x03 \x01(\x05\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x05 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'webhook.v1.webhook_endpoint_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WEBHOOKENDPOINT']._serialized_start=83
-  _globals['_WEBHOOKENDPOINT']._serialized_end=667
-  _globals['_WEBHOOKENDPOINT_DISABLEDREASON']._serialized_start=532
-  _globals['_WEBHOOKENDPOINT_DISABLEDREASON']._serialized_end=667
-  _globals['_WEBHOOKDELIVERY']._serialized_start=670
-  _globals['_WEBHOOKDELIVERY']._serialized_end=1285
-  _globals['_WEBHOOKDELIVERY_STATE']._serialized_start=1114
-  _globals['_WEBHOOKDELIVERY_STATE']._serialized_end=1202
-  _globals['_WEBHOOKDELIVERY_CAUSE']._serialized_start=1204
-  _globals['_WEBHOOKDELIVERY_CAUSE']._serialized_end=1285
-  _globals['_WEBHOOKATTEMPT']._serialized_start=1288
-  _globals['_WEBHOOKATTEMPT']._serialized_end=1420
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['endpoint_id']._loaded_options = None
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['endpoint_id']._serialized_options = b'\262\273\030\002\020d'
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['url']._loaded_options = None
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['url']._serialized_options = b'\262\273\030\005\020\320\017@\001'
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['topics']._loaded_options = None
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['topics']._serialized_options = b'\262\273\030\n\010\001\020d\030\0140\00182'
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['keys']._loaded_options = None
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['keys']._serialized_options = b'\262\273\030\010\010\001\020\310\0018\350\007'
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['description']._loaded_options = None
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['description']._serialized_options = b'\262\273\030\003\020\310\001'
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['max_in_flight']._loaded_options = None
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['max_in_flight']._serialized_options = b'\262\273\030\004 \000( '
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['etag']._loaded_options = None
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['etag']._serialized_options = b'\262\273\030\002\020d'
+  _globals['_WEBHOOKENDPOINT']._serialized_start=107
+  _globals['_WEBHOOKENDPOINT']._serialized_end=767
+  _globals['_WEBHOOKENDPOINT_DISABLEDREASON']._serialized_start=632
+  _globals['_WEBHOOKENDPOINT_DISABLEDREASON']._serialized_end=767
+  _globals['_WEBHOOKDELIVERY']._serialized_start=770
+  _globals['_WEBHOOKDELIVERY']._serialized_end=1385
+  _globals['_WEBHOOKDELIVERY_STATE']._serialized_start=1214
+  _globals['_WEBHOOKDELIVERY_STATE']._serialized_end=1302
+  _globals['_WEBHOOKDELIVERY_CAUSE']._serialized_start=1304
+  _globals['_WEBHOOKDELIVERY_CAUSE']._serialized_end=1385
+  _globals['_WEBHOOKATTEMPT']._serialized_start=1388
+  _globals['_WEBHOOKATTEMPT']._serialized_end=1520
 # @@protoc_insertion_point(module_scope)

@@ -13,7 +13,7 @@ from chassis.events import outbox
 from chassis.events.broker import Broker, BrokerUnreachable
 from chassis.events.event import JSON, PARTITIONS, PROTOBUF, Event, partition_of
 from chassis.events.event_types import EventTypes
-from chassis.events.outbox import BATCH, Log
+from chassis.events.outbox import BATCH, ID_JUMP, Log
 from chassis.events.relay import CHECK_S, WHOLE_S, Relay
 from chassis.redis import Client
 from tests.chassis.events.conftest import TYPE, Put
@@ -197,10 +197,42 @@ async def test_a_restored_database_gives_no_place_twice(
         await tx.execute("DELETE FROM outbox WHERE position > 2")
         await tx.execute("UPDATE event_log SET position = 2, sent = 2")
     await put("k", 9)
-    after = Relay(db, broker, "promo", event_types)
+    noticed: list[int] = []
+
+    async def on_restored() -> None:
+        noticed.append(1)
+
+    after = Relay(db, broker, "promo", event_types, on_restored=on_restored)
     while await after.run_once():
         pass
-    assert [event.position for event in await told()] == [1, 2, 3, 4, 5, 6]
+    await put("k", 10)
+    await after.run_once()
+    events = await told()
+    assert [event.position for event in events] == [1, 2, 3, 4, 5, 6, 7]
+    assert noticed == [1]
+    assert int(events[-1].id.removeprefix("promo-")) > ID_JUMP  # no id a second time, whatever the backup has forgotten
+    await after.close()
+
+
+async def test_numbers_that_a_crash_of_postgres_forgot_are_no_restore(
+    db: Database, broker: Broker, put: Put, event_types: EventTypes
+) -> None:
+    for one in range(5):
+        await put("k", one)
+    before = Relay(db, broker, "promo", event_types)
+    await before.run_once()
+    await before.close()
+    async with db.transaction() as tx:  # what the last half second wrote without waiting for the disk
+        await tx.execute("UPDATE outbox SET position = NULL, published_at = NULL WHERE position > 2")
+        await tx.execute("UPDATE event_log SET position = 2, sent = 2")
+
+    async def on_restored() -> None:
+        raise AssertionError("nothing was restored")
+
+    after = Relay(db, broker, "promo", event_types, on_restored=on_restored)
+    while await after.run_once():
+        pass
+    assert await Log(db).state() == (8, 8)
     await after.close()
 
 

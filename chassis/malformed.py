@@ -1,0 +1,87 @@
+"""Bytes that are no message of a method's type: the call is refused before the method sees it, without a word of our insides.
+
+grpc answers UNKNOWN, with the exception's text, when a deserializer raises, and logs a traceback for each. So ours returns
+MALFORMED, and whoever handles the call refuses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from chassis import access, errors
+from chassis.errors import ServiceError
+
+MALFORMED: Final = object()
+"""Stands for a request that could not be read."""
+REFUSAL = ServiceError(
+    grpc.StatusCode.INVALID_ARGUMENT, "MESSAGE_MALFORMED", "the bytes are no message of this method's request type"
+)
+
+
+def refuse(method: str) -> ServiceError:
+    """What such a call is answered with; noted in the log once a second for each method."""
+    access.refusals.note("rpc.malformed", method=method)
+    return REFUSAL
+
+
+def reader(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """`parse`, with MALFORMED for what it cannot read."""
+
+    def read(raw: bytes) -> Any:
+        try:
+            return parse(raw)
+        except DecodeError:
+            return MALFORMED
+
+    return read
+
+
+def guarded(path: str, handler: Any) -> Any:
+    """A method of grpc's own servicers (health, reflection), which do not know MALFORMED: it is refused before they see it."""
+    name = path.removeprefix("/")
+    if handler.unary_unary is not None:
+        return handler._replace(unary_unary=_unary(name, handler.unary_unary))
+    if handler.unary_stream is not None:
+        return handler._replace(unary_stream=_streamed(name, handler.unary_stream))
+    return handler._replace(stream_stream=_exchange(name, handler.stream_stream))
+
+
+def _unary(name: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
+    async def handle(message: Any, rpc: Any) -> Any:
+        if message is MALFORMED:
+            await _abort(name, rpc)
+        return await behaviour(message, rpc)
+
+    return handle
+
+
+def _streamed(name: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
+    async def handle(message: Any, rpc: Any) -> Any:
+        if message is MALFORMED:
+            await _abort(name, rpc)
+        return await behaviour(message, rpc)
+
+    return handle
+
+
+def _exchange(name: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
+    async def handle(messages: Any, rpc: Any) -> AsyncIterator[Any]:
+        async def readable() -> AsyncIterator[Any]:
+            async for message in messages:
+                if message is MALFORMED:
+                    await _abort(name, rpc)
+                yield message
+
+        async for answer in behaviour(readable(), rpc):
+            yield answer
+
+    return handle
+
+
+async def _abort(name: str, rpc: Any) -> None:
+    error = refuse(name)
+    await rpc.abort(error.code, error.message, errors.trailers(error))
