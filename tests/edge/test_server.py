@@ -89,6 +89,9 @@ async def test_a_real_server_keeps_encoded_slashes_and_drains_on_sigterm(far_sid
         ({"EDGE_ADDRESS": "0.0.0.0:8080"}, b"ALLOW_PLAINTEXT_HTTP=on"),
         ({"EDGE_METRICS_ADDRESS": "0.0.0.0:9150"}, b"ALLOW_OPEN_METRICS=on"),
         ({"LOG_LEVEL": "loud"}, b"LOG_LEVEL"),
+        ({"EDGE_TRUSTED_PROXIES": "127.0.0.1, proxy"}, b"EDGE_TRUSTED_PROXIES"),
+        ({"EDGE_DOCS": "maybe"}, b"EDGE_DOCS"),
+        ({"EDGE_HSTS": "yes"}, b"EDGE_HSTS"),
     ],
 )
 async def test_a_wrong_setting_gives_one_clear_line(
