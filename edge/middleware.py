@@ -59,7 +59,7 @@ class Envelope:
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 request.status = message["status"]
-                message["headers"] = secure_headers.added([*message.get("headers", ()), id_header], over_tls)
+                message["headers"] = secure_headers.added(message.get("headers", ()), id_header, over_tls)
                 if scope.get(STREAMING):
                     request.end()  # what follows is no answer that anybody waits for
             await send(message)

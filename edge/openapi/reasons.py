@@ -15,6 +15,7 @@ class Reason(NamedTuple):
 
 REASONS: Mapping[str, Reason] = {
     "JSON_INVALID": Reason(400, "The body is not JSON."),
+    "HTTP_INVALID": Reason(400, "The request is no HTTP/1.1, or has no Host or two."),
     "TOKEN_INVALID": Reason(401, "No token, or none of ours."),
     "TOKEN_EXPIRED": Reason(401, "The ticket was valid once."),
     "SIGNATURE_INVALID": Reason(401, "The signature does not fit the body, or is too old."),
@@ -28,6 +29,7 @@ REASONS: Mapping[str, Reason] = {
     "PAYMENT_NOT_FOUND": Reason(404, "No payment has this reference."),
     "ENDPOINT_NOT_FOUND": Reason(404, "There is no such endpoint."),
     "DELIVERY_NOT_FOUND": Reason(404, "There is no such delivery, or it is older than 30 days."),
+    "REQUEST_TOO_SLOW": Reason(408, "The headers or the body did not arrive in time; nothing was done."),
     "SKU_TAKEN": Reason(409, "The sku exists."),
     "LOCATION_TAKEN": Reason(409, "The location exists."),
     "INSUFFICIENT_STOCK": Reason(409, "The basket does not fit; `lines` says what is short."),
@@ -51,7 +53,8 @@ REASONS: Mapping[str, Reason] = {
     "ENDPOINT_DISABLED": Reason(409, "Nothing is sent to it; enable it first."),
     "TOO_MANY_ENDPOINTS": Reason(409, "Delete others first."),
     "VERSION_STALE": Reason(412, "It changed since it was read."),
-    "BODY_TOO_LARGE": Reason(413, "The body has more than 1 MiB."),
+    "BODY_TOO_LARGE": Reason(413, "The body has more than 1 MiB, that of a webhook more than 64 KiB."),
+    "TARGET_TOO_LONG": Reason(414, "Path and query have more than 16 KiB."),
     "FIELD_REQUIRED": Reason(422, "A field is missing."),
     "FIELD_INVALID": Reason(422, "A field, parameter or header has a value outside its rules."),
     "REQUEST_ID_REUSED": Reason(422, "The Idempotency-Key was used with another body."),
@@ -59,6 +62,7 @@ REASONS: Mapping[str, Reason] = {
     "CURRENCY_MISMATCH": Reason(422, "A sku is priced in another currency."),
     "PROVIDER_UNKNOWN": Reason(422, "There is no such payment provider."),
     "RATE_LIMITED": Reason(429, "The caller is over its rate."),
+    "HEADERS_TOO_LARGE": Reason(431, "More than 100 headers, 16 KiB in one or 64 KiB in all."),
     "INTERNAL": Reason(500, "Our bug; the log has it under the request id."),
     "OVERLOADED": Reason(503, "Too much at once; nothing was done."),
     "SHUTTING_DOWN": Reason(503, "This process takes no new work."),
