@@ -28,6 +28,8 @@ from gen.promo.v1 import promotion_service_pb2
 from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
 
 SLICE = 500
+DEAD_LETTERS = 100
+"""The largest page of dead letters; more than that is told as that many."""
 CALL_S = 60.0
 """A comparison of all levels at once may take a while."""
 TRIES = 10
@@ -35,7 +37,7 @@ PAUSE_S = 1.0
 """Between tries: a number that differs because somebody sells is right at another look."""
 LATE_S = 60
 """Events that wait longer than this are late."""
-SHOWN = 50
+SHOWN = 1_000
 """Findings that are printed; the count is of all."""
 WAITING: LiteralString = """
 SELECT count(*) FROM (SELECT FROM outbox
@@ -115,7 +117,7 @@ async def dead_letters(addresses: Mapping[str, str]) -> Line:
     wrong, notes = 0, []
     for service, address in addresses.items():
         stub = EventServiceStub(client.connect(address))
-        request = event_service_pb2.ListDeadLettersRequest(page_size=SLICE)
+        request = event_service_pb2.ListDeadLettersRequest(page_size=DEAD_LETTERS)
         found = (await client.call(stub.ListDeadLetters, request, CALL_S)).dead_letters
         wrong += len(found)
         notes += [f"{service}: {one.event.type} {one.event.id} for {one.consumer}: {one.error}" for one in found]
