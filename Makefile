@@ -4,21 +4,29 @@
 PYTHON ?= python3
 IN := .venv/bin
 READY := .venv/ready
+LOCAL_DIR ?= .local
+export LOCAL_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo trace bench bench-push fault delivery sim sim-mutations test check gen lint types drift lock migration
+.PHONY: help run demo pay call trace bench bench-push fault delivery sim sim-mutations test check gen lint format types drift lock migration
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(READY) ## Start everything on this machine: Postgres, Valkey, services, edge, a small shop
+run: $(READY) ## Start everything on this machine: make run BASE_PORT=9000 WORKERS=2 LOCAL_DIR=.local-two
 	@exec $(IN)/python -m chassis.local
 
 demo: $(READY) ## Play a busy hour against a running `make run` and audit it: make demo DEMO_ORDERS=3000 DEMO_SEED=7
 	@exec $(IN)/python -m tests.demo
 
-trace: $(READY) ## Show where a traced request spent its time: make trace ID=my-request
-	@exec $(IN)/python -m chassis.trace_view .local/traces.jsonl "$(ID)"
+pay: $(READY) ## Confirm a payment that waits for the customer's bank: make pay ORDER=ord_... RESULT=declined
+	@exec $(IN)/python -m chassis.local.pay "$(ORDER)" "$(RESULT)"
+
+call: $(READY) ## Call a service of the running product: make call RPC=inventory.v1.StockService/GetStock DATA='{"sku": "SERUM-30"}'
+	@exec $(IN)/python -m chassis.local.call "$(RPC)" '$(DATA)'
+
+trace: $(READY) ## Show where a traced request spent its time, the last one or: make trace ID=my-request
+	@exec $(IN)/python -m chassis.trace_view "$(LOCAL_DIR)/traces.jsonl" "$(ID)"
 
 bench: $(READY) ## Measure everything next to its limits and its alternatives: make bench BENCH_SECONDS=1 BENCH_LONG=1
 	@exec $(IN)/python -m tests.bench
@@ -38,8 +46,8 @@ sim: $(READY) ## Simulate crashes, losses and delays: make sim SEEDS=1000000 SEE
 sim-mutations: $(READY) ## Show that the simulation misses each safeguard of the protocol that is taken away
 	@exec $(IN)/python -m tests.sim.without
 
-test: $(READY) ## Run the tests on real servers: make test ARGS="tests/edge -x"
-	@exec $(IN)/python -m pytest $(ARGS)
+test: $(READY) ## Run the tests on real servers, on all cores: make test ARGS="tests/edge -x"
+	@exec $(IN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: ## Run all that CI runs
 	@exec .ci/run
@@ -53,6 +61,10 @@ lint: $(READY) ## Check style, formatting, import rules and protos
 	$(IN)/python -m ruff format --check
 	$(IN)/lint-imports
 	$(IN)/buf lint
+
+format: $(READY) ## Format the code and mend what the linter can mend
+	$(IN)/python -m ruff check --fix
+	$(IN)/python -m ruff format
 
 types: $(READY) ## Check types
 	$(IN)/python -m mypy .

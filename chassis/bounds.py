@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from chassis import money, visible_text
 from gen.common.v1 import bounds_pb2
 
 STRUCT, MASK, TIMESTAMP = "google.protobuf.Struct", "google.protobuf.FieldMask", "google.protobuf.Timestamp"
@@ -23,6 +24,8 @@ class Form:
     """The words do not say how long a text may be."""
 
 
+BLANKS = r"\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+"""White space and control characters, spelled out: JSON Schema, Python and Rust differ about `\\s`."""
 TEXT = Form(r"[^\u0000]*", "must not contain NUL", length_apart=True)
 PAGE_TOKEN = Form(r"[A-Za-z0-9_-]*", "is not from a page of this query")
 FORMS = {
@@ -36,9 +39,9 @@ FORMS = {
         r"[a-z][a-z0-9-]*", "must be {least} to {most} characters of a-z 0-9 -, starting with a letter"
     ),
     "FORMAT_LOT": Form(r"[A-Za-z0-9._/ -]*", "must have at most {most} characters of A-Z a-z 0-9 . _ - / and space"),
-    "FORMAT_CURRENCY": Form(r"[A-Z]{3}", "must be an ISO 4217 code such as EUR"),
+    "FORMAT_CURRENCY": Form("|".join(money.CODES), "must be the ISO 4217 code of a currency, such as EUR"),
     "FORMAT_COUNTRY": Form(r"[A-Z]{2}", "must be an ISO 3166-1 code such as DE"),
-    "FORMAT_EMAIL": Form(r"[^@\s\u0000]+@[^@\s\u0000]+", "must be an e-mail address", length_apart=True),
+    "FORMAT_EMAIL": Form(rf"[^@{BLANKS}]+@[^@{BLANKS}]+", "must be an e-mail address", length_apart=True),
     "FORMAT_DATE": Form(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "must be a date such as 2027-01-31"),
     "FORMAT_PROMOTION_ID": Form(r"[A-Za-z0-9._-]+", "must be {least} to {most} characters of A-Z a-z 0-9 . _ -"),
     "FORMAT_ENDPOINT_ID": Form(r"whe_[0-9a-f]{26}", "must be an endpoint's id: whe_ and 26 hex digits"),
@@ -49,6 +52,12 @@ FORMS = {
         length_apart=True,
     ),
     "FORMAT_PAGE_TOKEN": PAGE_TOKEN,
+    "FORMAT_CODE": Form(r"[\u0001-\u007f]*", "must have ASCII characters only", length_apart=True),
+    "FORMAT_CUSTOMER_ID": Form(
+        visible_text.pattern(),
+        "must not begin or end with a blank, nor contain control or invisible characters",
+        length_apart=True,
+    ),
 }
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import grpc
 from google.protobuf.descriptor import Descriptor
-from opentelemetry.trace import SpanKind
 
 from chassis import context, errors, metrics, tracing
 from chassis.errors import ServiceError
@@ -50,7 +49,7 @@ async def call(method: Any, request: Any, timeout_s: float = context.DEFAULT_DEA
         raise ServiceError(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the deadline passed")
     name, code, started = method_name(request.DESCRIPTOR), "CANCELLED", perf_counter()
     try:
-        with tracing.span(name, SpanKind.CLIENT):
+        with tracing.outgoing(name):
             answer = await method(request, timeout=within, metadata=_along())
         code = "OK"
     except grpc.aio.AioRpcError as failed:

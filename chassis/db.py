@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, TypeVar
@@ -10,7 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from chassis import access, context, errors, patience, pool_meter, sql_spans, telemetry, tracing
+from chassis import access, context, db_errors, errors, patience, pool_meter, sql_spans, telemetry, tracing
 
 Tx: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 T = TypeVar("T")
@@ -27,12 +28,16 @@ IDLE_IN_TRANSACTION_MS = 20_000
 Ours wait for Redis at most, for two seconds at a time."""
 KEEPALIVES = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 """How the server notices that a client between transactions has vanished, such as one that holds a session's lock."""
+NOT_COMPILED = "-c jit=off"
+"""Our statements take milliseconds, and compiling one takes a hundred. PostgreSQL compiles what it believes to cost much."""
 SETTINGS = (
     f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
-    f" {KEEPALIVES} -c timezone=UTC"
+    f" {KEEPALIVES} {NOT_COMPILED} -c timezone=UTC"
 )
 TRIES = 4
 """A deadlock or a serialization failure is run again this often; each try starts from the beginning."""
+PAUSE_S = 0.02
+"""Before the second try, and longer before the next ones: the transaction that won gets its locks meanwhile."""
 
 
 class Database:
@@ -42,6 +47,8 @@ class Database:
         self.url = url
         self.written = asyncio.Event()
         """Set after each commit that may have told the outbox something; who carries events on clears it."""
+        self._size = size
+        self._lent = 0
         self._pool: AsyncConnectionPool[Tx] = AsyncConnectionPool(
             url,
             connection_class=patience.PatientConnection,
@@ -69,24 +76,41 @@ class Database:
 
     @asynccontextmanager
     async def connection(self, within_s: float = context.DEFAULT_DEADLINE_S) -> AsyncIterator[Tx]:
-        """A connection in autocommit: each statement is its own transaction. JOURNAL_UNREACHABLE when there is none
-        within `within_s` and the caller's deadline."""
+        """A connection in autocommit: each statement is its own transaction. The reasons of `db_errors`, such as
+        JOURNAL_UNREACHABLE when there is no connection within `within_s` and the caller's deadline."""
         try:
             async with self._pool.connection(timeout=context.remaining_s(within_s)) as connection:
-                yield connection
-        except psycopg.OperationalError as broken:
-            raise self._unreachable(broken) from broken
+                self._lent += 1
+                try:
+                    yield connection
+                finally:
+                    self._lent -= 1
+        except psycopg.Error as error:
+            if (named := self._named(error)) is None:
+                raise
+            raise named from error
 
     async def first_row(self, statement: str, values: Values) -> Row | None:
-        """One statement's first row, in a transaction of its own."""
-        async with self.connection() as connection:
-            return await (await connection.execute(statement, values)).fetchone()
+        """One statement's first row, in a transaction of its own; again after a deadlock."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                async with self.connection() as connection:
+                    return await (await connection.execute(statement, values)).fetchone()
+            except errors.ServiceError as error:
+                await _pause_or_raise(error, attempt)
+        raise AssertionError("unreachable")
 
     async def first_rows(self, statements: Sequence[tuple[str, Values]]) -> list[Row | None]:
-        """Several statements' first rows, in one round trip and one transaction: all are done or none."""
-        async with self.connection() as connection, connection.pipeline():
-            cursors = [await connection.execute(*statement) for statement in statements]
-            return [await cursor.fetchone() for cursor in cursors]
+        """Several statements' first rows, in one round trip and one transaction: all are done or none. Again after a
+        deadlock."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                async with self.connection() as connection, connection.pipeline():
+                    cursors = [await connection.execute(*statement) for statement in statements]
+                    return [await cursor.fetchone() for cursor in cursors]
+            except errors.ServiceError as error:
+                await _pause_or_raise(error, attempt)
+        raise AssertionError("unreachable")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
@@ -99,38 +123,63 @@ class Database:
     async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Runs `work` in one transaction that the caller's cancellation cannot cut, again after a deadlock.
 
-        `work` must be safe to repeat from its start. JOURNAL_UNREACHABLE leaves the outcome open: repeat it
-        with the same ids.
+        `work` must be safe to repeat from its start. The reasons of `db_errors`: JOURNAL_UNREACHABLE leaves the outcome
+        open, so repeat it with the same ids; TRANSACTION_CONFLICT when others were in the way at every try.
         """
         with tracing.inner("db.transaction"):
-            return await asyncio.shield(asyncio.create_task(self._run(work)))
+            task = asyncio.create_task(self._run(work))
+            try:
+                return await asyncio.shield(task)
+            except asyncio.CancelledError:
+                _keep(task)
+                task.add_done_callback(_abandoned)
+                raise
 
     async def _run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         for attempt in range(1, TRIES + 1):
             try:
-                async with self._pool.connection(timeout=context.remaining_s()) as connection, connection.transaction():
+                async with self.connection() as connection, connection.transaction():
                     result = await work(connection)
-            except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
-                if attempt == TRIES:
-                    raise
-                log.info("db.retried", attempt=attempt)
-            except psycopg.OperationalError as broken:
-                raise self._unreachable(broken) from broken
+            except errors.ServiceError as error:
+                await _pause_or_raise(error, attempt)
             else:
                 self.written.set()
                 return result
         raise AssertionError("unreachable")
 
-    def _unreachable(self, broken: psycopg.OperationalError) -> errors.ServiceError:
-        if not isinstance(broken, PoolTimeout):
+    def _named(self, error: psycopg.Error) -> errors.ServiceError | None:
+        """What the caller may see of it; None when it says nothing about Postgres' state."""
+        waited = isinstance(error, PoolTimeout)
+        refused = patience.refusal(self.url) if waited else ""
+        full = waited and self._lent >= self._size
+        found = db_errors.exhausted() if full else db_errors.meaning(error, refused)
+        if found is None:
+            return None
+        if found.reason == db_errors.UNREACHABLE and not waited:
             # One dead connection often means all are: have the pool look at them before somebody else gets one.
             _keep(asyncio.create_task(self._check()))
-        access.outages.note("db.unreachable", error=str(broken).strip())
-        return errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
+        text = f"{error} ({refused})" if refused else str(error)
+        access.outages.note(found.event, error=text.strip(), sqlstate=error.sqlstate or "")
+        return found.error()
 
     async def _check(self) -> None:
         with patience.of(patience.PROBE_S):
             await self._pool.check()
+
+
+def _abandoned(task: asyncio.Task[Any]) -> None:
+    """A transaction whose caller is gone has ended: nobody else asks how. A refusal, which has a reason, is nothing to tell."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not hasattr(error, "reason"):
+        access.bugs.note("db.abandoned_failed", error, error=repr(error)[: access.MOST_CHARACTERS])
+
+
+async def _pause_or_raise(error: errors.ServiceError, attempt: int) -> None:
+    """Postgres has rolled back what lost to another transaction, so it may run again, TRIES times in all."""
+    if error.reason != db_errors.CONFLICT or attempt == TRIES:
+        raise error
+    log.info("db.retried", attempt=attempt)
+    await asyncio.sleep(PAUSE_S * attempt * (0.5 + random.random()))
 
 
 _background: set[asyncio.Task[Any]] = set()

@@ -6,12 +6,18 @@ import hashlib
 import itertools
 import re
 import secrets
+import unicodedata
 
 _PROCESS = secrets.token_hex(8)
 _numbers = itertools.count()
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,100}")
 """Ids end up in Redis keys, SQL and URLs: characters that need no quoting anywhere."""
+
+
+def outside(value: str) -> str:
+    """An id that a channel chose, in Unicode's normal form NFC, so that two spellings of one text are one id. Case matters."""
+    return value if value.isascii() else unicodedata.normalize("NFC", value)
 
 
 def new_id(prefix: str) -> str:

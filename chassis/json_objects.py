@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
 from google.protobuf.struct_pb2 import Struct
 
+NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""As JSON writes it; a backslash before it makes it the text of the escape, which may be stored."""
 MOST_EXACT = 2**53
 """Numbers travel as doubles: a larger whole number would arrive as another one."""
 WIRE_BYTES = 4
@@ -23,7 +26,7 @@ def problem(message: Struct, most_bytes: int, most_depth: int) -> str:
         return str(wrong)
     if len(raw) > most_bytes:
         return f"must have at most {most_bytes} bytes as JSON"
-    return "must not contain NUL" if b"\\u0000" in raw else ""
+    return "must not contain NUL" if NUL.search(raw) else ""
 
 
 def read(message: Struct) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 
@@ -33,8 +33,28 @@ def of(seconds: float) -> Iterator[None]:
         _patience.reset(before)
 
 
+_refusals: dict[str, str] = {}
+"""By URL, what the server said when it last refused a connection; no entry once it has taken one. One URL per database."""
+
+
+def refusal(url: str) -> str:
+    """Why there are no new connections to this database, as far as the server says; "" when it takes them."""
+    return _refusals.get(url, "")
+
+
 class PatientConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
     """OperationalError, and the connection is closed, when the server does not answer in time."""
+
+    @classmethod
+    async def connect(cls, conninfo: str = "", **settings: Any) -> Self:
+        """As psycopg's. A pool tries again in the background and says only that it waited in vain: the cause is kept here."""
+        try:
+            connection = await super().connect(conninfo, **settings)
+        except psycopg.OperationalError as error:
+            _refusals[conninfo] = str(error).strip()
+            raise
+        _refusals.pop(conninfo, None)
+        return connection
 
     async def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """All that psycopg waits for on an open connection comes through here."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -18,7 +17,8 @@ from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 from opentelemetry.trace import format_span_id, format_trace_id
 
 from chassis import exposition
-from chassis.config import ConfigError, Traces
+from chassis.config import Traces
+from chassis.trace_file import TraceFile
 
 SEND_WITHIN_S = 3
 """A collector that is slower loses spans; no process waits longer for it, not even when it ends."""
@@ -60,12 +60,7 @@ def close(provider: TracerProvider) -> None:
 def _writer(to: str) -> Callable[[bytes], object]:
     if to == "console":
         return sys.stderr.buffer.write
-    try:
-        Path(to).parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(to, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    except OSError as refused:
-        raise ConfigError(f"TRACES={to} cannot be written: {refused.strerror}") from refused
-    return lambda line: os.write(file, line)
+    return TraceFile(Path(to)).write
 
 
 def _told(span: ReadableSpan) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Shows one trace in a terminal: `python -m chassis.trace_view [.local/traces.jsonl [request id or trace id]]`.
 
-Reads what TRACES=<file> wrote. Without an id it shows the trace that began last.
+Reads what TRACES=<file> wrote, and the older file beside it. Without an id it shows the last request of a caller.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from chassis import trace_file
+
 Span: TypeAlias = dict[str, Any]
 
 FILE = ".local/traces.jsonl"
+SERVED = {"http.response.status_code", "rpc.system"}
+"""Attributes of spans that serve a request, over REST, GraphQL or gRPC. Our own background work has neither."""
 BAR = 24
 """Characters that stand for the whole trace's time."""
 
@@ -22,22 +26,31 @@ BAR = 24
 def main() -> None:
     """Prints the tree, or one line that says why not."""
     path, wanted = [*sys.argv[1:3], "", ""][:2]
+    file = Path(path or FILE)
     try:
-        spans = [orjson.loads(line) for line in Path(path or FILE).read_bytes().splitlines()]
-    except OSError as missing:
-        sys.exit(f"{path or FILE}: {missing.strerror}; start with TRACES={FILE} make run")
+        spans = read(file)
+    except OSError as error:
+        sys.exit(f"{file}: {error.strerror}; start with TRACES={file} make run")
     trace = find(spans, wanted)
     if not trace:
         sys.exit(f"no trace {wanted}" if wanted else "no trace yet")
     sys.stdout.write("\n".join(tree(trace)) + "\n")
 
 
+def read(file: Path) -> list[Span]:
+    """All spans, the older file's first. A line that is being written is not there yet. OSError."""
+    before = trace_file.older(file)
+    text = (before.read_bytes() if before.exists() else b"") + file.read_bytes()
+    return [orjson.loads(line) for line in text.splitlines(keepends=True) if line.endswith(b"\n")]
+
+
 def find(spans: Sequence[Span], wanted: str = "") -> list[Span]:
-    """The spans of one trace: by its id, by a request's id, or the one that began last."""
+    """The spans of one trace: by its id, by a request's id, or those of the last request that a caller sent."""
     if wanted:
         ids = {span["trace"] for span in spans if wanted in (span["trace"], span["attributes"].get("request_id"))}
     else:
-        roots = [span for span in spans if not span["parent"]]
+        known = {span["span"] for span in spans}
+        roots = [span for span in spans if span["parent"] not in known and SERVED & span["attributes"].keys()]
         ids = {max(roots, key=lambda span: int(span["start_ns"]))["trace"]} if roots else set()
     return [span for span in spans if span["trace"] in ids]
 

@@ -6,6 +6,7 @@ hold what customers type.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TypeAlias
@@ -68,6 +69,12 @@ def inner(name: str, attributes: Attributes | None = None) -> AbstractContextMan
     return span(name, attributes=attributes) if tracing_here() else _off
 
 
+def outgoing(name: str) -> AbstractContextManager[Span]:
+    """A span around a call of another service, where a trace has begun; background calls begin none."""
+    known = _tracer is not None and trace.get_current_span().get_span_context().is_valid
+    return span(name, SpanKind.CLIENT) if known else _off
+
+
 def begin(name: str, parent: Span, start_ns: int, links: Iterable[trace.Link] = ()) -> Span:
     """A span that its caller ends, with a parent and a start of the caller's."""
     if _tracer is None:
@@ -81,9 +88,15 @@ def parent_in(headers: Iterable[tuple[str, str | bytes]]) -> current.Context:
 
 
 def onward() -> tuple[tuple[str, str], ...]:
-    """What the next process must be sent, so that its spans become children of the current one."""
+    """What the next process must be sent, so that its spans become children of the current one.
+
+    Background work that no trace began, such as reading event logs, says that it is not traced: else the next process
+    would begin a trace with it.
+    """
     if _tracer is None:
         return ()
+    if not trace.get_current_span().get_span_context().is_valid:
+        return ((TRACEPARENT, f"00-{random.getrandbits(128) | 1:032x}-{random.getrandbits(64) | 1:016x}-00"),)
     carrier: dict[str, str] = {}
     W3C.inject(carrier)
     return tuple(carrier.items())

@@ -8,6 +8,8 @@ from datetime import date
 from chassis import errors, ids, money
 
 REQUEST_ID_PATH = "request_id"
+DEFAULT_PAGE = 50
+"""Entries of a page whose size the caller leaves to us."""
 
 
 def request_id(value: str) -> str:
@@ -54,8 +56,10 @@ def count(path: str, number: int, least: int, most: int) -> None:
 
 
 def currency(path: str, value: str) -> str:
-    """Three capital letters (ISO 4217)."""
-    return pattern(path, value, money.CURRENCY, "must be an ISO 4217 code such as EUR")
+    """A currency that ISO 4217 lists today."""
+    if not money.is_currency(present(path, value)):
+        raise errors.invalid(path, "FIELD_INVALID", "must be the ISO 4217 code of a currency, such as EUR")
+    return value
 
 
 def calendar_date(path: str, value: str) -> date | None:

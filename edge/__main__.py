@@ -4,43 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import math
-import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import uvicorn
 import uvloop
 
-from chassis import process, sockets, telemetry, workers
+from chassis import config as chassis_config
+from chassis import process, sockets, telemetry, watchdog, workers
 from chassis.config import ConfigError
 from chassis.events import broker
 from edge import app, config
 from edge.clients import Clients
 from edge.config import Settings
+from edge.front.limits import Limits
+from edge.front.seats import Seats
+from edge.front.server import BACKLOG, serving
 from edge.push import services
 from edge.push.hub import DRAINED_WITHIN_S, Hub
-from edge.push.protocol import PushProtocol
 
-BACKLOG = 4096
-"""A flash crowd connects within one second; refused connections would look like an outage."""
 DRAIN_S = 8
 """Time for running requests after SIGTERM, below the ten seconds that supervisors usually grant."""
-KEEP_ALIVE_S = 75
-MOST_MESSAGE_BYTES = 128 * 1024
-"""Of what a WebSocket client says: 500 skus and 500 orders at their longest fit."""
 
 log = telemetry.logger()
-
-
-class Server(uvicorn.Server):
-    """uvicorn without its signal handlers, which kill the process before clients are closed."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leaves signals to us."""
-        yield
 
 
 async def serve(settings: Settings, listener: socket.socket) -> None:
@@ -48,40 +33,27 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     clients = Clients(settings)
     hub = Hub(broker.connect(settings.broker_url), services.logs(clients), services.event_types())
     application = app.create(settings, clients, hub)
-    server = Server(
-        uvicorn.Config(
-            application,
-            http="httptools",
-            ws=PushProtocol,
-            ws_max_size=MOST_MESSAGE_BYTES,
-            ws_per_message_deflate=False,
-            lifespan="off",
-            backlog=BACKLOG,
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=DRAIN_S - math.ceil(max(settings.lame_duck_s, DRAINED_WITHIN_S)),
-        )
-    )
+    seats = Seats(Limits().within_open_files(), settings.trusted_proxies)
+    drain_s = DRAIN_S - math.ceil(max(settings.lame_duck_s, DRAINED_WITHIN_S))
+    server = serving(application, seats, drain_s)
     loop = asyncio.get_running_loop()
-
     draining: list[asyncio.Task[None]] = []
 
     async def drain() -> None:
         """From now on not ready; who asks /readyz goes elsewhere, then we take no new connections."""
         application.state.draining = True
+        watchdog.ready(False)
         await asyncio.gather(asyncio.sleep(settings.lame_duck_s), hub.drain())
         server.should_exit = True
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: draining.append(loop.create_task(drain())))
+    watchdog.on_stop(lambda: draining.append(loop.create_task(drain())))
     log.info("edge.listening", host=settings.host, port=settings.port)
     hub.start()
+    seats.start()
     try:
         await server.serve(sockets=[listener])
     finally:
+        await seats.close()
         await hub.close()
         await clients.close()
 
@@ -92,6 +64,7 @@ def main() -> None:
         telemetry.configure("edge")
         process.allow_many_connections()
         settings = config.from_environment()
+        chassis_config.watchdog()
         workers.divide("edge", settings.address)
         listener = sockets.bound(settings.address)
         listener.listen(BACKLOG)
@@ -100,7 +73,7 @@ def main() -> None:
         sys.exit(f"edge: {wrong}")
     workers.end_with_supervisor()
     process.calm_collector()
-    uvloop.run(serve(settings, listener))
+    uvloop.run(watchdog.watched(serve(settings, listener)))
 
 
 if __name__ == "__main__":

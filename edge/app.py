@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Collection, Sequence
+from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.routing import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
 from chassis import context, exposition, tracing
-from edge import problems
+from edge import answers, docs, headers, operation, problems
 from edge.clients import Clients
 from edge.config import Settings
 from edge.graphql.view import View
 from edge.middleware import Authentication, Envelope
+from edge.openapi import document
+from edge.operation import Operation
 from edge.problems import Problem
 from edge.push.door import Push
 from edge.push.frames import Frames
@@ -47,17 +52,13 @@ safe to repeat; amounts are whole minor units."""
 
 
 class Edge(FastAPI):
-    """FastAPI that documents our errors under their own media type, which it has no setting for."""
+    """FastAPI that documents what each operation really takes and answers."""
 
     def openapi(self) -> dict[str, Any]:
         """The document, made once."""
-        document = super().openapi()
-        operations = [operation for path in document["paths"].values() for operation in path.values()]
-        for operation in operations:
-            content = operation["responses"].get("default", {}).get("content", {})
-            if "application/json" in content:
-                content[PROBLEM_TYPE] = content.pop("application/json")
-        return document
+        if self.openapi_schema is None:
+            document.complete(super().openapi(), self.routes)
+        return cast(dict[str, Any], self.openapi_schema)
 
 
 def create(settings: Settings, clients: Clients, hub: Hub) -> FastAPI:
@@ -66,7 +67,9 @@ def create(settings: Settings, clients: Clients, hub: Hub) -> FastAPI:
         title="one-stock",
         version=exposition.release(),
         description=DESCRIPTION,
+        docs_url=None,
         redoc_url=None,
+        openapi_url="/openapi.json" if settings.docs else None,
         redirect_slashes=False,
         # Ours are the metrics and logs; FastAPI's own would read the environment at every request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -76,14 +79,19 @@ def create(settings: Settings, clients: Clients, hub: Hub) -> FastAPI:
     app.state.draining = False
     app.state.webhook_keys = settings.webhook_keys
     app.state.push = Push(hub, StockReader(clients), Frames())
-    app.state.tickets = tickets = Tickets(settings.api_token)
+    app.state.tickets = tickets = Tickets(settings.ticket_key)
     for router in _routers():
         # Appended, not included: an included router is matched twice per request.
         app.router.routes.extend(router.routes)
+    if settings.docs:
+        app.router.routes.extend(docs.routes())
+    operation.know_each_other(app.routes)
     app.router.routes.append(WebSocketRoute("/ws/inventory", WebSocketStream()))
     app.router.routes.append(WebSocketRoute("/graphql", View()))
+    app.router.routes.append(WebSocketRoute("/{path:path}", _NoWebSocket()))
+    _anchor(app.routes)
     app.add_middleware(Authentication, token=settings.api_token, tickets=tickets)
-    app.add_middleware(Envelope)
+    app.add_middleware(Envelope, over_tls=settings.hsts)
     if tracing.active():
         app.add_middleware(Traced)
     return app
@@ -108,6 +116,26 @@ def _routers() -> list[APIRouter]:
     ]
 
 
+def _anchor(routes: Sequence[BaseRoute]) -> None:
+    """Starlette ends its patterns with `$`, which also fits before a last line break: `/v1/orders%0a` is no route."""
+    for route in routes:
+        if isinstance(route, Route | WebSocketRoute):
+            route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z")
+
+
+class _NoWebSocket:
+    """For every path where none is: starlette would refuse it without a word."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - it says nothing yet
+        given = next((value for name, value in scope["headers"] if name == headers.REQUEST_ID), None)
+        context.request_id.set(headers.request_id(given))
+        await answers.deny(answers.of_problem(_no_path()), send)
+
+
+def _no_path() -> Problem:
+    return Problem(404, "ROUTE_NOT_FOUND", "There is no such path; /openapi.json lists those there are.")
+
+
 async def _no_route(request: Request, raised: Exception) -> Response:
     """Says what the router found wrong: no such path, or no such method on it."""
     allowed: dict[str, str] = {}
@@ -116,13 +144,15 @@ async def _no_route(request: Request, raised: Exception) -> Response:
         allowed = {"Allow": ", ".join(sorted(_methods(request)))}
         problem = Problem(405, "METHOD_NOT_ALLOWED", "This path has no such method.")
     elif status == 404:
-        problem = Problem(404, "ROUTE_NOT_FOUND", "There is no such path; /openapi.json lists those there are.")
+        problem = _no_path()
     else:
         problem = problems.internal()
     return Response(problem.document(context.request_id.get()), problem.status, allowed, PROBLEM_TYPE)
 
 
-def _methods(request: Request) -> set[str]:
+def _methods(request: Request) -> Collection[str]:
     path = request.scope["path"]
-    routes = [route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(path)]
-    return {method for route in routes for method in route.methods or ()}
+    routes = (route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(path))
+    for route in routes:
+        return route.path_methods if isinstance(route, Operation) else route.methods or ()
+    return ()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, cast
+import asyncio
+import re
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 import grpc
 from starlette.requests import ClientDisconnect, Request
@@ -10,6 +12,9 @@ from starlette.requests import ClientDisconnect, Request
 from chassis import client, context, ids
 from edge import headers, problems
 from edge.clients import Clients
+from edge.front.bodies import Receiving
+from edge.front.limits import MOST_BODY_BYTES
+from edge.front.seats import CONNECTION, Seat
 
 if TYPE_CHECKING:
     from edge.push.door import Push
@@ -23,8 +28,26 @@ STREAMING = "edge.streaming"
 """Scope key: true when the answer does not end by itself."""
 SLASH_IN_SEGMENT = "\udc2f"
 """Stands for %2F between routing and handler. A lone surrogate: no decoded path can hold one by itself."""
-MOST_BODY_BYTES = 1024 * 1024
-"""A batch of 500 skus with ordinary attributes fits; nothing else comes near."""
+COUNTED = "edge.counted"
+"""Scope key: the request as the middleware counts it, an `InFlight`."""
+
+
+class InFlight(Protocol):
+    """A request that is counted as being served, unless it waits for its body."""
+
+    def pause(self) -> None:
+        """Its body is not there yet."""
+
+    def resume(self) -> None:
+        """Its body is there, or will never be."""
+
+    @property
+    def too_many(self) -> bool:
+        """Whether more are served than may be."""
+
+
+_VERSION = re.compile(r"[1-9][0-9]{0,17}|0")
+"""Our entity tags are version numbers, as they are written."""
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
@@ -71,18 +94,39 @@ class Call(Request):
         return headers.derived_id(prefix, str(scope[PRINCIPAL]), template, key, *values)
 
     def if_match(self) -> str | None:
-        """The entity tag that the caller expects, if any."""
-        return headers.if_match(self.header(headers.IF_MATCH))
+        """The version that the caller expects, if any. Problem 412 for a tag that was never given out."""
+        tag = headers.if_match(self.header(headers.IF_MATCH))
+        if tag is not None and not _VERSION.fullmatch(tag):
+            raise problems.never_a_version(tag)
+        return tag
 
     async def rpc(self, method: grpc.aio.UnaryUnaryMultiCallable[Asked, Answered], request: Asked) -> Answered:
         """Calls a service within this request's deadline. ServiceError for every failure."""
         return cast(Answered, await client.call(method, request, context.remaining_s(headers.MOST_TIMEOUT_S)))
 
-    async def read(self) -> bytes:
-        """The raw body. Problem 413 as soon as it is known to be too large, without reading the rest."""
+    async def read(self, most: int = MOST_BODY_BYTES) -> bytes:
+        """The raw body. Problem 413 as soon as it is known to be too large, 408 after the deadline, 503 without room."""
         declared = self.header(headers.CONTENT_LENGTH)
-        if declared is not None and declared.isdigit() and int(declared) > MOST_BODY_BYTES:
-            raise problems.too_large(MOST_BODY_BYTES)
+        if declared is not None and declared.isdigit() and int(declared) > most:
+            raise problems.too_large(most)
+        seat: Seat | None = self.scope.get(CONNECTION)
+        if seat is None or not seat.body_waits:
+            return await self._read(most, None)
+        counted: InFlight = self.scope[COUNTED]
+        counted.pause()
+        try:
+            with seat.seats.bodies.waiting(stranger=PRINCIPAL not in self.scope) as receiving:
+                async with asyncio.timeout(context.remaining_s(headers.MOST_TIMEOUT_S)):
+                    body = await self._read(most, receiving)
+        except TimeoutError as error:
+            raise problems.body_too_slow() from error
+        finally:
+            counted.resume()
+        if counted.too_many:
+            raise problems.overloaded("Too many requests at once.")
+        return body
+
+    async def _read(self, most: int, receiving: Receiving | None) -> bytes:
         chunks: list[bytes] = []
         size = 0
         more = True
@@ -92,8 +136,10 @@ class Call(Request):
                 raise ClientDisconnect
             chunk = message.get("body", b"")
             size += len(chunk)
-            if size > MOST_BODY_BYTES:
-                raise problems.too_large(MOST_BODY_BYTES)
+            if size > most:
+                raise problems.too_large(most)
+            if receiving is not None:
+                receiving.take(len(chunk))
             chunks.append(chunk)
             more = message.get("more_body", False)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from chassis import config
 from chassis.config import ConfigError
 from edge.webhooks import standard
+
+LEAST_KEY_CHARACTERS = 32
+"""Of base64 that is 192 bits."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,7 @@ class Settings:
     host: str
     port: int
     api_token: str = field(repr=False)
+    ticket_key: str = field(repr=False)
     webhook_keys: tuple[bytes, ...] = field(repr=False)
     inventory_address: str
     order_address: str
@@ -27,6 +32,12 @@ class Settings:
     lame_duck_s: float = 0.0
     broker_url: str = field(default="", repr=False)
     """What carries the events that are pushed; "" where nothing is."""
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    docs: bool = True
+    """Whether /docs and /openapi.json are there."""
+    hsts: bool = False
+    """Whether callers came by TLS although nobody says so."""
 
     @property
     def address(self) -> str:
@@ -36,14 +47,13 @@ class Settings:
 
 def from_environment() -> Settings:
     """Reads all settings; ConfigError with one clear line for the first that cannot be used."""
-    host, port = _listen_on(config.text("EDGE_ADDRESS", "127.0.0.1:8080"))
-    token = config.text("API_TOKEN")
-    if not token.isascii() or not token.isprintable() or " " in token or not token:
-        raise ConfigError("API_TOKEN must be printable ASCII without spaces")
+    host, port = _listen_on(config.listening_address("edge"))
+    token = config.api_token()
     return Settings(
         host=host,
         port=port,
         api_token=token,
+        ticket_key=_ticket_key(token),
         webhook_keys=standard.keys(config.text("SANDBOX_WEBHOOK_SECRET", "")),
         inventory_address=config.address("inventory"),
         order_address=config.address("order"),
@@ -52,7 +62,20 @@ def from_environment() -> Settings:
         connections={service: config.connections(service) for service in ("inventory", "order", "promo", "webhook")},
         lame_duck_s=config.lame_duck_s(),
         broker_url=config.broker_url(),
+        trusted_proxies=_networks("EDGE_TRUSTED_PROXIES"),
+        docs=_switch("EDGE_DOCS", "on"),
+        hsts=_switch("EDGE_HSTS", "off"),
     )
+
+
+def _ticket_key(api_token: str) -> str:
+    """Tickets are in the hands of strangers, who may guess at their key for as long as they like."""
+    key = config.text("TICKET_KEY")
+    if len(key) < LEAST_KEY_CHARACTERS:
+        raise ConfigError(f"TICKET_KEY must have at least {LEAST_KEY_CHARACTERS} characters, made at random")
+    if key == api_token:
+        raise ConfigError("TICKET_KEY must be another value than API_TOKEN")
+    return key
 
 
 def _listen_on(address: str) -> tuple[str, int]:
@@ -60,3 +83,18 @@ def _listen_on(address: str) -> tuple[str, int]:
     if not host or not port.isdigit() or int(port) > 65_535:
         raise ConfigError(f"EDGE_ADDRESS={address} is not host:port")
     return host.strip("[]"), int(port)
+
+
+def _networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    given = [one.strip() for one in config.text(name, "").split(",")]
+    try:
+        return tuple(ip_network(one) for one in given if one)
+    except ValueError as error:
+        raise ConfigError(f"{name} is not a list of addresses or networks with commas between them: {error}") from error
+
+
+def _switch(name: str, default: str) -> bool:
+    given = config.text(name, default)
+    if given not in ("on", "off"):
+        raise ConfigError(f"{name}={given} is neither on nor off")
+    return given == "on"

@@ -9,6 +9,8 @@ from chassis import ids
 
 AUTHORIZATION = b"authorization"
 CONTENT_LENGTH = b"content-length"
+FORWARDED_FOR = b"x-forwarded-for"
+FORWARDED_PROTO = b"x-forwarded-proto"
 IDEMPOTENCY_KEY = b"idempotency-key"
 IF_MATCH = b"if-match"
 REQUEST_ID = b"x-request-id"
@@ -20,9 +22,14 @@ MOST_TIMEOUT_MS = 60_000
 """No call of ours may take longer, whatever the caller asks for: an answer nobody waits for only costs."""
 MOST_TIMEOUT_S = MOST_TIMEOUT_MS / 1000
 
-_KEY = re.compile(r"[\x20-\x7e]{1,255}")
-_TIMEOUT = re.compile(r"[0-9]{1,6}")
-_ETAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e]*)"')
+KEY_PATTERN = r"^[!-~](?:[ -~]{0,253}[!-~])?$"
+"""Blanks at either end are no part of a header's value."""
+IF_MATCH_PATTERN = r'^(?:\*|(?:W/)?"[!#-~]{0,250}")$'
+MOST_ETAG_CHARACTERS = 254
+
+_KEY = re.compile(KEY_PATTERN)
+_TIMEOUT = re.compile(r"[1-9][0-9]{0,5}")
+_IF_MATCH = re.compile(IF_MATCH_PATTERN)
 _DERIVED_CHARACTERS = 32  # of four bits each: 128 bits, beyond any chance of two keys meeting
 
 
@@ -75,13 +82,13 @@ def timeout_s(raw: bytes | None) -> float | None:
 
 
 def if_match(raw: bytes | None) -> str | None:
-    """The one entity tag of If-Match without its quotes; None without the header or with `*` (whatever is there)."""
+    """The one entity tag of If-Match without its quotes, which may be empty; None without the header or with `*`."""
     if raw is None or raw == b"*":
         return None
-    found = _ETAG.fullmatch(raw.decode("latin-1"))
-    if found is None:
+    text = raw.decode("latin-1")
+    if not _IF_MATCH.fullmatch(text):
         raise HeaderInvalid("If-Match", 'must be one entity tag in double quotes, such as "7", or *')
-    return found.group(1)
+    return text.removeprefix("W/").strip('"')
 
 
 def etag(value: str | int) -> tuple[bytes, bytes]:

@@ -11,19 +11,18 @@ from urllib.parse import parse_qsl, unquote
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis import context, telemetry
-from edge import answers, headers, metrics, problems
-from edge.call import GRANT, PRINCIPAL, SLASH_IN_SEGMENT, STREAMING
+from chassis import access, context
+from edge import answers, docs, headers, metrics, problems, secure_headers
+from edge.call import COUNTED, GRANT, PRINCIPAL, SLASH_IN_SEGMENT, STREAMING
+from edge.front.seats import CONNECTION, Seat
 from edge.push.filters import EVERYTHING, Grant
 from edge.push.tickets import PROTOCOL_PREFIX, TicketExpired, TicketInvalid, Tickets
-
-log = telemetry.logger()
 
 MOST_IN_FLIGHT = 4096
 """Requests served at once; more are refused at the door, so that a stampede costs its own callers and no memory."""
 CLIENT_CLOSED = 499
 """Counted, never sent: the caller went away before the answer."""
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json", "/docs", *(f"/docs/{name}" for name in docs.FILES)})
 OPEN_PREFIX = "/v1/webhooks/"
 """Webhooks prove themselves by their signatures."""
 STREAM_PATH = "/v1/inventory/stream"
@@ -39,8 +38,9 @@ _ENCODED_SLASH = re.compile(b"%2[Ff]")
 class Envelope:
     """Outermost: request id in and out, slashes inside a segment, the limit, metrics, and the last resort."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, over_tls: bool = False) -> None:
         self._app = app
+        self._over_tls = over_tls
         self.in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,26 +52,27 @@ class Envelope:
         request_id = _request_id(scope)
         context.request_id.set(request_id)
         _keep_encoded_slashes(scope)
-        request = _Request(self, scope, started)
+        scope[COUNTED] = request = _Request(self, scope, started)
+        over_tls = self._over_tls or scope["scheme"] == "https"
         id_header = (b"x-request-id", request_id.encode())
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 request.status = message["status"]
-                message["headers"] = [*message.get("headers", ()), id_header]
+                message["headers"] = secure_headers.added(message.get("headers", ()), id_header, over_tls)
                 if scope.get(STREAMING):
                     request.end()  # what follows is no answer that anybody waits for
             await send(message)
 
         try:
-            if self.in_flight > MOST_IN_FLIGHT:
+            if self.in_flight > MOST_IN_FLIGHT and scope["path"] not in metrics.PROBES:
                 await answers.send(answers.of_problem(problems.overloaded("Too many requests at once.")), send_with_id)
             else:
                 await self._app(scope, receive, send_with_id)
         except ClientDisconnect:
             request.status = CLIENT_CLOSED
         except Exception as failed:
-            log.exception("edge.failed", error=repr(failed))
+            access.bugs.note("edge.failed", failed, error=repr(failed)[: access.MOST_CHARACTERS])
             if request.status == 0:
                 await answers.send(answers.of_problem(problems.internal()), send_with_id)
         finally:
@@ -87,7 +88,21 @@ class _Request:
         self._scope = scope
         self._started = started
         self._ended = False
-        envelope.in_flight += 1
+        self.resume()
+
+    @property
+    def too_many(self) -> bool:
+        """Whether more are served than may be."""
+        return self._envelope.in_flight > MOST_IN_FLIGHT
+
+    def pause(self) -> None:
+        """It waits for its body: a stranger must not take a place with one byte."""
+        self._envelope.in_flight -= 1
+        metrics.IN_FLIGHT.value -= 1
+
+    def resume(self) -> None:
+        """It is being served."""
+        self._envelope.in_flight += 1
         metrics.IN_FLIGHT.value += 1
 
     def end(self) -> None:
@@ -95,8 +110,7 @@ class _Request:
         if self._ended:
             return
         self._ended = True
-        self._envelope.in_flight -= 1
-        metrics.IN_FLIGHT.value -= 1
+        self.pause()
         route = getattr(self._scope.get("route"), "path_format", metrics.UNMATCHED)
         metrics.observe(self._scope["method"], route, self.status, time.perf_counter() - self._started)
 
@@ -118,7 +132,11 @@ class Authentication:
             await self._app(scope, receive, send)
             return
         try:
-            scope[PRINCIPAL], scope[GRANT] = self._identify(scope)
+            principal, scope[GRANT] = self._identify(scope)
+            scope[PRINCIPAL] = principal
+            seat: Seat | None = scope.get(CONNECTION)
+            if seat is not None and seat.kind != "token":
+                seat.prove("token" if principal == OPERATOR else "ticket")
         except problems.Problem as refused:
             answer = answers.of_problem(refused)
             await (answers.send(answer, send) if scope["type"] == "http" else answers.deny(answer, send))

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Awaitable, Callable, Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
-from starlette.types import Receive, Scope, Send
+from starlette.routing import BaseRoute, Match
+from starlette.types import Message, Receive, Scope, Send
 
-from chassis import context, telemetry
+from chassis import access, context
 from chassis.errors import ServiceError
 from edge import answers, headers, problems
 from edge.answers import Answer
 from edge.call import SLASH_IN_SEGMENT, Call
 from edge.headers import HeaderInvalid
 from edge.problems import Problem
-
-log = telemetry.logger()
 
 
 class Stream(Protocol):
@@ -67,9 +67,10 @@ def options(
 
 
 class Operation(APIRoute):
-    """One method of one path."""
+    """One method of one path; what answers GET answers HEAD."""
 
     def __init__(self, path: str, endpoint: Handler, **documentation: Any) -> None:
+        documentation["operation_id"] = endpoint.__name__
         super().__init__(path, endpoint, **documentation)
         hints = typing.get_type_hints(endpoint)
         self._handler = endpoint
@@ -78,6 +79,26 @@ class Operation(APIRoute):
         self._query = _model(hints.get("query"))
         self._path_names = [name for name in inspect.signature(endpoint).parameters if f"{{{name}}}" in path]
         self.app = self._serve
+        self.own_methods = frozenset(self.methods or ())
+        self.path_methods = frozenset[str]()
+        """Methods of all operations of this path, HEAD among them: see `know_each_other`."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """HEAD goes where GET goes. A path that is spelled out hides those with parameters, whatever the method."""
+        match, child = super().matches(scope)
+        if match is Match.PARTIAL:
+            method = scope["method"]
+            hides = not self._path_names and method not in self.path_methods
+            if hides or (method == "HEAD" and "GET" in self.own_methods):
+                return Match.FULL, child
+        return match, child
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves it. HTTPException 405 for a method that the path has not."""
+        if scope["method"] == "HEAD" and "GET" in self.own_methods:
+            await self.app(scope, receive, _without_body(send))
+        else:
+            await super().handle(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = Call(scope, receive, send)
@@ -88,7 +109,7 @@ class Operation(APIRoute):
             conditional = call.header(headers.IF_MATCH) is not None
             problem = problems.from_service_error(refused, conditional, self._options.rest_path)
             if problem.status == 500:
-                log.exception("edge.call_failed", code=refused.code.name)
+                access.bugs.note("edge.call_failed", refused, code=refused.code.name)
             answer = answers.of_problem(problem)
         except HeaderInvalid as wrong:
             answer = answers.of_problem(problems.from_header(wrong))
@@ -112,6 +133,25 @@ class Operation(APIRoute):
         except ValidationError as wrong:
             raise problems.from_validation(wrong.errors(include_url=False, include_context=False)) from wrong
         return arguments
+
+
+def know_each_other(routes: Iterable[BaseRoute]) -> None:
+    """Tells each operation which methods its path has."""
+    of_path: dict[str, set[str]] = defaultdict(set)
+    operations = [route for route in routes if isinstance(route, Operation)]
+    for operation in operations:
+        of_path[operation.path_format] |= operation.own_methods | (
+            {"HEAD"} if "GET" in operation.own_methods else set()
+        )
+    for operation in operations:
+        operation.path_methods = frozenset(of_path[operation.path_format])
+
+
+def _without_body(send: Send) -> Send:
+    async def headers_only(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return headers_only
 
 
 def _query(raw: bytes) -> dict[str, str]:

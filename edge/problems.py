@@ -15,6 +15,7 @@ from chassis.errors import ServiceError
 from edge.headers import REPLAYED, HeaderInvalid
 
 CONTENT_TYPE = b"application/problem+json"
+CLOSE = (b"connection", b"close")
 INTERNAL_DETAIL = "Something is wrong on our side; our log has it under the request id."
 
 STATUS_OF_CODE = {
@@ -32,7 +33,7 @@ STATUS_OF_CODE = {
     StatusCode.DEADLINE_EXCEEDED: 504,
 }
 """Every other code is our bug: 500."""
-STATUS_OF_REASON = {"PAYMENT_DECLINED": 402, "OVERLOADED": 503}
+STATUS_OF_REASON = {"PAYMENT_DECLINED": 402, "OVERLOADED": 503, "TRANSACTION_CONFLICT": 503}
 REASON_OF_CODE = {
     StatusCode.UNAVAILABLE: "DEPENDENCY_UNAVAILABLE",
     StatusCode.CANCELLED: "DEPENDENCY_UNAVAILABLE",
@@ -130,9 +131,20 @@ def invalid_field(field: str, message: str) -> Problem:
     return invalid([{"field": field, "reason": "FIELD_INVALID", "message": message}])
 
 
+def too_costly(limit: str, most: int) -> Problem:
+    """The problem for a GraphQL document beyond one of its limits; `limit` is what there may be `most` of."""
+    words = f"A query may have at most {most} {limit}."
+    return Problem(422, "QUERY_TOO_COSTLY", words, {"limit": limit, "most": str(most)})
+
+
 def from_header(wrong: HeaderInvalid) -> Problem:
     """The problem for a header that cannot be used; its name stands where a field's path would."""
     return invalid_field(wrong.name, wrong.description)
+
+
+def never_a_version(tag: str) -> Problem:
+    """412: nothing of ours ever had this entity tag."""
+    return Problem(412, "VERSION_STALE", "If-Match: is not the current version.", {"expected": tag})
 
 
 def shutting_down() -> Problem:
@@ -150,6 +162,11 @@ def too_large(most: int) -> Problem:
     return Problem(413, "BODY_TOO_LARGE", f"A body has at most {most} bytes.")
 
 
+def body_too_slow() -> Problem:
+    """408: nothing was done. The rest of the body is not waited for."""
+    return Problem(408, "REQUEST_TOO_SLOW", "The body did not arrive before the deadline.", headers=(CLOSE,))
+
+
 def internal() -> Problem:
     """Our bug. Says nothing of it."""
     return Problem(500, "INTERNAL", INTERNAL_DETAIL)
@@ -163,6 +180,13 @@ def unauthenticated(reason: str, detail: str, challenge: bytes) -> Problem:
 def overloaded(detail: str) -> Problem:
     """503: refused before anything was done."""
     return Problem(503, "OVERLOADED", detail, headers=((b"retry-after", b"1"),))
+
+
+def too_many_connections(of: str, most: int) -> Problem:
+    """429: one ticket or one address has all the live connections that it may have. `of` names which."""
+    words = f"One {of} may have at most {most} live connections at once."
+    about = {"limit": of, "most": str(most)}
+    return Problem(429, "TOO_MANY_CONNECTIONS", words, about, headers=((b"retry-after", b"5"),))
 
 
 def _status(error: ServiceError, conditional: bool) -> int:

@@ -29,7 +29,7 @@ class Settings:
 def load() -> Settings:
     """ConfigError when a variable is missing or cannot be used."""
     return Settings(
-        address=config.address("order"),
+        address=config.listening_address("order"),
         database_url=config.database_url("orders"),
         broker_url=config.broker_url(),
         events_content_type=config.events_content_type(),

@@ -22,7 +22,7 @@ class Settings:
 def load() -> Settings:
     """ConfigError when a setting is missing or wrong."""
     return Settings(
-        address=config.address("promo"),
+        address=config.listening_address("promo"),
         database_url=config.database_url("promo"),
         gate_url=config.gate_url(),
         broker_url=config.broker_url(),

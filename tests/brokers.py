@@ -214,7 +214,7 @@ def _first_bytes(url: str, greeting: bytes, wanted: int) -> str | None:
 
 
 def main() -> int:
-    """Says for each broker whether it can be tested here; what .ci/brokers asks."""
+    """Says for each broker whether it can be tested here; what .ci/servers asks."""
     for name in NAMES:
         sys.stdout.write(f"{name}: {missing(name) or 'can be tested'}\n")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,11 +12,24 @@ from tests import config, databases, servers
 from tests import stack as stacks
 from tests.stack import Stack
 
+PROCESSES_MAX = 4
+
 
 def pytest_configure() -> None:
     """Five hundred buyers with a connection each, in one process; and a key for the page tokens of its servers."""
     process.allow_many_connections()
     config.load()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means: a process per core, four at most, since each has servers and a whole product of its own.
+
+    Servers that are given by their URLs have one set of databases, so one process tests on them.
+    """
+    given = config.load()
+    if given.database_url is not None or given.redis_url is not None:
+        return 0
+    return min(os.cpu_count() or 1, PROCESSES_MAX)
 
 
 @pytest.fixture(scope="session")

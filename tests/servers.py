@@ -13,13 +13,15 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from chassis.local import place, ports, postgres, valkey
+from chassis.local import account, place, ports, postgres, valkey
 from chassis.local.postgres import Postgres
 from chassis.local.program import Program
 from chassis.local.valkey import Valkey
 from chassis.local.watchdog import Watchdog
+from tests import config
 
 READY_WITHIN_S = 30.0
 STOP_WITHIN_S = 10.0
@@ -104,12 +106,21 @@ def folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def running_postgres() -> Iterator[Running]:
-    """A Postgres of one's own. Only fsync differs from `make run`: a test survives no power cut."""
+def running_postgres(installation: Path | None = None) -> Iterator[Running]:
+    """A Postgres of one's own, embedded unless an installation is given, or TEST_POSTGRES names one.
+
+    Of the embedded one only fsync differs from `make run`: a test survives no power cut. An installed one keeps its defaults
+    (fsync and JIT are on), but it also records when each transaction was committed, which the push bench reads.
+    """
+    installation = installation or config.load().postgres
     with folder() as home:
-        server = Postgres(place.find(home), ports.free(), secrets.token_urlsafe(12), durable=False)
+        data = home / "postgres"
+        where = place.Place(account.for_postgres(data), installation, data) if installation else place.find(home)
+        server = Postgres(where, ports.free(), secrets.token_urlsafe(12), durable=installation is not None)
         server.prepare()
-        running = Running(server.url, server.program, postgres.answers, home / "postgres.log")
+        more = ("-c", "track_commit_timestamp=on") if installation else ()
+        program = replace(server.program, command=(*server.program.command, *more))
+        running = Running(server.url, program, postgres.answers, home / "postgres.log")
         try:
             yield running
         finally:
@@ -117,12 +128,15 @@ def running_postgres() -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def running_valkey() -> Iterator[Running]:
-    """A Valkey of one's own."""
+def running_valkey(installed: Path | None = None) -> Iterator[Running]:
+    """A Valkey of one's own, or a Redis when its program is given, or TEST_REDIS names it."""
+    installed = installed or config.load().redis
     with folder() as home:
         server = Valkey(home, ports.free(), secrets.token_urlsafe(12))
         server.prepare()
-        running = Running(server.url, server.program, valkey.answers, home / "valkey.log")
+        embedded, settings = server.program.command
+        program = replace(server.program, command=(str(installed or embedded), settings))
+        running = Running(server.url, program, valkey.answers, home / "valkey.log")
         try:
             yield running
         finally:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from chassis import config
-from chassis.config import ConfigError
 from chassis.events.event import ContentType
 
 MOST_GIVEN_UP_H = 24 * 30
@@ -30,19 +29,11 @@ class Settings:
 def load() -> Settings:
     """ConfigError when a setting is missing or wrong."""
     return Settings(
-        address=config.address("webhook"),
+        address=config.listening_address("webhook"),
         database_url=config.database_url("webhooks"),
         broker_url=config.broker_url(),
         events_content_type=config.events_content_type(),
-        allow_private=_switch("WEBHOOK_ALLOW_PRIVATE"),
+        allow_private=config.switch("WEBHOOK_ALLOW_PRIVATE"),
         given_up_after=timedelta(hours=config.whole("WEBHOOK_GIVEN_UP_AFTER_H", 72, 1, MOST_GIVEN_UP_H)),
         timeout_s=config.whole("WEBHOOK_TIMEOUT_MS", 15_000, 100, 30_000) / 1000,
     )
-
-
-def _switch(name: str) -> bool:
-    """on or off, which it is unless it is set."""
-    text = config.text(name, "off").lower()
-    if text not in ("on", "off"):
-        raise ConfigError(f"{name}={text} is neither on nor off")
-    return text == "on"

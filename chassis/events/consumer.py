@@ -12,9 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from chassis import metrics, telemetry
+from chassis import db_errors, metrics, telemetry
 from chassis.db import Database, Tx
-from chassis.errors import ServiceError
 from chassis.events.broker import Batch, Broker, BrokerUnreachable, Subscription
 from chassis.events.event import Event, matches
 from chassis.events.inbox import Inbox
@@ -69,7 +68,7 @@ class Consumer:
         self._subscription: Subscription | None = None
 
     async def run_once(self) -> int:
-        """Handles the next events; answers how many. BrokerUnreachable and JOURNAL_UNREACHABLE: they come again.
+        """Handles the next events; answers how many. BrokerUnreachable and the reasons of `db_errors`: they come again.
 
         What comes within `pace_s` after a round began waits for the next one: a transaction costs as much as dozens of events.
         """
@@ -107,17 +106,15 @@ class Consumer:
                 log.debug("consumer.left_open", consumer=self.name)
 
     async def take(self, *batches: Batch) -> None:
-        """Handles events, once each. JOURNAL_UNREACHABLE: repeat it."""
+        """Handles events, once each. The reasons of `db_errors` (Postgres could not do it now): repeat it."""
         events = [event for batch in batches for event in batch.events if matches(event.type, self._types)]
         if not events:
             return
         try:
             await self._together(events)
-        except ServiceError as unreachable:
-            if unreachable.reason == "JOURNAL_UNREACHABLE":
+        except Exception as error:
+            if db_errors.is_transient(error):
                 raise
-            await self._one_by_one(events)
-        except Exception:
             await self._one_by_one(events)
 
     async def _gathered(self, subscription: Subscription) -> list[Batch]:
@@ -130,14 +127,16 @@ class Consumer:
         return batches
 
     async def _together(self, events: Sequence[Event]) -> None:
-        async with self._db.transaction() as tx:
+        async def work(tx: Tx) -> tuple[list[Event], list[Event], After | None]:
             fresh = await self._inbox.enter(tx, events)
             blocked = await self._inbox.blocked(tx, fresh) if fresh else set()
             for event in fresh:
                 if (event.source, event.key) in blocked:
                     await self._inbox.park(tx, event)
             free = [event for event in fresh if (event.source, event.key) not in blocked]
-            after = await self._handle(tx, free) if free else None
+            return fresh, free, await self._handle(tx, free) if free else None
+
+        fresh, free, after = await self._db.run(work)
         if after is not None:
             after()
         REPEATED.of(self.name).value += len(events) - len(fresh)
@@ -147,12 +146,10 @@ class Consumer:
         for event in events:
             try:
                 await self._together([event])
-            except ServiceError as refused:
-                if refused.reason == "JOURNAL_UNREACHABLE":
+            except Exception as error:
+                if db_errors.is_transient(error):
                     raise
-                await self._park(event, refused)
-            except Exception as failed:
-                await self._park(event, failed)
+                await self._park(event, error)
 
     async def _park(self, event: Event, failed: Exception) -> None:
         FAILED.of(self.name).value += 1
@@ -168,10 +165,12 @@ class Consumer:
                 after = await self._handle(tx, [event])
                 await self._inbox.succeeded(tx, event)
             self._count([event])
-        except Exception as failed:
+        except Exception as error:
+            if db_errors.is_transient(error):
+                raise
             FAILED.of(self.name).value += 1
-            if await self._inbox.failed(tx, event, attempts, repr(failed)):
-                log.warning("consumer.gave_up", consumer=self.name, event_id=event.id, error=repr(failed))
+            if await self._inbox.failed(tx, event, attempts, repr(error)):
+                log.warning("consumer.gave_up", consumer=self.name, event_id=event.id, error=repr(error))
             return None
         return after
 

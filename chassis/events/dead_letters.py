@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
 from chassis import metrics
-from chassis.db import Database
+from chassis.db import Database, Tx
 from chassis.events.event import Event
 
 DEAD = metrics.gauge("consumer_dead_letters", "Events that were given up and wait for somebody to look")
@@ -51,8 +51,12 @@ class DeadLetters:
 
     async def replay(self, consumer: str, event_ids: Sequence[str]) -> int:
         """Has these tried again, all of the consumer's when none are named; answers how many. Safe to repeat."""
-        async with self._db.transaction() as tx:
-            return (await tx.execute(REPLAY, {"consumer": consumer, "ids": list(event_ids) or None})).rowcount
+        values = {"consumer": consumer, "ids": list(event_ids) or None}
+
+        async def work(tx: Tx) -> int:
+            return (await tx.execute(REPLAY, values)).rowcount
+
+        return await self._db.run(work)
 
     async def count(self) -> None:
         """For the metrics; a job of the process that leads."""

@@ -50,11 +50,14 @@ class Inbox:
         self._consumer = consumer
 
     async def enter(self, tx: Tx, events: Sequence[Event]) -> list[Event]:
-        """Notes that these are handled; answers those that were not yet, in their order and each once."""
+        """Notes that these are handled; answers those that were not yet, in their order and each once.
+
+        Rows are inserted in the order of their ids: two consumers that have the same events wait for each other in turn.
+        """
         once: dict[str, Event] = {}
         for event in events:
             once.setdefault(event.id, event)
-        cursor = await tx.execute(ENTER, (self._consumer, list(once)))
+        cursor = await tx.execute(ENTER, (self._consumer, sorted(once)))
         fresh = {row[0] for row in await cursor.fetchall()}
         return [event for event in once.values() if event.id in fresh]
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from chassis import errors, stages, telemetry
+from chassis import db_errors, errors, stages, telemetry
 from chassis.batcher import Batcher
 from chassis.errors import ServiceError
 from chassis.gate import meters
@@ -184,14 +184,14 @@ class Claims:
 
     async def _write(self, takes: Sequence[Take]) -> dict[str, Reservation | Exception]:
         """Runs the batch until its outcome is known, in halves when one of it is bad. Errors are per take."""
-        failed: Exception = errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
+        failed = errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
         for _ in range(JOURNAL_TRIES):
             try:
                 rows = await self._journal.reserve(takes)
             except Stale as stale:
                 return {take.claim.id: stale for take in takes}
-            except ServiceError as unreachable:
-                failed = unreachable
+            except ServiceError as error:
+                failed = error
                 continue
             except psycopg.Error as refused:
                 if len(takes) == 1:
@@ -200,7 +200,8 @@ class Claims:
                 return await self._write(takes[:middle]) | await self._write(takes[middle:])
             self._journal_down_until = 0.0
             return dict(rows)
-        self._journal_down_until = self._world.monotonic_s() + BREAKER_S
+        if failed.reason != db_errors.CONFLICT:  # then Postgres answers, and others were in the way
+            self._journal_down_until = self._world.monotonic_s() + BREAKER_S
         return {take.claim.id: failed for take in takes}
 
     async def _refuse(self, take: Take, refused: psycopg.Error) -> Reservation | Exception:
@@ -245,8 +246,8 @@ class Claims:
         for attempt in range(1, JOURNAL_TRIES + 1):
             try:
                 return await self.settle_many(transitions)
-            except ServiceError as unreachable:
-                if unreachable.reason != "JOURNAL_UNREACHABLE" or attempt == JOURNAL_TRIES:
+            except ServiceError as error:
+                if not db_errors.is_transient(error) or attempt == JOURNAL_TRIES:
                     raise
         raise AssertionError("unreachable")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from chassis.local.ports import Address
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("inventory", "promo", "webhook", "order")  # in the order in which they are started
+PROCESSES = ("edge", *SERVICES)
 VARIABLES = {"edge": "EDGE_ADDRESS", **{service: f"{service.upper()}_ADDRESS" for service in SERVICES}}
 
 
@@ -23,6 +24,8 @@ class Settings:
     database_url: str | None
     redis_url: str | None
     addresses: Mapping[str, Address]
+    metrics: Mapping[str, Sequence[str]]
+    """Each process's host:port, one per worker; none where it shows no metrics."""
     token: str | None
     webhook_secret: str | None
     seed: bool
@@ -34,21 +37,36 @@ class Settings:
         """Where a caller on this machine finds REST."""
         return f"http://{self.addresses['edge'].reachable}"
 
+    @property
+    def broker_url(self) -> str:
+        """The broker that was asked for; "" for Redis Streams in the gate's server."""
+        return self.environment.get("BROKER_URL", "")
+
+
+def local_folder() -> Path:
+    """LOCAL_DIR: where a run keeps its data, its secrets and run.json."""
+    base = ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()  # installed, there is no checkout to keep it in
+    return (base / (config.text("LOCAL_DIR", "") or ".local")).absolute()
+
 
 def load() -> Settings:
     """Reads the settings; ConfigError or CannotStart says in one line which cannot be used."""
-    for name in VARIABLES:
-        config.workers(name)  # the processes read it themselves; here a wrong one costs nothing yet
-    texts = {service: config.address(service) for service in SERVICES}
-    texts["edge"] = config.text("EDGE_ADDRESS", "127.0.0.1:8080")
+    texts = {name: config.listening_address(name) for name in PROCESSES}
     return Settings(
-        local=(ROOT / config.text("LOCAL_DIR", ".local")).absolute(),
+        local=local_folder(),
         database_url=config.text("DATABASE_URL", "") or None,
         redis_url=config.text("REDIS_URL", "") or None,
         addresses={name: Address.parse(text, VARIABLES[name]) for name, text in texts.items()},
-        token=config.text("API_TOKEN", "") or None,
+        metrics={name: _metrics(name) for name in PROCESSES},
+        token=config.api_token() if config.text("API_TOKEN", "") else None,
         webhook_secret=config.text("SANDBOX_WEBHOOK_SECRET", "") or None,
         seed=config.text("SEED", "on").lower() not in ("off", "0", "no", "false"),
         colour=not config.text("NO_COLOR", ""),
         environment=dict(os.environ),
     )
+
+
+def _metrics(process: str) -> list[str]:
+    """The processes read these settings themselves; here a wrong one costs nothing yet."""
+    every = [config.metrics_address(process, worker) for worker in range(config.workers(process))]
+    return [address for address in every if address]

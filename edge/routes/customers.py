@@ -8,9 +8,11 @@ from fastapi import Query
 
 from edge.answers import Answer, replayed
 from edge.call import Call
+from edge.openapi.headers import CHANGES
 from edge.routes import messages
-from edge.routes.routers import CHANGES, under_v1
+from edge.routes.routers import under_v1
 from edge.schemas import customers as schema
+from edge.schemas.fields import CustomerId, SkuId
 from gen.inventory.v1.catalog_service_pb2 import GetSkuRequest
 from gen.promo.v1 import customer_service_pb2 as pb
 from gen.promo.v1.back_in_stock_pb2 import BackInStockNotice
@@ -24,7 +26,7 @@ router = under_v1("customers")
     response_model=schema.PurchaseListAnswer,
     summary="List what a customer bought, newest first",
 )
-async def list_purchases(call: Call, customer_id: str, query: Annotated[schema.PageQuery, Query()]) -> Answer:
+async def list_purchases(call: Call, customer_id: CustomerId, query: Annotated[schema.PageQuery, Query()]) -> Answer:
     request = pb.GetPurchaseHistoryRequest(
         customer_id=customer_id, page_size=query.page_size, page_token=query.page_token
     )
@@ -43,7 +45,7 @@ async def list_purchases(call: Call, customer_id: str, query: Annotated[schema.P
     summary="Ask to be told when a sku is available again",
     openapi_extra=CHANGES,
 )
-async def request_notice(call: Call, customer_id: str, body: schema.BackInStock) -> Answer:
+async def request_notice(call: Call, customer_id: CustomerId, body: schema.BackInStock) -> Answer:
     # A mistyped sku would be waited for in vain; only inventory knows which there are.
     await call.rpc(call.clients.catalog.GetSku, GetSkuRequest(sku=body.sku))
     request = pb.RequestBackInStockNoticeRequest(
@@ -62,7 +64,7 @@ async def request_notice(call: Call, customer_id: str, body: schema.BackInStock)
     response_model=schema.BackInStockListAnswer,
     summary="List what a customer waits for",
 )
-async def list_notices(call: Call, customer_id: str, query: Annotated[schema.PageQuery, Query()]) -> Answer:
+async def list_notices(call: Call, customer_id: CustomerId, query: Annotated[schema.PageQuery, Query()]) -> Answer:
     request = pb.ListBackInStockNoticesRequest(
         customer_id=customer_id, page_size=query.page_size, page_token=query.page_token
     )
@@ -80,7 +82,7 @@ async def list_notices(call: Call, customer_id: str, query: Annotated[schema.Pag
     summary="Wait for a sku no longer",
     openapi_extra=CHANGES,
 )
-async def cancel_notice(call: Call, customer_id: str, sku: str) -> Answer:
+async def cancel_notice(call: Call, customer_id: CustomerId, sku: SkuId) -> Answer:
     request = pb.CancelBackInStockNoticeRequest(request_id=call.mutation_id("req"), customer_id=customer_id, sku=sku)
     response = await call.rpc(call.clients.customers.CancelBackInStockNotice, request)
     done: schema.BackInStockCancelledAnswer = {

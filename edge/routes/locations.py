@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from edge.answers import Answer, replayed
 from edge.call import Call
+from edge.openapi.headers import CHANGES
 from edge.operation import options
-from edge.routes.routers import CHANGES, under_v1
+from edge.routes.routers import under_v1
 from edge.schemas import locations as schema
 from gen.inventory.v1 import stock_service_pb2 as pb
 from gen.inventory.v1.location_pb2 import Location

@@ -5,9 +5,10 @@ from __future__ import annotations
 from edge.routes import messages
 from edge.schemas import orders as schema
 from gen.common.v1.address_pb2 import Address
-from gen.order.v1.order_pb2 import Customer, Order, OrderDiscount, OrderLine, OrderTransition, Payment
+from gen.order.v1.order_pb2 import Customer, NextAction, Order, OrderDiscount, OrderLine, OrderTransition, Payment
 
 STATES = messages.names(Order.State.items(), "STATE_")
+ACTION_TYPES = messages.names(NextAction.Type.items(), "TYPE_")
 PAYMENT_STATUSES = messages.names(Payment.Status.items(), "STATUS_")
 
 
@@ -107,6 +108,16 @@ def _payment(payment: Payment) -> schema.PaymentAnswer:
         "status": PAYMENT_STATUSES[payment.status],
         "decline_code": payment.decline_code,
         "refunded_minor": payment.refunded_minor,
+        "next_action": _next_action(payment.next_action) if payment.HasField("next_action") else None,
+    }
+
+
+def _next_action(action: NextAction) -> schema.NextActionAnswer:
+    return {
+        "type": ACTION_TYPES[action.type],
+        "description": action.description,
+        "url": action.url or None,
+        "expires_at": messages.instant(action.expire_time),
     }
 
 

@@ -8,10 +8,12 @@ from fastapi import Query
 
 from edge.answers import Answer, replayed
 from edge.call import Call
+from edge.openapi.headers import CHANGES
 from edge.operation import options
 from edge.routes import order_messages
-from edge.routes.routers import CHANGES, under_v1
+from edge.routes.routers import under_v1
 from edge.schemas import orders as schema
+from edge.schemas.fields import OrderId
 from gen.order.v1 import order_service_pb2 as pb
 from gen.order.v1.order_pb2 import Order
 
@@ -85,7 +87,7 @@ async def list_orders(call: Call, query: Annotated[schema.OrderQuery, Query()]) 
 
 
 @router.get("/orders/{order_id}", response_model=schema.OrderWithHistoryAnswer, summary="Read an order and its history")
-async def get_order(call: Call, order_id: str) -> Answer:
+async def get_order(call: Call, order_id: OrderId) -> Answer:
     response = await call.rpc(call.clients.orders.GetOrder, pb.GetOrderRequest(order_id=order_id))
     return Answer(order_messages.with_history(response.order))
 
@@ -99,7 +101,7 @@ async def get_order(call: Call, order_id: str) -> Answer:
     openapi_extra=CHANGES,
 )
 @options(deadline_s=PLACE_DEADLINE_S)
-async def cancel_order(call: Call, order_id: str, body: schema.CancelOrder) -> Answer:
+async def cancel_order(call: Call, order_id: OrderId, body: schema.CancelOrder) -> Answer:
     request = pb.CancelOrderRequest(request_id=call.mutation_id("req"), order_id=order_id, reason=body.reason)
     response = await call.rpc(call.clients.orders.CancelOrder, request)
     status = 202 if response.order.state in UNFINISHED else 200

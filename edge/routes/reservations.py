@@ -6,9 +6,11 @@ from chassis.errors import ServiceError
 from edge import problems
 from edge.answers import Answer, replayed
 from edge.call import Call
+from edge.openapi.headers import CHANGES
 from edge.routes import messages
-from edge.routes.routers import CHANGES, under_v1
+from edge.routes.routers import under_v1
 from edge.schemas import reservations as schema
+from edge.schemas.fields import ReservationId
 from gen.inventory.v1 import reservation_service_pb2 as pb
 from gen.inventory.v1.reservation_pb2 import Reservation, ReservationLine
 
@@ -41,7 +43,7 @@ async def reserve_stock(call: Call, body: schema.Reserve) -> Answer:
 @router.get(
     "/inventory/reservations/{reservation_id}", response_model=schema.ReservationAnswer, summary="Read a reservation"
 )
-async def get_reservation(call: Call, reservation_id: str) -> Answer:
+async def get_reservation(call: Call, reservation_id: ReservationId) -> Answer:
     request = pb.GetReservationRequest(reservation_id=reservation_id)
     response = await call.rpc(call.clients.reservations.GetReservation, request)
     return Answer(to_rest(response.reservation))
@@ -53,7 +55,7 @@ async def get_reservation(call: Call, reservation_id: str) -> Answer:
     summary="Turn a claim into an accepted sale",
     openapi_extra=CHANGES,
 )
-async def commit_reservation(call: Call, reservation_id: str, body: schema.Change) -> Answer:
+async def commit_reservation(call: Call, reservation_id: ReservationId, body: schema.Change) -> Answer:
     request = pb.CommitReservationRequest(
         reservation_id=reservation_id,
         request_id=call.mutation_id("req"),
@@ -70,7 +72,7 @@ async def commit_reservation(call: Call, reservation_id: str, body: schema.Chang
     summary="Give a claim back",
     openapi_extra=CHANGES,
 )
-async def release_reservation(call: Call, reservation_id: str, body: schema.Change) -> Answer:
+async def release_reservation(call: Call, reservation_id: ReservationId, body: schema.Change) -> Answer:
     request = pb.ReleaseReservationRequest(
         reservation_id=reservation_id,
         request_id=call.mutation_id("req"),
@@ -87,7 +89,7 @@ async def release_reservation(call: Call, reservation_id: str, body: schema.Chan
     summary="Hold a claim longer",
     openapi_extra=CHANGES,
 )
-async def extend_reservation(call: Call, reservation_id: str, body: schema.Extend) -> Answer:
+async def extend_reservation(call: Call, reservation_id: ReservationId, body: schema.Extend) -> Answer:
     request = pb.ExtendReservationRequest(
         reservation_id=reservation_id,
         request_id=call.mutation_id("req"),
@@ -105,7 +107,7 @@ async def extend_reservation(call: Call, reservation_id: str, body: schema.Exten
     summary="Goods leave, first-expired lots first",
     openapi_extra=CHANGES,
 )
-async def fulfill_reservation(call: Call, reservation_id: str, body: schema.Lines) -> Answer:
+async def fulfill_reservation(call: Call, reservation_id: ReservationId, body: schema.Lines) -> Answer:
     request = pb.FulfillReservationRequest(
         request_id=call.mutation_id("req"),
         reservation_id=reservation_id,
@@ -128,7 +130,7 @@ async def fulfill_reservation(call: Call, reservation_id: str, body: schema.Line
     summary="Give committed units back that have not left",
     openapi_extra=CHANGES,
 )
-async def cancel_reservation(call: Call, reservation_id: str, body: schema.Lines) -> Answer:
+async def cancel_reservation(call: Call, reservation_id: ReservationId, body: schema.Lines) -> Answer:
     request = pb.CancelReservationRequest(
         request_id=call.mutation_id("req"),
         reservation_id=reservation_id,

@@ -10,30 +10,15 @@ from fastapi.security import HTTPBearer
 from edge.operation import Operation
 from edge.schemas.fields import ProblemAnswer
 
-PROBLEM: dict[int | str, dict[str, Any]] = {
+ANY_PROBLEM: dict[int | str, dict[str, Any]] = {
     "default": {
         "description": "An error (RFC 9457)",
         "model": ProblemAnswer,
     }
 }
-_IDEMPOTENCY_KEY = {
-    "in": "header",
-    "name": "Idempotency-Key",
-    "required": False,
-    "description": "Makes the change safe to repeat: the same key on the same path is the same change.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-}
-_IF_MATCH = {
-    "in": "header",
-    "name": "If-Match",
-    "required": False,
-    "description": "The ETag as it was read; 412 when it has changed since.",
-    "schema": {"type": "string"},
-}
-CHANGES: dict[str, Any] = {"parameters": [_IDEMPOTENCY_KEY]}
-"""openapi_extra of a route that changes something."""
-CHANGES_VERSION: dict[str, Any] = {"parameters": [_IDEMPOTENCY_KEY, _IF_MATCH]}
-"""openapi_extra of a route that changes one version of something into the next."""
+"""Brings the shape into the document; `edge.openapi.document` puts the statuses in the place of `default`."""
+BEARER = Depends(HTTPBearer(auto_error=False))
+"""Says in the document that a bearer token is needed; the middleware asks for it."""
 
 
 def under_v1(tag: str) -> APIRouter:
@@ -47,6 +32,6 @@ def under(prefix: str, tag: str) -> APIRouter:
         prefix=prefix,
         tags=[tag],
         route_class=Operation,
-        responses=PROBLEM,
-        dependencies=[Depends(HTTPBearer(auto_error=False))],
+        responses=ANY_PROBLEM,
+        dependencies=[BEARER],
     )

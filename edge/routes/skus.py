@@ -11,10 +11,12 @@ from google.protobuf.struct_pb2 import Struct, Value
 from edge import headers
 from edge.answers import Answer, replayed
 from edge.call import Call
+from edge.openapi.headers import CHANGES, CHANGES_VERSION
 from edge.operation import options
 from edge.routes import messages
-from edge.routes.routers import CHANGES, CHANGES_VERSION, under_v1
+from edge.routes.routers import under_v1
 from edge.schemas import skus as schema
+from edge.schemas.fields import SkuId
 from gen.common.v1.money_pb2 import Money
 from gen.inventory.v1 import catalog_service_pb2 as pb
 from gen.inventory.v1.sku_pb2 import Sku
@@ -63,7 +65,7 @@ async def list_skus(call: Call, query: Annotated[schema.SkuQuery, Query()]) -> A
 
 
 @router.get("/skus/{sku}", response_model=schema.SkuAnswer, summary="Read a sku")
-async def get_sku(call: Call, sku: str) -> Answer:
+async def get_sku(call: Call, sku: SkuId) -> Answer:
     response = await call.rpc(call.clients.catalog.GetSku, pb.GetSkuRequest(sku=sku))
     return Answer(to_rest(response.sku), headers=(headers.etag(response.sku.etag),))
 
@@ -72,7 +74,7 @@ async def get_sku(call: Call, sku: str) -> Answer:
     "/skus/{sku}", response_model=schema.SkuAnswer, summary="Change fields of a sku", openapi_extra=CHANGES_VERSION
 )
 @options(rest_names={"sku.etag": "If-Match", **IN_SKU})
-async def update_sku(call: Call, sku: str, body: schema.SkuPatch) -> Answer:
+async def update_sku(call: Call, sku: SkuId, body: schema.SkuPatch) -> Answer:
     changed = _message(body)
     changed.sku = sku
     changed.etag = call.if_match() or ""

@@ -6,15 +6,24 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
+from starlette.responses import Response
 
 from edge.answers import Answer
-from edge.call import GRANT, Call
-from edge.push import asking
+from edge.call import Call
+from edge.push import asking, sse
 from edge.push.sse import EventStream
+from edge.push.visitor import Visitor
 from edge.routes.routers import under_v1
 from edge.schemas import streams as schema
 
 router = under_v1("streams")
+
+
+class EventStreamResponse(Response):
+    """For the document only: what the route answers is an EventStream."""
+
+    media_type = "text/event-stream"
+
 
 LAST_EVENT_ID = b"last-event-id"
 
@@ -23,12 +32,15 @@ LAST_EVENT_ID = b"last-event-id"
     "/inventory/stream",
     response_model=None,
     summary="Live events as server-sent events",
-    responses={200: {"content": {"text/event-stream": {}}, "description": "Events until the client leaves"}},
+    response_class=EventStreamResponse,
+    response_description="Events until the client leaves",
 )
-async def stream(call: Call, query: Annotated[schema.StreamQuery, Query()]) -> EventStream:
+async def stream(call: Call, query: Annotated[schema.StreamQuery, Query()]) -> Answer | EventStream:
+    if call.method == "HEAD":
+        return Answer(b"", content_type=sse.CONTENT_TYPE)
     header = call.header(LAST_EVENT_ID)
     token = header.decode("latin-1") if header else query.last_event_id or query.after
-    subscriber = await call.push.admit("sse", asking.to_filter(query), call.scope[GRANT], token)
+    subscriber = await call.push.admit("sse", asking.to_filter(query), Visitor.of(call.scope), token)
     snapshot = asking.wants_snapshot(query, subscriber.filter, bool(token))
     return EventStream(call.push, subscriber, snapshot, bool(token))
 

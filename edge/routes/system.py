@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import PlainTextResponse
 
 from chassis import exposition
 from edge import problems
@@ -11,6 +12,7 @@ from edge.answers import Answer
 from edge.call import Call
 from edge.operation import Operation
 from edge.problems import Problem
+from edge.routes.routers import ANY_PROBLEM, BEARER
 from edge.schemas import system as schema
 
 router = APIRouter(tags=["system"], route_class=Operation)
@@ -36,6 +38,13 @@ async def readiness(call: Call) -> Answer:
     raise Problem(503, "DEPENDENCY_UNAVAILABLE", f"Not serving: {absent}.", services, headers=((b"retry-after", b"1"),))
 
 
-@router.get("/metrics", response_model=None, summary="Metrics in Prometheus' text format")
+@router.get(
+    "/metrics",
+    response_model=None,
+    response_class=PlainTextResponse,
+    summary="Metrics in Prometheus' text format",
+    responses=ANY_PROBLEM,
+    dependencies=[BEARER],
+)
 async def metrics(call: Call) -> Answer:  # noqa: ARG001 - every handler has it
     return Answer(exposition.text(), content_type=CONTENT_TYPE_LATEST.encode())

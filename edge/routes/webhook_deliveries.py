@@ -8,11 +8,12 @@ from fastapi import Query
 
 from edge.answers import Answer, replayed
 from edge.call import Call
+from edge.openapi.headers import CHANGES
 from edge.operation import options
 from edge.routes import messages
-from edge.routes.routers import CHANGES, under_v1
+from edge.routes.routers import under_v1
 from edge.schemas import webhook_endpoints as schema
-from edge.schemas.fields import Nothing
+from edge.schemas.fields import DeliveryId, EndpointId, Nothing
 from gen.webhook.v1 import webhook_service_pb2 as pb
 from gen.webhook.v1.webhook_endpoint_pb2 import WebhookAttempt, WebhookDelivery
 
@@ -29,7 +30,7 @@ CAUSES = messages.names(WebhookDelivery.Cause.items(), "CAUSE_")
     summary="Send a webhook.ping, as any event is sent",
     openapi_extra=CHANGES,
 )
-async def test_webhook_endpoint(call: Call, endpoint_id: str, body: Nothing) -> Answer:  # noqa: ARG001 - it is checked
+async def test_webhook_endpoint(call: Call, endpoint_id: EndpointId, body: Nothing) -> Answer:  # noqa: ARG001 - it is checked
     request = pb.TestWebhookEndpointRequest(request_id=call.mutation_id("req"), endpoint_id=endpoint_id)
     response = await call.rpc(call.clients.webhooks.TestWebhookEndpoint, request)
     return Answer(to_rest(response.delivery), 202, replayed(response.replayed))
@@ -43,7 +44,7 @@ async def test_webhook_endpoint(call: Call, endpoint_id: str, body: Nothing) -> 
     openapi_extra=CHANGES,
 )
 @options(rest_names={"from_time": "from", "to_time": "to"})
-async def replay_webhook_events(call: Call, endpoint_id: str, body: schema.Replay) -> Answer:
+async def replay_webhook_events(call: Call, endpoint_id: EndpointId, body: schema.Replay) -> Answer:
     request = pb.ReplayWebhookEventsRequest(
         request_id=call.mutation_id("req"), endpoint_id=endpoint_id, page_token=body.page_token
     )
@@ -60,7 +61,7 @@ async def replay_webhook_events(call: Call, endpoint_id: str, body: schema.Repla
     summary="List deliveries of the last 30 days, newest first",
 )
 async def list_webhook_deliveries(
-    call: Call, endpoint_id: str, query: Annotated[schema.WebhookDeliveryQuery, Query()]
+    call: Call, endpoint_id: EndpointId, query: Annotated[schema.WebhookDeliveryQuery, Query()]
 ) -> Answer:
     request = pb.ListWebhookDeliveriesRequest(
         endpoint_id=endpoint_id, page_size=query.page_size, page_token=query.page_token
@@ -80,7 +81,7 @@ async def list_webhook_deliveries(
     response_model=schema.WebhookAttemptListAnswer,
     summary="List a delivery's attempts, newest first",
 )
-async def list_webhook_attempts(call: Call, endpoint_id: str, delivery_id: str) -> Answer:
+async def list_webhook_attempts(call: Call, endpoint_id: EndpointId, delivery_id: DeliveryId) -> Answer:
     request = pb.ListWebhookAttemptsRequest(endpoint_id=endpoint_id, delivery_id=delivery_id)
     response = await call.rpc(call.clients.webhooks.ListWebhookAttempts, request)
     found: schema.WebhookAttemptListAnswer = {"attempts": [_attempt(attempt) for attempt in response.attempts]}
@@ -94,7 +95,12 @@ async def list_webhook_attempts(call: Call, endpoint_id: str, delivery_id: str) 
     summary="Have a delivery tried now, whatever became of it",
     openapi_extra=CHANGES,
 )
-async def resend_webhook_delivery(call: Call, endpoint_id: str, delivery_id: str, body: Nothing) -> Answer:  # noqa: ARG001 - it is checked
+async def resend_webhook_delivery(
+    call: Call,
+    endpoint_id: EndpointId,
+    delivery_id: DeliveryId,
+    body: Nothing,  # noqa: ARG001 - it is checked
+) -> Answer:
     request = pb.ResendWebhookDeliveryRequest(
         request_id=call.mutation_id("req"), endpoint_id=endpoint_id, delivery_id=delivery_id
     )

@@ -10,11 +10,12 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from edge import headers
 from edge.answers import Answer, replayed
 from edge.call import Call
+from edge.openapi.headers import CHANGES, CHANGES_VERSION
 from edge.operation import options
 from edge.routes import messages
-from edge.routes.routers import CHANGES, CHANGES_VERSION, under_v1
+from edge.routes.routers import under_v1
 from edge.schemas import webhook_endpoints as schema
-from edge.schemas.fields import Nothing
+from edge.schemas.fields import EndpointId, Nothing
 from gen.webhook.v1 import webhook_service_pb2 as pb
 from gen.webhook.v1.webhook_endpoint_pb2 import WebhookEndpoint
 
@@ -37,7 +38,7 @@ NO_REASON = WebhookEndpoint.DISABLED_REASON_UNSPECIFIED
 async def create_webhook_endpoint(call: Call, body: schema.WebhookEndpoint) -> Answer:
     request = pb.CreateWebhookEndpointRequest(request_id=call.mutation_id("req"), endpoint=_message(body))
     response = await call.rpc(call.clients.webhooks.CreateWebhookEndpoint, request)
-    made: schema.WebhookEndpointCreatedAnswer = {**to_rest(response.endpoint), "secret": response.secret}
+    made: schema.WebhookEndpointCreatedAnswer = {**to_rest(response.endpoint), "secret": response.secret or None}
     return Answer(made, 201, (headers.etag(response.endpoint.etag), *replayed(response.replayed)))
 
 
@@ -53,7 +54,7 @@ async def list_webhook_endpoints(call: Call, query: Annotated[schema.WebhookEndp
 
 
 @router.get("/webhook-endpoints/{endpoint_id}", response_model=schema.WebhookEndpointAnswer, summary="Read an endpoint")
-async def get_webhook_endpoint(call: Call, endpoint_id: str) -> Answer:
+async def get_webhook_endpoint(call: Call, endpoint_id: EndpointId) -> Answer:
     request = pb.GetWebhookEndpointRequest(endpoint_id=endpoint_id)
     response = await call.rpc(call.clients.webhooks.GetWebhookEndpoint, request)
     return Answer(to_rest(response.endpoint), headers=(headers.etag(response.endpoint.etag),))
@@ -66,7 +67,7 @@ async def get_webhook_endpoint(call: Call, endpoint_id: str) -> Answer:
     openapi_extra=CHANGES_VERSION,
 )
 @options(rest_names={"endpoint.etag": "If-Match", "update_mask": "body", **IN_ENDPOINT})
-async def update_webhook_endpoint(call: Call, endpoint_id: str, body: schema.WebhookEndpointPatch) -> Answer:
+async def update_webhook_endpoint(call: Call, endpoint_id: EndpointId, body: schema.WebhookEndpointPatch) -> Answer:
     changed = _message(body)
     changed.endpoint_id = endpoint_id
     changed.etag = call.if_match() or ""
@@ -87,7 +88,7 @@ async def update_webhook_endpoint(call: Call, endpoint_id: str, body: schema.Web
     summary="End an endpoint and forget its log",
     openapi_extra=CHANGES,
 )
-async def delete_webhook_endpoint(call: Call, endpoint_id: str) -> Answer:
+async def delete_webhook_endpoint(call: Call, endpoint_id: EndpointId) -> Answer:
     request = pb.DeleteWebhookEndpointRequest(request_id=call.mutation_id("req"), endpoint_id=endpoint_id)
     response = await call.rpc(call.clients.webhooks.DeleteWebhookEndpoint, request)
     gone: schema.WebhookDeletedAnswer = {"endpoint_id": endpoint_id, "deleted": True}
@@ -100,12 +101,12 @@ async def delete_webhook_endpoint(call: Call, endpoint_id: str) -> Answer:
     summary="A new secret, shown once; the old one signs along for 24 hours",
     openapi_extra=CHANGES,
 )
-async def rotate_webhook_secret(call: Call, endpoint_id: str, body: Nothing) -> Answer:  # noqa: ARG001 - it is checked
+async def rotate_webhook_secret(call: Call, endpoint_id: EndpointId, body: Nothing) -> Answer:  # noqa: ARG001 - it is checked
     request = pb.RotateWebhookSecretRequest(request_id=call.mutation_id("req"), endpoint_id=endpoint_id)
     response = await call.rpc(call.clients.webhooks.RotateWebhookSecret, request)
     rotated: schema.WebhookSecretAnswer = {
         "endpoint_id": endpoint_id,
-        "secret": response.secret,
+        "secret": response.secret or None,
         "old_secret_expires_at": messages.instant(response.old_secret_expire_time),
     }
     return Answer(rotated, headers=replayed(response.replayed))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
-from edge.schemas.fields import Body, MoneyAnswer, PageSize, PageToken, Query, SkuId
+from edge.schemas.bounds import field
+from edge.schemas.fields import Body, Email, MoneyAnswer, PageSize, PageToken, Query, SkuId
 
 
 class PageQuery(Query):
@@ -40,8 +40,10 @@ class BackInStock(Body):
     """What a customer waits for, and where they want to be told."""
 
     sku: SkuId
-    channel: Annotated[str, Field(max_length=40, description="web, pos, a marketplace")] = ""
-    email: Annotated[str, Field(max_length=254)] = ""
+    channel: Annotated[str, field("promo.v1.RequestBackInStockNoticeRequest", "channel", "web, pos, a marketplace")] = (
+        ""
+    )
+    email: Email = ""
 
 
 class BackInStockAnswer(TypedDict):

@@ -1,26 +1,41 @@
-"""Field types and limits that several nouns share. The limits are the protos' (see their comments): the services
-decide, the edge says the same earlier and documents it."""
+"""Field types that several nouns share. Their limits are the protos': the services decide, the edge says the same earlier
+and documents it."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, NotRequired
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, NotRequired, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from typing_extensions import TypedDict
 
-MOST_LINES = 100
-MOST_SKUS = 500
-MOST_UNITS_PER_LINE = 1_000_000
-MOST_UNITS = 1_000_000_000
-MOST_TTL_S = 86_400
-MOST_MINOR = 10**15
-MOST_PAGE = 500
-MOST_TOKEN = 1_000
+from chassis import money, timestamps
+from edge.schemas.bounds import field, text
 
-_WHOLE = re.compile(r"-?[0-9]{1,18}")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+# Patterns are anchored and mean the same in ECMA 262 (JSON Schema), in Python and in Rust (pydantic).
+_YEAR = "(?:19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])"
+_LEAP_YEAR = "(?:19(?:7[26]|8[048]|9[26])|[2-9][0-9](?:0[48]|[2468][048]|[13579][26])|(?:[2468][048]|[3579][26])00)"
+_DAY_OF_31, _DAY_OF_30 = "(?:0[1-9]|[12][0-9]|3[01])", "(?:0[1-9]|[12][0-9]|30)"
+_DAY_OF_ANY_YEAR = f"(?:(?:0[13578]|1[02])-{_DAY_OF_31}|(?:0[469]|11)-{_DAY_OF_30}|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+_DAY = f"(?:{_YEAR}-{_DAY_OF_ANY_YEAR}|{_LEAP_YEAR}-02-29)"
+"""The days of 1970 to 9998, leap years and all: what fits is a date, and is an instant in every zone."""
+_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_TIME = rf"T{_CLOCK}(?::[0-5][0-9](?:\.[0-9]{{1,9}})?)?(?:Z|[+\- ]{_CLOCK})"
+DAY = f"^{_DAY}$"
+INSTANT = f"^{_DAY}(?:{_TIME})?$"
+DAY_CHARACTERS = 10
+INSTANT_CHARACTERS = 35
+
+_INSTANT = re.compile(INSTANT.replace("$", r"\Z"))
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    """A default would say that a field is set when it is left out."""
+    for known in schema["properties"].values():
+        known.pop("default", None)
+    schema["minProperties"] = 1
 
 
 class Body(BaseModel):
@@ -29,13 +44,25 @@ class Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
+class Patch(Body):
+    """A body of fields to change: at least one; those that are left out stay."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("must have at least one field")
+        return self
+
+
 class Query(BaseModel):
     """A query string: no unknown parameter."""
 
     model_config = ConfigDict(strict=True, extra="forbid", populate_by_name=False)
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
     """Query parameters are text; only plain digits are a number."""
     if not isinstance(value, str):
         return value
@@ -47,16 +74,19 @@ def _whole(value: object) -> object:
 def _instant(value: object, day_after: bool) -> object:
     if not isinstance(value, str):
         return value
-    try:
-        if _DAY.fullmatch(value):
-            return datetime.combine(date.fromisoformat(value) + timedelta(days=day_after), time(), UTC)
-        # A + that was not percent-encoded arrives as a blank.
-        instant = datetime.fromisoformat(value.replace(" ", "+"))
-    except (ValueError, OverflowError) as wrong:
-        raise ValueError("must be a date (2026-11-20) or a time with a zone (2026-11-20T10:00:00Z)") from wrong
-    if instant.tzinfo is None:
-        raise ValueError("needs a time zone, such as Z")
-    return instant
+    if not _INSTANT.match(value):
+        raise ValueError("must be a date (2026-11-20) or a time with a zone (2026-11-20T10:00:00Z), from 1970 to 9998")
+    # A + that was not percent-encoded arrives as a blank.
+    instant = datetime.fromisoformat(value.replace(" ", "+"))
+    if len(value) == DAY_CHARACTERS:
+        return instant.replace(tzinfo=UTC) + timedelta(days=day_after)
+    return max(instant, timestamps.FIRST)  # the first hours of 1970 in the east are in 1969
+
+
+def _currency(value: str) -> str:
+    if not money.is_currency(value):
+        raise ValueError("must be the ISO 4217 code of a currency, such as EUR")
+    return value
 
 
 def _from_instant(value: object) -> object:
@@ -73,28 +103,50 @@ def _callers_own(owner: str) -> str:
     return owner
 
 
-SkuId = Annotated[str, Field(min_length=1, max_length=64)]
-LocationId = Annotated[str, Field(min_length=1, max_length=32)]
-LotNumber = Annotated[str, Field(max_length=64)]
-Reason = Annotated[str, Field(max_length=200)]
+SkuId = Annotated[str, field("inventory.v1.Sku", "sku")]
+LocationId = Annotated[str, field("inventory.v1.Location", "location")]
+LocationFilter = Annotated[str, field("inventory.v1.ListStockRequest", "location", "Empty: every location")]
+CategoryFilter = Annotated[
+    str, field("inventory.v1.ListStockRequest", "category", "This category and what lies below it")
+]
+CustomerId = Annotated[
+    str, field("promo.v1.GetPurchaseHistoryRequest", "customer_id", "The channel's own id of a customer")
+]
+ReservationId = Annotated[str, field("inventory.v1.GetReservationRequest", "reservation_id")]
+OrderId = Annotated[str, field("order.v1.GetOrderRequest", "order_id")]
+EndpointId = Annotated[str, field("webhook.v1.GetWebhookEndpointRequest", "endpoint_id")]
+DeliveryId = Annotated[str, field("webhook.v1.ListWebhookAttemptsRequest", "delivery_id")]
+LotNumber = Annotated[str, field("inventory.v1.ReceiveStockRequest", "lot", "Empty for the unnamed lot")]
+Reason = Annotated[str, field("inventory.v1.ReceiveStockRequest", "reason")]
+Email = Annotated[str, field("order.v1.Customer", "email")]
 SERVICE_OWNER = "order:"
 """Owners that begin so are those of a service's own reservations: no caller of REST may speak in a service's name."""
 Owner = Annotated[
     str,
-    Field(max_length=100, json_schema_extra={"pattern": f"^(?!{SERVICE_OWNER})"}),
+    field("inventory.v1.ReserveStockRequest", "owner"),
     AfterValidator(_callers_own),
+    Field(json_schema_extra={"not": {"pattern": rf"^{SERVICE_OWNER}[^\u0000]*$"}}),
 ]
-Units = Annotated[int, Field(ge=1, le=MOST_UNITS_PER_LINE)]
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217, such as EUR")]
-Minor = Annotated[int, Field(ge=0, le=MOST_MINOR, description="Minor units: cents for EUR, yen for JPY")]
-TtlSeconds = Annotated[int, Field(ge=1, le=MOST_TTL_S)]
-IsoDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="ISO 8601 date, such as 2027-01-31")]
+Units = Annotated[int, field("inventory.v1.ReserveLine", "quantity")]
+Currency = Annotated[
+    str,
+    field("common.v1.Money", "currency", "ISO 4217, such as EUR"),
+    AfterValidator(_currency),
+    Field(json_schema_extra={"enum": list(money.CODES)}),
+]
+Minor = Annotated[int, field("common.v1.Money", "amount_minor", "Minor units: cents for EUR, yen for JPY")]
+TtlSeconds = Annotated[int, field("inventory.v1.ExtendReservationRequest", "ttl_seconds")]
+IsoDate = Annotated[
+    str, text(0, DAY_CHARACTERS, DAY, "ISO 8601 date, such as 2027-01-31; empty when unknown", needed=False)
+]
 
-QueryWhole = Annotated[int, BeforeValidator(_whole)]
-PageSize = Annotated[QueryWhole, Field(ge=0, le=MOST_PAGE, description="1 to 500; 0 means 50")]
-PageToken = Annotated[str, Field(max_length=MOST_TOKEN, description="next_page_token of the page before")]
-From = Annotated[datetime, BeforeValidator(_from_instant)]
-To = Annotated[datetime, BeforeValidator(_to_instant)]
+_INSTANT_SCHEMA = {"type": "string", "pattern": INSTANT, "maxLength": INSTANT_CHARACTERS}
+PageSize = Annotated[
+    int, field("inventory.v1.ListStockRequest", "page_size", "1 to 500; 0 means 50"), BeforeValidator(whole)
+]
+PageToken = Annotated[str, field("inventory.v1.ListStockRequest", "page_token", "next_page_token of the page before")]
+From = Annotated[datetime, BeforeValidator(_from_instant), WithJsonSchema(_INSTANT_SCHEMA)]
+To = Annotated[datetime, BeforeValidator(_to_instant), WithJsonSchema(_INSTANT_SCHEMA)]
 
 
 class Nothing(Body):

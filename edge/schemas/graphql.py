@@ -7,6 +7,8 @@ from typing import Annotated, Any, NotRequired
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from edge.schemas.bounds import text
+
 MOST_QUERY = 64 * 1024
 """Characters: a query of 1,000 tokens with every name spelled out."""
 
@@ -16,9 +18,9 @@ class GraphQLQuery(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
-    query: Annotated[str, Field(min_length=1, max_length=MOST_QUERY)]
+    query: Annotated[str, text(1, MOST_QUERY)]
     variables: dict[str, Any] | None = None
-    operation_name: Annotated[str | None, Field(alias="operationName", max_length=200)] = None
+    operation_name: Annotated[Annotated[str, text(0, 200)] | None, Field(alias="operationName")] = None
 
 
 class GraphQLAnswer(TypedDict):

@@ -3,38 +3,72 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from edge.schemas.bounds import field
 from edge.schemas.fields import (
-    MOST_SKUS,
-    MOST_UNITS,
     Body,
+    CategoryFilter,
     IsoDate,
+    LocationFilter,
     LocationId,
     LotNumber,
     PageSize,
     PageToken,
     Query,
-    QueryWhole,
     Reason,
     SkuId,
+    whole,
 )
 
-Delta = Annotated[int, Field(ge=-MOST_UNITS, le=MOST_UNITS, description="Change of on_hand; not zero")]
-Number = Annotated[int, Field(ge=0, le=MOST_UNITS)]
-LowStock = Annotated[QueryWhole, Field(ge=-MOST_UNITS, le=MOST_UNITS, description="At most this many available")]
+
+def _not_zero(delta: int) -> int:
+    if delta == 0:
+        raise ValueError("must not be zero")
+    return delta
+
+
+Delta = Annotated[
+    int,
+    field("inventory.v1.AdjustStockRequest", "delta", "Change of on_hand; not zero"),
+    Field(json_schema_extra={"not": {"const": 0}}),
+    AfterValidator(_not_zero),
+]
+OnHand = Annotated[int, field("inventory.v1.SetStockRequest", "on_hand")]
+BackorderLimit = Annotated[int, field("inventory.v1.SetStockRequest", "backorder_limit")]
+LowStock = Annotated[
+    int,
+    field("inventory.v1.ListStockRequest", "available_at_most", "At most this many available"),
+    BeforeValidator(whole),
+]
+DATES_NEED_A_LOT: dict[str, Any] = {
+    "if": {
+        "anyOf": [
+            {"required": [name], "properties": {name: {"type": "string", "minLength": 1}}}
+            for name in ("manufacture_date", "expiry_date")
+        ]
+    },
+    "then": {"required": ["lot"], "properties": {"lot": {"type": "string", "minLength": 1}}},
+}
+A_NUMBER_TO_SET: dict[str, Any] = {
+    "anyOf": [
+        {"required": [name], "properties": {name: {"type": "integer"}}} for name in ("on_hand", "backorder_limit")
+    ]
+}
 
 
 class StockReceipt(Body):
     """Goods that came in."""
 
+    model_config = ConfigDict(json_schema_extra=DATES_NEED_A_LOT)
+
     sku: SkuId
     location: LocationId
-    quantity: Annotated[int, Field(ge=1, le=MOST_UNITS)]
-    lot: Annotated[LotNumber, Field(description="Empty for the unnamed lot")] = ""
+    quantity: Annotated[int, field("inventory.v1.ReceiveStockRequest", "quantity")]
+    lot: LotNumber = ""
     manufacture_date: IsoDate = ""
     expiry_date: Annotated[IsoDate, Field(description="Last day on which it may be used; needs a lot")] = ""
     reason: Reason = ""
@@ -44,7 +78,7 @@ class StockDelta(Body):
     """A correction by a delta."""
 
     delta: Delta
-    reason: Annotated[Reason, Field(min_length=1)]
+    reason: Annotated[str, field("inventory.v1.AdjustStockRequest", "reason")]
     lot: LotNumber = ""
 
 
@@ -58,8 +92,10 @@ class StockAdjustment(StockDelta):
 class StockNumber(Body):
     """An absolute number; If-Match says the version it replaces."""
 
-    on_hand: Number | None = None
-    backorder_limit: Number | None = None
+    model_config = ConfigDict(json_schema_extra=A_NUMBER_TO_SET)
+
+    on_hand: OnHand | None = None
+    backorder_limit: BackorderLimit | None = None
     reason: Reason = ""
     lot: LotNumber = ""
 
@@ -67,14 +103,14 @@ class StockNumber(Body):
 class StockBatch(Body):
     """Skus to read."""
 
-    skus: list[SkuId] = Field(min_length=1, max_length=MOST_SKUS)
+    skus: Annotated[list[SkuId], field("inventory.v1.BatchGetStockRequest", "skus")]
 
 
 class StockQuery(Query):
     """Which levels to list."""
 
-    location: str = ""
-    category: Annotated[str, Field(description="This category and what lies below it")] = ""
+    location: LocationFilter = ""
+    category: CategoryFilter = ""
     low_stock: LowStock | None = None
     page_size: PageSize = 0
     page_token: PageToken = ""
@@ -83,7 +119,7 @@ class StockQuery(Query):
 class MovementQuery(Query):
     """Which movements to list."""
 
-    location: str = ""
+    location: LocationFilter = ""
     page_size: PageSize = 0
     page_token: PageToken = ""
 

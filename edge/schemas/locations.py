@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
+from edge.schemas.bounds import field
 from edge.schemas.fields import Body, LocationId
 
 
@@ -14,9 +14,9 @@ class Location(Body):
     """A location to create."""
 
     location: LocationId
-    name: Annotated[str, Field(max_length=200)] = ""
-    time_zone: Annotated[str, Field(max_length=64, description="IANA zone; empty means UTC")] = ""
-    priority: Annotated[int, Field(ge=0, le=1000, description="Lower is tried first")] = 0
+    name: Annotated[str, field("inventory.v1.Location", "name")] = ""
+    time_zone: Annotated[str, field("inventory.v1.Location", "time_zone", "IANA zone; empty means UTC")] = ""
+    priority: Annotated[int, field("inventory.v1.Location", "priority", "Lower is tried first")] = 0
 
 
 class LocationAnswer(TypedDict):

@@ -8,23 +8,22 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from edge.schemas.bounds import field
 from edge.schemas.fields import (
-    MOST_LINES,
     Body,
     Currency,
+    Email,
     From,
     LocationId,
     MoneyAnswer,
     PageSize,
     PageToken,
     Query,
-    Reason,
     SkuId,
     To,
     Units,
 )
 
-MOST_CODES = 10
 State = Literal[
     "NEW",
     "PRICED",
@@ -36,34 +35,36 @@ State = Literal[
     "CANCELLED",
     "NEEDS_REVIEW",
 ]
-Codes = Annotated[list[Annotated[str, Field(min_length=1, max_length=40)]], Field(max_length=MOST_CODES)]
-Channel = Annotated[str, Field(min_length=1, max_length=40, description="web, pos, a marketplace")]
+Code = Annotated[str, field("order.v1.PlaceOrderRequest", "codes", entry=True)]
+Codes = Annotated[list[Code], field("order.v1.PlaceOrderRequest", "codes")]
+Channel = Annotated[str, field("order.v1.PlaceOrderRequest", "channel", "web, pos, a marketplace")]
+AddressLine = Annotated[str, field("common.v1.Address", "lines", entry=True)]
 
 
 class Address(Body):
     """A postal address."""
 
-    recipient: Annotated[str, Field(max_length=200)] = ""
-    lines: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=4)] = Field(default_factory=list)
-    city: Annotated[str, Field(max_length=100)] = ""
-    postal_code: Annotated[str, Field(max_length=20)] = ""
-    region: Annotated[str, Field(max_length=100)] = ""
-    country: Annotated[str, Field(max_length=2, description="ISO 3166-1 alpha-2")] = ""
+    recipient: Annotated[str, field("common.v1.Address", "recipient")] = ""
+    lines: Annotated[list[AddressLine], field("common.v1.Address", "lines")] = Field(default_factory=list)
+    city: Annotated[str, field("common.v1.Address", "city")] = ""
+    postal_code: Annotated[str, field("common.v1.Address", "postal_code")] = ""
+    region: Annotated[str, field("common.v1.Address", "region")] = ""
+    country: Annotated[str, field("common.v1.Address", "country", "ISO 3166-1 alpha-2")] = ""
 
 
 class Customer(Body):
     """Who buys; a guest has no id."""
 
-    id: Annotated[str, Field(max_length=100)] = ""
-    email: Annotated[str, Field(max_length=254)] = ""
+    id: Annotated[str, field("order.v1.Customer", "id")] = ""
+    email: Email = ""
     address: Address | None = None
 
 
 class Payment(Body):
     """How it is paid."""
 
-    provider: Annotated[str, Field(min_length=1, max_length=40)]
-    token: Annotated[str, Field(min_length=1, max_length=200)]
+    provider: Annotated[str, field("order.v1.PaymentMethod", "provider")]
+    token: Annotated[str, field("order.v1.PaymentMethod", "token")]
 
 
 class PlaceOrderLine(Body):
@@ -77,7 +78,7 @@ class PlaceOrderLine(Body):
 class PlaceOrder(Body):
     """An order to place."""
 
-    lines: list[PlaceOrderLine] = Field(min_length=1, max_length=MOST_LINES)
+    lines: Annotated[list[PlaceOrderLine], field("order.v1.PlaceOrderRequest", "lines")]
     customer: Customer | None = None
     codes: Codes = Field(default_factory=list)
     currency: Currency
@@ -88,14 +89,14 @@ class PlaceOrder(Body):
 class CancelOrder(Body):
     """Why an order is cancelled."""
 
-    reason: Reason = ""
+    reason: Annotated[str, field("order.v1.CancelOrderRequest", "reason")] = ""
 
 
 class OrderQuery(Query):
     """Which orders to list."""
 
     status: State | None = None
-    customer: Annotated[str, Field(max_length=100)] = ""
+    customer: Annotated[str, field("order.v1.ListOrdersRequest", "customer_id")] = ""
     placed_from: Annotated[From | None, Field(alias="from", description="Placed at or after this date or time")] = None
     placed_to: Annotated[To | None, Field(alias="to", description="Placed on or before this date; before a time")] = (
         None
@@ -162,14 +163,24 @@ class CustomerAnswer(TypedDict):
     address: AddressAnswer | None
 
 
+class NextActionAnswer(TypedDict):
+    """What somebody must do before the payment can go on, and until when; `url` is null when there is no page for it."""
+
+    type: str
+    description: str
+    url: str | None
+    expires_at: datetime | None
+
+
 class PaymentAnswer(TypedDict):
-    """What is known of the payment."""
+    """What is known of the payment; `next_action` is null unless it waits for somebody."""
 
     provider: str
     reference: str
     status: str
     decline_code: str
     refunded_minor: int
+    next_action: NextActionAnswer | None
 
 
 class OrderAnswer(TypedDict):

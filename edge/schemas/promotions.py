@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from edge.schemas.fields import MOST_LINES, Body, Currency, MoneyAnswer, SkuId, Units
+from edge.schemas.bounds import field
+from edge.schemas.fields import Body, Currency, MoneyAnswer, SkuId, Units
 from edge.schemas.orders import Channel, Codes, Customer, LineDiscountAnswer
 
 
@@ -21,7 +23,7 @@ class QuoteLine(Body):
 class Quote(Body):
     """A cart to price, as it would be ordered."""
 
-    lines: list[QuoteLine] = Field(min_length=1, max_length=MOST_LINES)
+    lines: Annotated[list[QuoteLine], field("promo.v1.Cart", "lines")]
     customer: Customer | None = None
     codes: Codes = Field(default_factory=list)
     currency: Currency

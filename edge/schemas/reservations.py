@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
-from edge.schemas.fields import MOST_LINES, Body, LocationId, Owner, Reason, SkuId, TtlSeconds, Units
+from edge.schemas.bounds import field
+from edge.schemas.fields import Body, LocationId, Owner, Reason, SkuId, TtlSeconds, Units
 
-MOST_CANDIDATES = 20
+ONE_OR_MANY: dict[str, Any] = {
+    "not": {
+        "required": ["location", "locations"],
+        "properties": {"location": {"type": "string"}, "locations": {"minItems": 1}},
+    }
+}
 
 
 class ReserveLine(Body):
     """What to claim. `location` is short for one entry in `locations`; neither leaves the choice to us."""
 
+    model_config = ConfigDict(json_schema_extra=ONE_OR_MANY)
+
     sku: SkuId
     quantity: Units
     location: LocationId | None = None
     locations: Annotated[
-        list[LocationId], Field(max_length=MOST_CANDIDATES, description="Where from, in order of preference")
+        list[LocationId], field("inventory.v1.ReserveLine", "locations", "Where from, in order of preference")
     ] = Field(default_factory=list)
     allow_split: Annotated[bool, Field(description="True: may be taken from several locations")] = False
 
@@ -28,7 +36,7 @@ class ReserveLine(Body):
 class Reserve(Body):
     """A claim on stock, all or nothing."""
 
-    lines: list[ReserveLine] = Field(min_length=1, max_length=MOST_LINES)
+    lines: Annotated[list[ReserveLine], field("inventory.v1.ReserveStockRequest", "lines")]
     ttl_seconds: Annotated[TtlSeconds, Field(description="900 when left out")] = 900
     owner: Annotated[
         Owner, Field(description="A cart, a till. Later changes must name it again; without it everybody may make them")
@@ -62,7 +70,9 @@ class LineQuantity(Body):
 class Lines(Change):
     """Lines concerned; none means all that is open."""
 
-    lines: list[LineQuantity] = Field(default_factory=list, max_length=MOST_LINES)
+    lines: Annotated[list[LineQuantity], field("inventory.v1.FulfillReservationRequest", "lines")] = Field(
+        default_factory=list
+    )
 
 
 class ReservationLineAnswer(TypedDict):

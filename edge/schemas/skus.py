@@ -6,15 +6,49 @@ import math
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import TypedDict
 
-from edge.schemas.fields import MOST_SKUS, Body, Money, MoneyAnswer, PageSize, PageToken, Query, SkuId
+from edge.schemas.bounds import ANY_TEXT, deepest, field, most
+from edge.schemas.fields import (
+    Body,
+    CategoryFilter,
+    Money,
+    MoneyAnswer,
+    PageSize,
+    PageToken,
+    Patch,
+    Query,
+    SkuId,
+)
 
-MOST_DEPTH = 16
+MOST_DEPTH = deepest("inventory.v1.Sku", "attributes")
 """Nesting of attributes: protobuf refuses far deeper messages with an error that names no field."""
 MOST_EXACT = 2**53
-"""Attributes travel as doubles; a larger whole number would arrive as another one."""
+"""Attributes travel as doubles: a larger whole number would arrive as another one, and beyond 64 bits not at all."""
+MOST_BYTES = most("inventory.v1.Sku", "attributes")
+"""Of all attributes of a sku together, as JSON."""
+VALUE_SCHEMA = "AttributeValue"
+ATTRIBUTE_OBJECT: dict[str, Any] = {
+    "type": "object",
+    "propertyNames": {"maxLength": MOST_BYTES, "pattern": ANY_TEXT},
+    "maxProperties": MOST_BYTES // 4,
+    "additionalProperties": {"$ref": f"#/components/schemas/{VALUE_SCHEMA}"},
+}
+ATTRIBUTE_VALUE: dict[str, Any] = {
+    "title": VALUE_SCHEMA,
+    "description": f"A value of an attribute; all of a sku together have at most {MOST_BYTES} bytes and {MOST_DEPTH} levels.",
+    "anyOf": [
+        {"type": "null"},
+        {"type": "boolean"},
+        {"type": "number", "minimum": -MOST_EXACT, "maximum": MOST_EXACT},
+        {"type": "string", "maxLength": MOST_BYTES, "pattern": ANY_TEXT},
+        {"type": "array", "maxItems": MOST_BYTES // 2, "items": {"$ref": f"#/components/schemas/{VALUE_SCHEMA}"}},
+        ATTRIBUTE_OBJECT,
+    ],
+}
+"""The component that a sku's attributes refer to. Numbers of items follow from the bytes."""
 
 
 def _exact(attributes: dict[str, Any]) -> dict[str, Any]:
@@ -23,24 +57,39 @@ def _exact(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check(value: Any, depth: int) -> None:
-    if depth > MOST_DEPTH:
+    if depth > MOST_DEPTH and isinstance(value, (dict, list)):
         raise ValueError(f"must not be nested deeper than {MOST_DEPTH}")
     if isinstance(value, dict):
-        for inner in value.values():
+        for name, inner in value.items():
+            _check(name, depth)
             _check(inner, depth + 1)
     elif isinstance(value, list):
         for inner in value:
             _check(inner, depth + 1)
+    elif isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("must not contain NUL")
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError("must hold finite numbers only")
-    elif isinstance(value, int) and abs(value) > MOST_EXACT:
-        raise ValueError(f"must not hold whole numbers beyond {MOST_EXACT}; send them as text")
+    elif isinstance(value, (int, float)) and abs(value) > MOST_EXACT:
+        raise ValueError(f"must not hold numbers beyond {MOST_EXACT}; send them as text")
 
 
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-ShortText = Annotated[str, Field(max_length=100)]
+def _not_null(price: Money | None) -> Money:
+    if price is None:
+        raise ValueError("must not be null")
+    return price
+
+
+Name = Annotated[str, field("inventory.v1.Sku", "name")]
+Category = Annotated[str, field("inventory.v1.Sku", "category")]
+Brand = Annotated[str, field("inventory.v1.Sku", "brand")]
+ParentProduct = Annotated[str, field("inventory.v1.Sku", "parent_product")]
 Attributes = Annotated[
-    dict[str, Any], AfterValidator(_exact), Field(description="Shade, scent, size, fitment, warranty and the like")
+    dict[str, Any],
+    AfterValidator(_exact),
+    Field(description="Shade, scent, size, fitment, warranty and the like"),
+    WithJsonSchema(ATTRIBUTE_OBJECT),
 ]
 
 
@@ -49,28 +98,28 @@ class Sku(Body):
 
     sku: SkuId
     name: Name
-    category: ShortText = ""
-    brand: ShortText = ""
+    category: Category = ""
+    brand: Brand = ""
     price: Money
     attributes: Attributes = Field(default_factory=dict)
-    parent_product: ShortText = ""
+    parent_product: ParentProduct = ""
 
 
 class SkuBatch(Body):
     """Skus to create or replace, all or none of them."""
 
-    skus: list[Sku] = Field(min_length=1, max_length=MOST_SKUS)
+    skus: Annotated[list[Sku], field("inventory.v1.BatchUpsertSkusRequest", "skus")]
 
 
-class SkuPatch(Body):
+class SkuPatch(Patch):
     """The fields to change; those left out stay."""
 
     name: Name = ""
-    category: ShortText = ""
-    brand: ShortText = ""
-    price: Money | None = None
+    category: Category = ""
+    brand: Brand = ""
+    price: Annotated[Money | SkipJsonSchema[None], AfterValidator(_not_null)] = None
     attributes: Attributes = Field(default_factory=dict)
-    parent_product: ShortText = ""
+    parent_product: ParentProduct = ""
 
 
 class SkuQuery(Query):
@@ -78,8 +127,8 @@ class SkuQuery(Query):
 
     page_size: PageSize = 0
     page_token: PageToken = ""
-    category: Annotated[str, Field(description="This category and what lies below it")] = ""
-    parent_product: str = ""
+    category: CategoryFilter = ""
+    parent_product: ParentProduct = ""
 
 
 class SkuAnswer(TypedDict):

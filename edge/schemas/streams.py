@@ -8,14 +8,17 @@ from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
 
 from edge.push.topics import Topic
-from edge.schemas.fields import MOST_SKUS, Body, LocationId, Query, SkuId
+from edge.schemas.bounds import most, text
+from edge.schemas.fields import Body, LocationId, Query, SkuId
 
+MOST_SKUS = most("inventory.v1.BatchGetStockRequest", "skus")
 MOST_LOCATIONS = 100
 MOST_TYPES = 50
 """As ListEvents has it; each is compared to every event of a topic."""
 MOST_TOKEN = 1_000
 MOST_TICKET = 64 * 1024
 """500 skus and 500 orders at their longest."""
+OPAQUE = r"^[A-Za-z0-9_.=-]*$"
 LEAST_TTL_S = 60
 MOST_TTL_S = 3_600
 
@@ -29,17 +32,16 @@ def _truth(value: object) -> object:
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
-EventType = Annotated[str, Field(max_length=100, pattern=r"^[a-z_*]+(\.[a-z_*]+)*$")]
-Id = Annotated[str, Field(min_length=1, max_length=100)]
+EventType = Annotated[str, text(1, 100, r"^[a-z_*]+(?:\.[a-z_*]+)*$")]
+Id = Annotated[str, text(1, 100, r"^[A-Za-z0-9._:-]+$")]
+"""Of an order or a promotion: without a comma, which divides lists."""
 Topics = Annotated[list[Topic], Field(min_length=1, max_length=6)]
 Types = Annotated[list[EventType], Field(min_length=1, max_length=MOST_TYPES)]
 Skus = Annotated[list[SkuId], Field(min_length=1, max_length=MOST_SKUS)]
 Locations = Annotated[list[LocationId], Field(min_length=1, max_length=MOST_LOCATIONS)]
 Ids = Annotated[list[Id], Field(min_length=1, max_length=MOST_SKUS)]
-Token = Annotated[str, Field(max_length=MOST_TOKEN, description="The token of the last message that was seen")]
-Ticket = Annotated[
-    str, Field(max_length=MOST_TICKET, description="Of POST /v1/stream-tickets, instead of a bearer token")
-]
+Token = Annotated[str, text(0, MOST_TOKEN, OPAQUE, "The token of the last message that was seen")]
+Ticket = Annotated[str, text(0, MOST_TICKET, OPAQUE, "Of POST /v1/stream-tickets, instead of a bearer token")]
 
 
 class Subscription(Body):

@@ -8,23 +8,22 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from edge.schemas.fields import Body, From, PageSize, PageToken, Query, To
+from edge.schemas.bounds import field, most, text
+from edge.schemas.fields import Body, From, PageSize, PageToken, Patch, Query, To
 
-MOST_TOPICS = 50
-MOST_KEYS = 1_000
+URL = r"^https?://[!-~]+$"
+"""Where it may lead is decided by webhook_svc: only public addresses, only https unless a setting says otherwise."""
+ENDPOINT = "webhook.v1.WebhookEndpoint"
 
-Url = Annotated[str, Field(min_length=1, max_length=2_000, description="https, at a public address")]
-Topic = Annotated[str, Field(min_length=1, max_length=200)]
+Url = Annotated[str, text(1, most(ENDPOINT, "url"), URL, "https, at a public address")]
+Topic = Annotated[str, field(ENDPOINT, "topics", entry=True)]
 Topics = Annotated[
-    list[Topic],
-    Field(
-        min_length=1, max_length=MOST_TOPICS, description="Event types or their beginnings: order.order.confirmed, *"
-    ),
+    list[Topic], field(ENDPOINT, "topics", "Event types or their beginnings: order.order.confirmed, order.order.*, *")
 ]
-Key = Annotated[str, Field(min_length=1, max_length=200)]
-Keys = Annotated[list[Key], Field(max_length=MOST_KEYS, description="Only these keys, such as skus; empty means all")]
-Description = Annotated[str, Field(max_length=200)]
-InFlight = Annotated[int, Field(ge=1, le=32, description="Requests under way at once")]
+Key = Annotated[str, field(ENDPOINT, "keys", entry=True)]
+Keys = Annotated[list[Key], field(ENDPOINT, "keys", "Only these keys, such as skus; empty means all")]
+Description = Annotated[str, field(ENDPOINT, "description")]
+InFlight = Annotated[int, Field(ge=1, le=most(ENDPOINT, "max_in_flight"), description="Requests under way at once")]
 
 
 class WebhookEndpoint(Body):
@@ -38,7 +37,7 @@ class WebhookEndpoint(Body):
     max_in_flight: InFlight = 4
 
 
-class WebhookEndpointPatch(Body):
+class WebhookEndpointPatch(Patch):
     """The fields to change; those left out stay."""
 
     url: Url = ""
@@ -93,9 +92,9 @@ class WebhookEndpointAnswer(TypedDict):
 
 
 class WebhookEndpointCreatedAnswer(WebhookEndpointAnswer):
-    """The one answer that shows the secret."""
+    """The one answer that shows the secret. A repeat does not: `secret` is null in it; rotate to get another one."""
 
-    secret: str
+    secret: str | None
 
 
 class WebhookEndpointListAnswer(TypedDict):
@@ -106,10 +105,10 @@ class WebhookEndpointListAnswer(TypedDict):
 
 
 class WebhookSecretAnswer(TypedDict):
-    """The new secret, shown once; the one before it signs along until then."""
+    """The new secret, shown once: null in a repeat. The one before it signs along until `old_secret_expires_at`."""
 
     endpoint_id: str
-    secret: str
+    secret: str | None
     old_secret_expires_at: datetime | None
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict
+
+from edge.schemas.bounds import field, text
 
 
 class SandboxPaymentData(BaseModel):
@@ -13,8 +15,8 @@ class SandboxPaymentData(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    payment_reference: Annotated[str, Field(min_length=1, max_length=200)]
-    decline_code: Annotated[str, Field(max_length=100)] = ""
+    payment_reference: Annotated[str, field("order.v1.RecordPaymentEventRequest", "payment_reference")]
+    decline_code: Annotated[str, field("order.v1.RecordPaymentEventRequest", "decline_code")] = ""
 
 
 class SandboxEvent(BaseModel):
@@ -22,13 +24,34 @@ class SandboxEvent(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    type: Annotated[str, Field(min_length=1, max_length=100)]
+    type: Annotated[str, text(1, 100)]
 
 
 class SandboxPaymentEvent(SandboxEvent):
     """An event that tells a payment's outcome."""
 
     data: SandboxPaymentData
+
+
+def _open(model: type[SandboxEvent], type_rule: dict[str, Any]) -> dict[str, Any]:
+    """A model's schema for the document, with one more rule for `type`."""
+    schema = model.model_json_schema()
+    inner = schema.pop("$defs", {})
+    schema["properties"]["type"].update(type_rule)
+    if "data" in schema["properties"]:
+        schema["properties"]["data"] = inner["SandboxPaymentData"]
+    return schema
+
+
+OUTCOMES = ("payment.authorized", "payment.declined")
+SANDBOX_EVENT: dict[str, Any] = {
+    "title": "SandboxEvent",
+    "description": "An event; of an outcome's type with its data, of other types with whatever the sender adds.",
+    "anyOf": [
+        _open(SandboxPaymentEvent, {"enum": list(OUTCOMES)}),
+        _open(SandboxEvent, {"not": {"enum": list(OUTCOMES)}}),
+    ],
+}
 
 
 class WebhookAnswer(TypedDict):

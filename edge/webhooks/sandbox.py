@@ -11,6 +11,9 @@ from pydantic import ValidationError
 from edge import problems
 from edge.answers import Answer, replayed
 from edge.call import Call
+from edge.front.limits import MOST_WEBHOOK_BYTES
+from edge.front.seats import CONNECTION
+from edge.openapi.headers import WEBHOOK
 from edge.operation import Operation
 from edge.schemas import webhooks as schema
 from edge.webhooks import standard
@@ -18,6 +21,7 @@ from gen.order.v1.order_service_pb2 import RecordPaymentEventRequest
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=Operation)
 
+EVENT = {"$ref": "#/components/schemas/SandboxEvent"}
 PROVIDER = "sandbox"
 OUTCOMES = {
     "payment.authorized": RecordPaymentEventRequest.OUTCOME_AUTHORIZED,
@@ -27,15 +31,20 @@ Event = TypeVar("Event", bound=schema.SandboxEvent)
 
 
 @router.post(
-    "/sandbox", response_model=schema.WebhookAnswer, summary="Take an event of the sandbox provider (Standard Webhooks)"
+    "/sandbox",
+    response_model=schema.WebhookAnswer,
+    summary="Take an event of the sandbox provider (Standard Webhooks)",
+    openapi_extra={"parameters": list(WEBHOOK), "requestBody": {"content": {"application/json": {"schema": EVENT}}}},
 )
 async def receive_sandbox(call: Call) -> Answer:
-    raw = await call.read()
+    raw = await call.read(MOST_WEBHOOK_BYTES)
     keys = cast(tuple[bytes, ...], call.app.state.webhook_keys)
     try:
         event_id = standard.verify(keys, dict(call.scope["headers"]), raw, time.time())
     except standard.SignatureInvalid as forged:
         raise problems.unauthenticated("SIGNATURE_INVALID", str(forged), b"StandardWebhooks") from forged
+    if (seat := call.scope.get(CONNECTION)) is not None:
+        seat.prove("signature")
     outcome = OUTCOMES.get(_parsed(schema.SandboxEvent, raw).type)
     if outcome is None:
         return _answer("ignored")

@@ -23,8 +23,10 @@ MOST_SIGNATURES = 16
 """A sender rotates between two keys; a list of thousands only burns time."""
 PREFIX = "whsec_"
 
-_ID = re.compile(r"[A-Za-z0-9_\-:]{1,100}")
-_TIMESTAMP = re.compile(r"[0-9]{1,12}")
+ID_PATTERN = r"^[A-Za-z0-9_\-:]{1,100}$"
+TIMESTAMP_PATTERN = r"^[0-9]{1,12}$"
+_ID = re.compile(ID_PATTERN)
+_TIMESTAMP = re.compile(TIMESTAMP_PATTERN)
 
 
 class SignatureInvalid(Exception):

@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from chassis import errors, requests, validation
+from chassis import requests, validation
+from chassis.validation import DEFAULT_PAGE
 from gen.inventory.v1 import catalog_service_pb2 as pb
 from gen.inventory.v1 import catalog_service_pb2_grpc as pb_grpc
 from inventory_svc.api import convert
@@ -22,7 +23,7 @@ class CatalogServicer(pb_grpc.CatalogServiceServicer):
         self._catalog = catalog
 
     async def CreateSku(self, request: pb.CreateSkuRequest, context: Rpc) -> pb.CreateSkuResponse:
-        sku = convert.sku_from("sku", request.sku)
+        sku = convert.sku_from(request.sku)
         kept = await self._catalog.create(
             requests.identify(request),
             sku,
@@ -31,12 +32,11 @@ class CatalogServicer(pb_grpc.CatalogServiceServicer):
         return requests.answered(pb.CreateSkuResponse, kept)
 
     async def GetSku(self, request: pb.GetSkuRequest, context: Rpc) -> pb.GetSkuResponse:
-        sku = await self._catalog.get(convert.sku_id("sku", request.sku))
+        sku = await self._catalog.get(request.sku)
         return pb.GetSkuResponse(sku=convert.sku_to(sku))
 
     async def BatchGetSkus(self, request: pb.BatchGetSkusRequest, context: Rpc) -> pb.BatchGetSkusResponse:
-        validation.count("skus", len(request.skus), 1, convert.MOST_BATCH)
-        wanted = [convert.sku_id(f"skus[{index}]", sku) for index, sku in enumerate(request.skus)]
+        wanted = list(request.skus)
         found = await self._catalog.batch_get(wanted)
         return pb.BatchGetSkusResponse(
             skus=[convert.sku_to(found[sku]) for sku in wanted if sku in found],
@@ -44,17 +44,15 @@ class CatalogServicer(pb_grpc.CatalogServiceServicer):
         )
 
     async def ListSkus(self, request: pb.ListSkusRequest, context: Rpc) -> pb.ListSkusResponse:
-        category = validation.at_most("category", request.category, 100)
-        parent = validation.at_most("parent_product", request.parent_product, 100)
-        size = validation.page_size(request.page_size)
-        found, token = await self._catalog.page(category, parent, size, request.page_token)
+        size = request.page_size or DEFAULT_PAGE
+        found, token = await self._catalog.page(request.category, request.parent_product, size, request.page_token)
         return pb.ListSkusResponse(skus=[convert.sku_to(sku) for sku in found], next_page_token=token)
 
     async def UpdateSku(self, request: pb.UpdateSkuRequest, context: Rpc) -> pb.UpdateSkuResponse:
         changes = convert.sku_changes(request.sku, list(request.update_mask.paths))
         kept = await self._catalog.update(
             requests.identify(request),
-            convert.sku_id("sku.sku", request.sku.sku),
+            validation.present("sku.sku", request.sku.sku),
             request.sku.etag,
             changes,
             lambda stored: pb.UpdateSkuResponse(sku=convert.sku_to(stored)).SerializeToString(),
@@ -62,13 +60,8 @@ class CatalogServicer(pb_grpc.CatalogServiceServicer):
         return requests.answered(pb.UpdateSkuResponse, kept)
 
     async def BatchUpsertSkus(self, request: pb.BatchUpsertSkusRequest, context: Rpc) -> pb.BatchUpsertSkusResponse:
-        validation.count("skus", len(request.skus), 1, convert.MOST_BATCH)
-        batch = [convert.sku_from(f"skus[{index}]", sku) for index, sku in enumerate(request.skus)]
-        seen: dict[str, int] = {}
-        for index, sku in enumerate(batch):
-            if sku.sku in seen:
-                raise errors.invalid(f"skus[{index}].sku", "FIELD_INVALID", f"stands at skus[{seen[sku.sku]}] too")
-            seen[sku.sku] = index
+        batch = [convert.sku_from(sku) for sku in request.skus]
+        convert.refuse_twice([sku.sku for sku in batch])
         kept = await self._catalog.upsert(
             requests.identify(request),
             batch,

@@ -1,14 +1,13 @@
-"""The only place where the inventory's messages meet its domain objects; checks shapes and limits on the way in."""
+"""The only place where the inventory's messages meet its domain objects. The server has held them to their bounds."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-import orjson
 from google.protobuf import json_format, struct_pb2
 
-from chassis import errors, ids, money, timestamps, validation
+from chassis import errors, json_objects, timestamps, validation
 from chassis.gate.audit_report import status_payload
 from chassis.gate.audit_state import AuditStatus
 from chassis.gate.model import Reservation
@@ -23,6 +22,7 @@ from gen.inventory.v1 import (
     stock_service_pb2,
 )
 from inventory_svc.app.reservations import Held, Wish
+from inventory_svc.domain.errors import SkuDiffersOnlyInForm
 from inventory_svc.domain.lines import DEFAULT_TTL_S, BasketLine
 from inventory_svc.domain.lots import LotStock
 from inventory_svc.domain.model import (
@@ -37,72 +37,33 @@ from inventory_svc.domain.model import (
     split_key,
 )
 
-SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/\-]{0,63}")
-LOCATION = re.compile(r"[a-z][a-z0-9\-]{0,31}")
-LOT = re.compile(r"[A-Za-z0-9._/\- ]{0,64}")
-MOST_LINES = 100
-"""Lines of one reservation: more than any basket, few enough for one short script."""
-MOST_BATCH = 500
-MOST_BATCH_LINES = 2_000
-MOST_UNITS = 1_000_000_000
-MOST_LINE_UNITS = 1_000_000
-MOST_TTL_S = 86_400
-MOST_OWNER = 100
-MOST_FORCE_REASON = 200
-MOST_CANDIDATES = 20
-ATTRIBUTE_BYTES = 16 * 1024
 UPDATABLE = ("name", "category", "brand", "price", "attributes", "parent_product")
 
 
-def sku_id(path: str, value: str) -> str:
-    """A sku's id."""
-    return validation.pattern(
-        path, value, SKU, "must be 1 to 64 characters of A-Z a-z 0-9 . _ - /, starting with a letter or digit"
-    )
-
-
-def location_id(path: str, value: str) -> str:
-    """A location's id."""
-    return validation.pattern(path, value, LOCATION, "must be 1 to 32 characters of a-z 0-9 -, starting with a letter")
-
-
-def lot_id(path: str, value: str) -> str:
-    """A lot number; may be empty."""
-    if not LOT.fullmatch(value):
-        raise errors.invalid(path, "FIELD_INVALID", "must have at most 64 characters of A-Z a-z 0-9 . _ - / and space")
-    return value
-
-
-def sku_from(path: str, message: sku_pb2.Sku) -> Sku:
+def sku_from(message: sku_pb2.Sku) -> Sku:
     """A whole sku."""
-    sku_id(f"{path}.sku", message.sku)
-    name = validation.present(f"{path}.name", message.name)
-    if not message.HasField("price"):
-        raise errors.required(f"{path}.price")
     return Sku(
         sku=message.sku,
-        name=validation.at_most(f"{path}.name", name, 200),
-        category=validation.at_most(f"{path}.category", message.category, 100),
-        brand=validation.at_most(f"{path}.brand", message.brand, 100),
-        currency=validation.currency(f"{path}.price.currency", message.price.currency),
-        price_minor=validation.whole(f"{path}.price.amount_minor", message.price.amount_minor, 0, money.MOST_MINOR),
-        attributes=attributes_from(f"{path}.attributes", message.attributes),
-        parent_product=validation.at_most(f"{path}.parent_product", message.parent_product, 100),
+        name=message.name,
+        category=message.category,
+        brand=message.brand,
+        currency=message.price.currency,
+        price_minor=message.price.amount_minor,
+        attributes=json_objects.read(message.attributes),
+        parent_product=message.parent_product,
     )
 
 
-def attributes_from(path: str, message: struct_pb2.Struct) -> dict[str, object]:
-    """A bounded JSON object."""
-    try:
-        value: dict[str, object] = json_format.MessageToDict(message)
-    except ValueError as wrong:
-        raise errors.invalid(path, "FIELD_INVALID", f"is no JSON: {wrong}") from wrong
-    raw = orjson.dumps(value)
-    if len(raw) > ATTRIBUTE_BYTES:
-        raise errors.invalid(path, "FIELD_INVALID", f"must have at most {ATTRIBUTE_BYTES} bytes as JSON")
-    if b"\\u0000" in raw:
-        raise errors.invalid(path, "FIELD_INVALID", "must not contain NUL")
-    return value
+def refuse_twice(skus: Sequence[str]) -> None:
+    """A batch names each sku once, also when it spells one in two cases."""
+    seen: dict[str, int] = {}
+    for index, sku in enumerate(skus):
+        before = seen.setdefault(sku.lower(), index)
+        if before == index:
+            continue
+        if skus[before] == sku:
+            raise errors.invalid(f"skus[{index}].sku", "FIELD_INVALID", f"stands at skus[{before}] too")
+        raise SkuDiffersOnlyInForm(sku, skus[before], f"skus[{index}].sku")
 
 
 def sku_changes(message: sku_pb2.Sku, paths: list[str]) -> dict[str, object]:
@@ -114,15 +75,14 @@ def sku_changes(message: sku_pb2.Sku, paths: list[str]) -> dict[str, object]:
     changes: dict[str, object] = {}
     for path in paths or present:
         if path == "price":
-            changes["currency"] = validation.currency("sku.price.currency", message.price.currency)
-            changes["price_minor"] = validation.whole(
-                "sku.price.amount_minor", message.price.amount_minor, 0, money.MOST_MINOR
-            )
+            changes["currency"] = validation.present("sku.price.currency", message.price.currency)
+            changes["price_minor"] = message.price.amount_minor
         elif path == "attributes":
-            changes[path] = attributes_from("sku.attributes", message.attributes)
+            changes[path] = json_objects.read(message.attributes)
+        elif path == "name":
+            changes[path] = validation.present("sku.name", message.name)
         else:
-            text = validation.at_most(f"sku.{path}", getattr(message, path), 200 if path == "name" else 100)
-            changes[path] = validation.present("sku.name", text) if path == "name" else text
+            changes[path] = getattr(message, path)
     return changes
 
 
@@ -147,10 +107,10 @@ def sku_to(sku: Sku) -> sku_pb2.Sku:
 def location_from(message: location_pb2.Location) -> Location:
     """A whole location."""
     return Location(
-        location=location_id("location.location", message.location),
-        name=validation.at_most("location.name", message.name, 200) or message.location,
-        time_zone=validation.at_most("location.time_zone", message.time_zone, 64) or "UTC",
-        priority=validation.whole("location.priority", message.priority, 0, 1000),
+        location=message.location,
+        name=message.name or message.location,
+        time_zone=message.time_zone or "UTC",
+        priority=message.priority,
     )
 
 
@@ -232,27 +192,15 @@ def movement_to(movement: Movement) -> movement_pb2.Movement:
     )
 
 
-def wish_from(message: reservation_service_pb2.ReserveStockRequest, prefix: str = "") -> Wish:
-    """A basket; `prefix` is its path inside a batch."""
-    if not ids.REQUEST_ID.fullmatch(message.request_id):
-        path = f"{prefix}request_id"
-        validation.pattern(
-            path, message.request_id, ids.REQUEST_ID, "must be 1 to 100 characters of A-Z a-z 0-9 . _ : -"
-        )
-    validation.count(f"{prefix}lines", len(message.lines), 1, MOST_LINES)
-    ttl_s = validation.whole(f"{prefix}ttl_seconds", message.ttl_seconds, 0, MOST_TTL_S) or DEFAULT_TTL_S
-    lines = [_line_from(f"{prefix}lines[{index}]", index, line) for index, line in enumerate(message.lines)]
-    return Wish(message.request_id, lines, ttl_s, validation.at_most(f"{prefix}owner", message.owner, MOST_OWNER))
+def wish_from(message: reservation_service_pb2.ReserveStockRequest) -> Wish:
+    """A basket."""
+    lines = [_line_from(index, line) for index, line in enumerate(message.lines)]
+    return Wish(message.request_id, lines, message.ttl_seconds or DEFAULT_TTL_S, message.owner)
 
 
-def _line_from(path: str, index: int, line: reservation_service_pb2.ReserveLine) -> BasketLine:
-    sku = sku_id(f"{path}.sku", line.sku)
-    quantity = validation.whole(f"{path}.quantity", line.quantity, 1, MOST_LINE_UNITS)
-    if not line.locations:
-        return BasketLine(index, sku, quantity, (), line.allow_split)
-    validation.count(f"{path}.locations", len(line.locations), 0, MOST_CANDIDATES)
-    names = [location_id(f"{path}.locations[{number}]", name) for number, name in enumerate(line.locations)]
-    return BasketLine(index, sku, quantity, tuple(dict.fromkeys(names)), line.allow_split)
+def _line_from(index: int, line: reservation_service_pb2.ReserveLine) -> BasketLine:
+    locations = tuple(dict.fromkeys(line.locations)) if line.locations else ()
+    return BasketLine(index, line.sku, line.quantity, locations, line.allow_split)
 
 
 class Owned(Protocol):
@@ -264,18 +212,15 @@ class Owned(Protocol):
 
 def actor_from(message: Owned) -> Actor:
     """Who changes a reservation. A reason of blanks is none."""
-    owner = validation.at_most("owner", message.owner, MOST_OWNER)
-    return Actor(owner, validation.at_most("force_reason", message.force_reason, MOST_FORCE_REASON).strip())
+    return Actor(message.owner, message.force_reason.strip())
 
 
-def quantities_from(lines: list[reservation_service_pb2.LineQuantity]) -> dict[str, int]:
+def quantities_from(lines: Iterable[reservation_service_pb2.LineQuantity]) -> dict[str, int]:
     """Units per level key."""
-    validation.count("lines", len(lines), 0, MOST_LINES)
     found: dict[str, int] = {}
-    for index, line in enumerate(lines):
-        key = level_key(sku_id(f"lines[{index}].sku", line.sku), location_id(f"lines[{index}].location", line.location))
-        units = validation.whole(f"lines[{index}].quantity", line.quantity, 1, MOST_LINE_UNITS)
-        found[key] = found.get(key, 0) + units
+    for line in lines:
+        key = level_key(line.sku, line.location)
+        found[key] = found.get(key, 0) + line.quantity
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from chassis import errors, pagination, requests, timestamps, validation
+from chassis import bounds_check, errors, pagination, requests, timestamps
 from chassis.interceptors.errors import to_service_error
 from gen.inventory.v1 import reservation_service_pb2 as pb
 from gen.inventory.v1 import reservation_service_pb2_grpc as pb_grpc
@@ -20,6 +20,8 @@ from inventory_svc.app.reservations import Held, Reservations
 LOOKED_AT = 50
 """Reservations of a page that does not say how many."""
 Rpc: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+MOST_BATCH_LINES = 2_000
+"""Of all reservations of a batch together."""
 
 
 class ReservationServicer(pb_grpc.ReservationServiceServicer):
@@ -38,12 +40,11 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         request: pb.BatchReserveStockRequest,
         context: Rpc,
     ) -> pb.BatchReserveStockResponse:
-        validation.count("requests", len(request.requests), 1, convert.MOST_BATCH)
         lines = sum(len(one.lines) for one in request.requests)
-        if lines > convert.MOST_BATCH_LINES:
-            what = f"must have at most {convert.MOST_BATCH_LINES} lines together, not {lines}"
+        if lines > MOST_BATCH_LINES:
+            what = f"must have at most {MOST_BATCH_LINES} lines together, not {lines}"
             raise errors.invalid("requests", "FIELD_INVALID", what)
-        wishes = [convert.wish_from(one, f"requests[{index}].") for index, one in enumerate(request.requests)]
+        wishes = [convert.wish_from(one) for one in request.requests]
         results = await asyncio.gather(*(self._result(self._reservations.reserve(wish)) for wish in wishes))
         return pb.BatchReserveStockResponse(results=results)
 
@@ -60,8 +61,7 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         request: pb.BatchCommitReservationsRequest,
         context: Rpc,
     ) -> pb.BatchCommitReservationsResponse:
-        validation.count("requests", len(request.requests), 1, convert.MOST_BATCH)
-        results = await asyncio.gather(*(self._result(self._commit(one)) for one in request.requests))
+        results = await asyncio.gather(*(self._result(self._commit_one(one)) for one in request.requests))
         return pb.BatchCommitReservationsResponse(results=results)
 
     async def ReleaseReservation(
@@ -69,7 +69,7 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         request: pb.ReleaseReservationRequest,
         context: Rpc,
     ) -> pb.ReleaseReservationResponse:
-        held = await self._reservations.settle(_id(request), "RELEASED", convert.actor_from(request))
+        held = await self._reservations.settle(request.reservation_id, "RELEASED", convert.actor_from(request))
         return pb.ReleaseReservationResponse(reservation=convert.held_to(held), replayed=held.replayed)
 
     async def ExtendReservation(
@@ -77,12 +77,12 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         request: pb.ExtendReservationRequest,
         context: Rpc,
     ) -> pb.ExtendReservationResponse:
-        ttl_s = validation.whole("ttl_seconds", request.ttl_seconds, 1, convert.MOST_TTL_S)
-        held = await self._reservations.settle(_id(request), "EXTENDED", convert.actor_from(request), ttl_s)
+        actor = convert.actor_from(request)
+        held = await self._reservations.settle(request.reservation_id, "EXTENDED", actor, request.ttl_seconds)
         return pb.ExtendReservationResponse(reservation=convert.held_to(held))
 
     async def GetReservation(self, request: pb.GetReservationRequest, context: Rpc) -> pb.GetReservationResponse:
-        held = await self._reservations.get(_id(request))
+        held = await self._reservations.get(request.reservation_id)
         return pb.GetReservationResponse(reservation=convert.held_to(held))
 
     async def BatchGetReservations(
@@ -90,7 +90,6 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         request: pb.BatchGetReservationsRequest,
         context: Rpc,
     ) -> pb.BatchGetReservationsResponse:
-        validation.count("reservation_ids", len(request.reservation_ids), 1, convert.MOST_BATCH)
         found = await self._reservations.get_many(request.reservation_ids)
         return pb.BatchGetReservationsResponse(reservations=map(convert.held_to, found))
 
@@ -110,8 +109,8 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
     ) -> pb.FulfillReservationResponse:
         kept = await self._fulfillment.fulfill(
             requests.identify(request),
-            _id(request),
-            convert.quantities_from(list(request.lines)),
+            request.reservation_id,
+            convert.quantities_from(request.lines),
             convert.actor_from(request),
             lambda reservation, progress, picks, at: pb.FulfillReservationResponse(
                 reservation=convert.reservation_to(reservation, progress),
@@ -130,8 +129,8 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
     ) -> pb.CancelReservationResponse:
         kept = await self._fulfillment.cancel(
             requests.identify(request),
-            _id(request),
-            convert.quantities_from(list(request.lines)),
+            request.reservation_id,
+            convert.quantities_from(request.lines),
             convert.actor_from(request),
             lambda reservation, progress: pb.CancelReservationResponse(
                 reservation=convert.reservation_to(reservation, progress)
@@ -140,7 +139,11 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         return requests.answered(pb.CancelReservationResponse, kept)
 
     async def _commit(self, request: pb.CommitReservationRequest) -> Held:
-        return await self._reservations.settle(_id(request), "COMMITTED", convert.actor_from(request))
+        return await self._reservations.settle(request.reservation_id, "COMMITTED", convert.actor_from(request))
+
+    async def _commit_one(self, request: pb.CommitReservationRequest) -> Held:
+        bounds_check.check(request)  # one of a batch is refused alone
+        return await self._commit(request)
 
     async def _result(self, work: Awaitable[Held]) -> pb.ReserveResult:
         """One request of a batch: its own answer or its own refusal."""
@@ -152,7 +155,3 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
                 code=error.code.value[0], reason=error.reason, message=error.message, metadata=dict(error.metadata)
             )
         return pb.ReserveResult(reservation=convert.held_to(held), replayed=held.replayed)
-
-
-def _id(request: Any) -> str:
-    return validation.present("reservation_id", validation.at_most("reservation_id", request.reservation_id, 100))

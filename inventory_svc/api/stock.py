@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import grpc
 
 from chassis import errors, requests, timestamps, validation
+from chassis.validation import DEFAULT_PAGE
 from gen.inventory.v1 import stock_service_pb2 as pb
 from gen.inventory.v1 import stock_service_pb2_grpc as pb_grpc
 from inventory_svc.api import convert
@@ -42,12 +43,11 @@ class StockServicer(pb_grpc.StockServiceServicer):
         return pb.ListLocationsResponse(locations=[convert.location_stock_to(one) for one in found])
 
     async def GetStock(self, request: pb.GetStockRequest, context: Rpc) -> pb.GetStockResponse:
-        sku = convert.sku_id("sku", request.sku)
-        return pb.GetStockResponse(stock=convert.stock_to(sku, await self._levels.get(sku)))
+        levels = await self._levels.get(request.sku)
+        return pb.GetStockResponse(stock=convert.stock_to(request.sku, levels))
 
     async def BatchGetStock(self, request: pb.BatchGetStockRequest, context: Rpc) -> pb.BatchGetStockResponse:
-        validation.count("skus", len(request.skus), 1, convert.MOST_BATCH)
-        wanted = [convert.sku_id(f"skus[{index}]", sku) for index, sku in enumerate(request.skus)]
+        wanted = list(request.skus)
         found = await self._levels.batch_get(wanted)
         return pb.BatchGetStockResponse(
             stocks=[convert.stock_to(sku, found[sku]) for sku in wanted if sku in found],
@@ -55,12 +55,11 @@ class StockServicer(pb_grpc.StockServiceServicer):
         )
 
     async def ListStock(self, request: pb.ListStockRequest, context: Rpc) -> pb.ListStockResponse:
-        location = convert.location_id("location", request.location) if request.location else ""
         found, token = await self._levels.page(
-            location,
-            validation.at_most("category", request.category, 100),
+            request.location,
+            request.category,
             request.available_at_most if request.HasField("available_at_most") else None,
-            validation.page_size(request.page_size),
+            request.page_size or DEFAULT_PAGE,
             request.page_token,
         )
         return pb.ListStockResponse(levels=[convert.level_to(level) for level in found], next_page_token=token)
@@ -76,14 +75,13 @@ class StockServicer(pb_grpc.StockServiceServicer):
     async def AdjustStock(self, request: pb.AdjustStockRequest, context: Rpc) -> pb.AdjustStockResponse:
         if request.delta == 0:
             raise errors.invalid("delta", "FIELD_INVALID", "must not be zero")
-        reason = validation.present("reason", request.reason)
         kept = await self._stock.adjust(
             requests.identify(request),
-            convert.sku_id("sku", request.sku),
-            convert.location_id("location", request.location),
-            convert.lot_id("lot", request.lot),
-            validation.whole("delta", request.delta, -convert.MOST_UNITS, convert.MOST_UNITS),
-            validation.at_most("reason", reason, 200),
+            request.sku,
+            request.location,
+            request.lot,
+            request.delta,
+            request.reason,
             lambda level: pb.AdjustStockResponse(level=convert.level_to(level)).SerializeToString(),
         )
         return requests.answered(pb.AdjustStockResponse, kept)
@@ -91,8 +89,8 @@ class StockServicer(pb_grpc.StockServiceServicer):
     async def SetStock(self, request: pb.SetStockRequest, context: Rpc) -> pb.SetStockResponse:
         kept = await self._stock.set(
             requests.identify(request),
-            convert.sku_id("sku", request.sku),
-            convert.location_id("location", request.location),
+            request.sku,
+            request.location,
             _target(request),
             lambda level: pb.SetStockResponse(level=convert.level_to(level)).SerializeToString(),
         )
@@ -100,10 +98,7 @@ class StockServicer(pb_grpc.StockServiceServicer):
 
     async def ListMovements(self, request: pb.ListMovementsRequest, context: Rpc) -> pb.ListMovementsResponse:
         found, token = await self._levels.movements(
-            convert.sku_id("sku", request.sku),
-            convert.location_id("location", request.location) if request.location else "",
-            validation.page_size(request.page_size),
-            request.page_token,
+            request.sku, request.location, request.page_size or DEFAULT_PAGE, request.page_token
         )
         movements = [convert.movement_to(movement) for movement in found]
         return pb.ListMovementsResponse(movements=movements, next_page_token=token)
@@ -129,30 +124,25 @@ class StockServicer(pb_grpc.StockServiceServicer):
 def _receipt(request: pb.ReceiveStockRequest) -> Receipt:
     manufactured = validation.calendar_date("manufacture_date", request.manufacture_date)
     expires = validation.calendar_date("expiry_date", request.expiry_date)
-    lot = convert.lot_id("lot", request.lot)
-    if not lot and (manufactured or expires):
+    if not request.lot and (manufactured or expires):
         raise errors.required("lot")
     if manufactured and expires and expires < manufactured:
         raise errors.invalid("expiry_date", "FIELD_INVALID", "lies before manufacture_date")
     return Receipt(
-        sku=convert.sku_id("sku", request.sku),
-        location=convert.location_id("location", request.location),
-        quantity=validation.whole("quantity", request.quantity, 1, convert.MOST_UNITS),
-        lot=lot,
+        sku=request.sku,
+        location=request.location,
+        quantity=request.quantity,
+        lot=request.lot,
         manufactured=manufactured,
         expires=expires,
-        reason=validation.at_most("reason", request.reason, 200),
+        reason=request.reason,
     )
 
 
 def _target(request: pb.SetStockRequest) -> Target:
     if not request.HasField("on_hand") and not request.HasField("backorder_limit"):
         raise errors.required("on_hand")
-    limit, on_hand = None, None
-    if request.HasField("on_hand"):
-        on_hand = validation.whole("on_hand", request.on_hand, 0, convert.MOST_UNITS)
-    if request.HasField("backorder_limit"):
-        limit = validation.whole("backorder_limit", request.backorder_limit, 0, convert.MOST_UNITS)
+    on_hand = request.on_hand if request.HasField("on_hand") else None
+    limit = request.backorder_limit if request.HasField("backorder_limit") else None
     expected = request.expected_version if request.HasField("expected_version") else None
-    reason = validation.at_most("reason", request.reason, 200)
-    return Target(on_hand, limit, expected, convert.lot_id("lot", request.lot), reason)
+    return Target(on_hand, limit, expected, request.lot, request.reason)

@@ -1,33 +1,15 @@
-"""The only place where messages meet domain objects. Malformed requests are refused with the field's path."""
+"""The only place where messages meet domain objects. The server has held requests to their bounds."""
 
 from __future__ import annotations
 
-import re
-
-from chassis import errors, ids, requests, timestamps, validation
+from chassis import errors, ids, requests, timestamps
 from gen.common.v1.address_pb2 import Address as AddressMessage
 from gen.common.v1.money_pb2 import Money
 from gen.order.v1 import order_pb2, order_service_pb2, saga_service_pb2
+from order_svc.api.next_action import next_action
 from order_svc.app.payment_events import PaymentEvent
 from order_svc.domain.order import Address, Customer, Line, Order, OrderRequest, RequestedLine, State, Step, Transition
 from order_svc.store.history import Filter
-
-LINES_MOST = 100
-QUANTITY_MOST = 1_000_000
-CODES_MOST = 10
-CODE_MOST_CHARACTERS = 40
-CHANNEL_MOST_CHARACTERS = 40
-EMAIL_MOST_CHARACTERS = 254
-ID_MOST_CHARACTERS = 100
-TOKEN_MOST_CHARACTERS = 500
-REASON_MOST_CHARACTERS = 200
-ADDRESS_MOST_LINES = 4
-ADDRESS_MOST_CHARACTERS = 200
-STUCK_MOST_S = 10 * 365 * 86_400
-SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-/]{0,63}")
-LOCATION = re.compile(r"[a-z][a-z0-9\-]{0,31}")
-EMAIL = re.compile(r"[^@\s\x00]+@[^@\s\x00]+")
-COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 def order_id(request_id: str) -> str:
@@ -36,10 +18,9 @@ def order_id(request_id: str) -> str:
 
 
 def order_request(message: order_service_pb2.PlaceOrderRequest) -> OrderRequest:
-    """FIELD_REQUIRED, FIELD_INVALID."""
+    """FIELD_INVALID when a sku has two lines."""
     identity = requests.identify(message)
-    validation.count("lines", len(message.lines), 1, LINES_MOST)
-    lines = tuple(_requested_line(index, line) for index, line in enumerate(message.lines))
+    lines = tuple(RequestedLine(line.sku, line.quantity, line.location) for line in message.lines)
     seen: set[str] = set()
     for index, line in enumerate(lines):
         if line.sku in seen:
@@ -51,54 +32,20 @@ def order_request(message: order_service_pb2.PlaceOrderRequest) -> OrderRequest:
         fingerprint=identity.fingerprint,
         lines=lines,
         customer=_customer(message.customer),
-        codes=_codes(message),
-        currency=validation.currency("currency", message.currency),
-        channel=_text("channel", message.channel, CHANNEL_MOST_CHARACTERS),
-        provider=_text("payment.provider", message.payment.provider, ID_MOST_CHARACTERS),
-        token=_text("payment.token", message.payment.token, TOKEN_MOST_CHARACTERS),
+        codes=tuple(code.strip() for code in message.codes if code.strip()),  # promo, too, leaves blank ones out
+        currency=message.currency,
+        channel=message.channel,
+        provider=message.payment.provider,
+        token=message.payment.token,
     )
-
-
-def _requested_line(index: int, line: order_service_pb2.PlaceOrderLine) -> RequestedLine:
-    path = f"lines[{index}]"
-    sku = validation.pattern(f"{path}.sku", line.sku, SKU, "must be 1 to 64 characters of A-Z a-z 0-9 . _ - /")
-    quantity = validation.whole(f"{path}.quantity", line.quantity, 1, QUANTITY_MOST)
-    if line.location:
-        words = "must be 1 to 32 characters of a-z 0-9 -, starting with a letter"
-        validation.pattern(f"{path}.location", line.location, LOCATION, words)
-    return RequestedLine(sku, quantity, line.location)
-
-
-def _codes(message: order_service_pb2.PlaceOrderRequest) -> tuple[str, ...]:
-    validation.count("codes", len(message.codes), 0, CODES_MOST)
-    codes = (_text(f"codes[{index}]", code, CODE_MOST_CHARACTERS) for index, code in enumerate(message.codes))
-    return tuple(code.strip() for code in codes if code.strip())  # promo, too, leaves blank ones out
-
-
-def _text(path: str, value: str, characters: int) -> str:
-    return validation.at_most(path, validation.present(path, value), characters)
 
 
 def _customer(message: order_pb2.Customer) -> Customer:
-    email = validation.at_most("customer.email", message.email, EMAIL_MOST_CHARACTERS)
-    if email:
-        validation.pattern("customer.email", email, EMAIL, "must be an e-mail address")
-    return Customer(
-        id=validation.at_most("customer.id", message.id, ID_MOST_CHARACTERS),
-        email=email,
-        address=_address(message.address) if message.HasField("address") else None,
-    )
+    address = _address(message.address) if message.HasField("address") else None
+    return Customer(id=ids.outside(message.id), email=message.email, address=address)
 
 
 def _address(message: AddressMessage) -> Address:
-    path = "customer.address"
-    validation.count(f"{path}.lines", len(message.lines), 0, ADDRESS_MOST_LINES)
-    if message.country:
-        validation.pattern(f"{path}.country", message.country, COUNTRY, "must be an ISO 3166-1 code such as DE")
-    for name in ("recipient", "city", "postal_code", "region"):
-        validation.at_most(f"{path}.{name}", getattr(message, name), ADDRESS_MOST_CHARACTERS)
-    for index, line in enumerate(message.lines):
-        validation.at_most(f"{path}.lines[{index}]", line, ADDRESS_MOST_CHARACTERS)
     return Address(
         recipient=message.recipient,
         lines=tuple(message.lines),
@@ -107,16 +54,6 @@ def _address(message: AddressMessage) -> Address:
         region=message.region,
         country=message.country,
     )
-
-
-def order_key(value: str) -> str:
-    """An order's id as callers send it."""
-    return _text("order_id", value, ID_MOST_CHARACTERS)
-
-
-def cause(value: str, default: str) -> str:
-    """A person's words; `default` when there are none."""
-    return validation.at_most("reason", value, REASON_MOST_CHARACTERS) or default
 
 
 def list_filter(message: order_service_pb2.ListOrdersRequest) -> Filter:
@@ -128,22 +65,22 @@ def list_filter(message: order_service_pb2.ListOrdersRequest) -> Filter:
     last = timestamps.instant("create_time_to", message.create_time_to)
     return Filter(
         state=State(name) if message.state else None,
-        customer_id=validation.at_most("customer_id", message.customer_id, ID_MOST_CHARACTERS),
+        customer_id=ids.outside(message.customer_id),
         since=first if message.HasField("create_time_from") else None,
         until=last if message.HasField("create_time_to") else None,
     )
 
 
 def payment_event(message: order_service_pb2.RecordPaymentEventRequest) -> PaymentEvent:
-    """FIELD_REQUIRED, FIELD_INVALID. An outcome that we do not know is UNSPECIFIED: recorded, without effect."""
+    """An outcome that we do not know is UNSPECIFIED: recorded, without effect."""
     kind = order_service_pb2.RecordPaymentEventRequest.Outcome
     known = message.outcome in kind.values()
     return PaymentEvent(
-        event_id=_text("event_id", message.event_id, ID_MOST_CHARACTERS),
-        provider=_text("provider", message.provider, ID_MOST_CHARACTERS),
-        reference=_text("payment_reference", message.payment_reference, ID_MOST_CHARACTERS),
+        event_id=message.event_id,
+        provider=message.provider,
+        reference=message.payment_reference,
         outcome=kind.Name(message.outcome).removeprefix("OUTCOME_") if known else "UNSPECIFIED",
-        decline_code=validation.at_most("decline_code", message.decline_code, ID_MOST_CHARACTERS),
+        decline_code=message.decline_code,
     )
 
 
@@ -164,6 +101,7 @@ def order_message(order: Order, history: list[Transition] | None = None) -> orde
             status=order_pb2.Payment.Status.Value(f"STATUS_{order.payment.status}"),
             decline_code=order.payment.decline_code,
             refunded_minor=order.payment.refunded_minor,
+            next_action=next_action(order),
         ),
         cause=order.cause,
         create_time=timestamps.message(order.created_at),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chassis import validation
+from chassis.validation import DEFAULT_PAGE
 from gen.order.v1 import order_service_pb2 as pb
 from gen.order.v1 import order_service_pb2_grpc
 from order_svc.api import convert
@@ -35,18 +35,16 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
         return pb.PlaceOrderResponse(order=convert.order_message(placed.order), replayed=placed.replayed)
 
     async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:
-        order, history = await self._read.get(convert.order_key(request.order_id))
+        order, history = await self._read.get(request.order_id)
         return pb.GetOrderResponse(order=convert.order_message(order, history))
 
     async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:
-        size = validation.page_size(request.page_size)
+        size = request.page_size or DEFAULT_PAGE
         orders, token = await self._read.page(convert.list_filter(request), size, request.page_token)
         return pb.ListOrdersResponse(orders=[convert.order_message(order) for order in orders], next_page_token=token)
 
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Any) -> pb.CancelOrderResponse:
-        validation.request_id(request.request_id)
-        order_id = convert.order_key(request.order_id)
-        order = await self._cancel.cancel(order_id, convert.cause(request.reason, "cancelled"))
+        order = await self._cancel.cancel(request.order_id, request.reason or "cancelled")
         return pb.CancelOrderResponse(order=convert.order_message(order))
 
     async def RecordPaymentEvent(

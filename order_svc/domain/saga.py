@@ -61,6 +61,14 @@ def gives_up(order: Order) -> bool:
     return allows(order.state, State.NEEDS_REVIEW)
 
 
+def needs_token(order: Order) -> bool:
+    """Whether the provider may still be asked to hold the amount; afterwards nobody needs the payment token any more."""
+    return order.state not in (State.CONFIRMED, State.CANCELLED) and order.payment.status in (
+        PaymentStatus.NONE,
+        PaymentStatus.PENDING,
+    )
+
+
 def waits_for_customer(order: Order) -> bool:
     """Whether only the customer's bank can bring it on."""
     return order.state is State.AUTHORIZING and order.payment.status is PaymentStatus.ACTION_REQUIRED

@@ -9,7 +9,7 @@ from typing import Any
 
 from chassis.db import Database
 from order_svc.domain.order import Order
-from order_svc.domain.saga import Progress
+from order_svc.domain.saga import Progress, needs_token
 from order_svc.store import events, meters
 from order_svc.store.rows import COLUMNS, as_json, order_of
 from order_svc.store.writes import Writes
@@ -59,7 +59,7 @@ UPDATE = (
 WITH changed AS (
     UPDATE orders SET
         state = %(state)s, version = version + 1, lines = COALESCE(%(lines)s::jsonb, lines),
-        payment_key = %(payment_key)s, payment_reference = %(payment_reference)s,
+        payment_token = %(payment_token)s, payment_key = %(payment_key)s, payment_reference = %(payment_reference)s,
         payment_status = %(payment_status)s, decline_code = %(decline_code)s,
         payment_deadline = %(payment_deadline)s, refunded_minor = %(refunded_minor)s,
         cause = %(cause)s, refusal = %(refusal)s::jsonb, cancel_cause = %(cancel_cause)s,
@@ -120,7 +120,6 @@ class Orders:
             "address": None if order.customer.address is None else as_json(order.customer.address),
             "channel": order.channel,
             "payment_provider": order.payment.provider,
-            "payment_token": order.payment.token,
             "created_at": order.created_at,
         }
         return await self._write(INSERT, progress, lease, first)
@@ -161,6 +160,7 @@ def _shared(progress: Progress, lease: Lease) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "order_id": order.order_id,
         "state": order.state,
+        "payment_token": order.payment.token if needs_token(order) else "",
         "payment_key": order.payment.key,
         "payment_reference": order.payment.reference,
         "payment_status": order.payment.status,

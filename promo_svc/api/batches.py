@@ -6,24 +6,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from chassis import validation
+from chassis import bounds_check
 from chassis.interceptors.errors import to_service_error
 from gen.promo.v1 import promotion_service_pb2 as pb
 from gen.promo.v1 import quote_pb2
 from promo_svc.api.errors import TABLE
 
-MOST = 500
 T = TypeVar("T")
-
-
-def check(message: Any) -> None:
-    """FIELD_REQUIRED, FIELD_INVALID: a batch has 1 to 500 requests."""
-    validation.count("requests", len(message.requests), 1, MOST)
 
 
 def attempt(read: Callable[[Any], T], message: Any) -> T | Exception:
     """What one request says, or why it is refused."""
     try:
+        bounds_check.check(message)  # one of a batch is refused alone
         return read(message)
     except Exception as raised:
         return raised
@@ -36,13 +31,13 @@ def quote_result(quote: quote_pb2.Quote | Exception) -> pb.QuoteResult:
 
 async def redemption_results(message: Any, handle: Callable[[Any, Any], Awaitable[Any]]) -> list[pb.RedemptionResult]:
     """Every request's answer, by the handler of a single one."""
-    check(message)
-    return await asyncio.gather(*(_redemption_result(handle(one, None)) for one in message.requests))
+    return await asyncio.gather(*(_redemption_result(one, handle) for one in message.requests))
 
 
-async def _redemption_result(work: Awaitable[Any]) -> pb.RedemptionResult:
+async def _redemption_result(message: Any, handle: Callable[[Any, Any], Awaitable[Any]]) -> pb.RedemptionResult:
     try:
-        answer = await work
+        bounds_check.check(message)
+        answer = await handle(message, None)
     except Exception as raised:
         return pb.RedemptionResult(**_failure(raised))
     return pb.RedemptionResult(redemption=answer.redemption, replayed=answer.replayed)

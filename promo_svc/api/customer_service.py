@@ -1,10 +1,11 @@
-"""promo.v1.CustomerService: checks the message, calls the use case, answers."""
+"""promo.v1.CustomerService: reads the message, calls the use case, answers."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from chassis import requests, validation
+from chassis import ids, requests
+from chassis.validation import DEFAULT_PAGE
 from gen.promo.v1 import back_in_stock_pb2
 from gen.promo.v1 import customer_service_pb2 as pb
 from promo_svc.api import customer_convert
@@ -23,9 +24,8 @@ class CustomerServicer:
     async def GetPurchaseHistory(
         self, message: pb.GetPurchaseHistoryRequest, _rpc: Any
     ) -> pb.GetPurchaseHistoryResponse:
-        customer_id = customer_convert.customer_id(message.customer_id)
-        size = validation.page_size(message.page_size)
-        page, token = await self._purchases.history(customer_id, size, message.page_token)
+        size = message.page_size or DEFAULT_PAGE
+        page, token = await self._purchases.history(ids.outside(message.customer_id), size, message.page_token)
         purchases = [customer_convert.purchase_message(purchase) for purchase in page]
         return pb.GetPurchaseHistoryResponse(purchases=purchases, next_page_token=token)
 
@@ -40,9 +40,8 @@ class CustomerServicer:
     async def ListBackInStockNotices(
         self, message: pb.ListBackInStockNoticesRequest, _rpc: Any
     ) -> pb.ListBackInStockNoticesResponse:
-        customer_id = customer_convert.customer_id(message.customer_id)
-        size = validation.page_size(message.page_size)
-        page, token = await self._notices.list(customer_id, size, message.page_token)
+        size = message.page_size or DEFAULT_PAGE
+        page, token = await self._notices.list(ids.outside(message.customer_id), size, message.page_token)
         notices = [events.notice_message(notice) for notice in page]
         return pb.ListBackInStockNoticesResponse(notices=notices, next_page_token=token)
 
@@ -50,6 +49,5 @@ class CustomerServicer:
         self, message: pb.CancelBackInStockNoticeRequest, _rpc: Any
     ) -> pb.CancelBackInStockNoticeResponse:
         request = requests.identify(message)
-        customer_id, sku = customer_convert.customer_id(message.customer_id), customer_convert.sku(message.sku)
-        cancelled, replayed = await self._notices.cancel(request, customer_id, sku)
+        cancelled, replayed = await self._notices.cancel(request, ids.outside(message.customer_id), message.sku)
         return pb.CancelBackInStockNoticeResponse(cancelled=cancelled, replayed=replayed)

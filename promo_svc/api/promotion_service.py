@@ -1,10 +1,11 @@
-"""promo.v1.PromotionService: checks the message, calls the use case, answers."""
+"""promo.v1.PromotionService: reads the message, calls the use case, answers."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from chassis import requests, validation
+from chassis import requests
+from chassis.validation import DEFAULT_PAGE
 from gen.promo.v1 import promotion_pb2
 from gen.promo.v1 import promotion_service_pb2 as pb
 from promo_svc.api import batches, convert, quote_convert, redemption_convert
@@ -13,9 +14,6 @@ from promo_svc.app.quotes import Quotes
 from promo_svc.app.redemptions import Redemptions
 from promo_svc.domain.promotion import State
 from promo_svc.store import events
-
-MOST_READ = 500
-"""Redemptions of one BatchGetRedemptions."""
 
 
 class PromotionServicer:
@@ -41,21 +39,19 @@ class PromotionServicer:
         return pb.UpdatePromotionResponse(promotion=promotion, replayed=answer.replayed)
 
     async def ActivatePromotion(self, message: pb.ActivatePromotionRequest, _rpc: Any) -> pb.ActivatePromotionResponse:
-        promotion_id = convert.promotion_id("promotion_id", message.promotion_id)
-        stored = await self._promotions.move(promotion_id, State.ACTIVE)
+        stored = await self._promotions.move(message.promotion_id, State.ACTIVE)
         return pb.ActivatePromotionResponse(promotion=events.promotion_message(stored))
 
     async def PausePromotion(self, message: pb.PausePromotionRequest, _rpc: Any) -> pb.PausePromotionResponse:
-        promotion_id = convert.promotion_id("promotion_id", message.promotion_id)
-        stored = await self._promotions.move(promotion_id, State.PAUSED)
+        stored = await self._promotions.move(message.promotion_id, State.PAUSED)
         return pb.PausePromotionResponse(promotion=events.promotion_message(stored))
 
     async def GetPromotion(self, message: pb.GetPromotionRequest, _rpc: Any) -> pb.GetPromotionResponse:
-        stored = await self._promotions.get(convert.promotion_id("promotion_id", message.promotion_id))
+        stored = await self._promotions.get(message.promotion_id)
         return pb.GetPromotionResponse(promotion=events.promotion_message(stored))
 
     async def ListPromotions(self, message: pb.ListPromotionsRequest, _rpc: Any) -> pb.ListPromotionsResponse:
-        size = validation.page_size(message.page_size)
+        size = message.page_size or DEFAULT_PAGE
         page, token = await self._promotions.list(size, message.page_token)
         promotions = [events.promotion_message(stored) for stored in page]
         return pb.ListPromotionsResponse(promotions=promotions, next_page_token=token)
@@ -71,8 +67,7 @@ class PromotionServicer:
         )
 
     async def CommitRedemption(self, message: pb.CommitRedemptionRequest, _rpc: Any) -> pb.CommitRedemptionResponse:
-        known = redemption_convert.redemption_id(message.redemption_id)
-        redemption, replayed = await self._redemptions.commit(known)
+        redemption, replayed = await self._redemptions.commit(message.redemption_id)
         return pb.CommitRedemptionResponse(
             redemption=redemption_convert.redemption_message(redemption), replayed=replayed
         )
@@ -80,8 +75,7 @@ class PromotionServicer:
     async def BatchQuotePromotions(
         self, message: pb.BatchQuotePromotionsRequest, _rpc: Any
     ) -> pb.BatchQuotePromotionsResponse:
-        batches.check(message)
-        carts = [batches.attempt(quote_convert.cart, one.cart) for one in message.requests]
+        carts = [batches.attempt(lambda one: quote_convert.cart(one.cart), one) for one in message.requests]
         quotes = iter(await self._quotes.quote_many([cart for cart in carts if not isinstance(cart, Exception)]))
         results = [
             batches.quote_result(cart if isinstance(cart, Exception) else quote_convert.quote_message(next(quotes)))
@@ -102,20 +96,18 @@ class PromotionServicer:
         return pb.BatchCommitRedemptionsResponse(results=results)
 
     async def ReleaseRedemption(self, message: pb.ReleaseRedemptionRequest, _rpc: Any) -> pb.ReleaseRedemptionResponse:
-        known = redemption_convert.redemption_id(message.redemption_id)
-        redemption, replayed = await self._redemptions.release(known)
+        redemption, replayed = await self._redemptions.release(message.redemption_id)
         return pb.ReleaseRedemptionResponse(
             redemption=redemption_convert.redemption_message(redemption), replayed=replayed
         )
 
     async def GetRedemption(self, message: pb.GetRedemptionRequest, _rpc: Any) -> pb.GetRedemptionResponse:
-        redemption = await self._redemptions.get(redemption_convert.redemption_id(message.redemption_id))
+        redemption = await self._redemptions.get(message.redemption_id)
         return pb.GetRedemptionResponse(redemption=redemption_convert.redemption_message(redemption))
 
     async def BatchGetRedemptions(
         self, message: pb.BatchGetRedemptionsRequest, _rpc: Any
     ) -> pb.BatchGetRedemptionsResponse:
-        validation.count("redemption_ids", len(message.redemption_ids), 1, MOST_READ)
         found = await self._redemptions.get_many(message.redemption_ids)
         return pb.BatchGetRedemptionsResponse(redemptions=map(redemption_convert.redemption_message, found))
 

@@ -1,57 +1,39 @@
-"""Where cart messages become carts, checked field by field, and quotes become messages."""
+"""Where cart messages become carts, held to their bounds by the server, and quotes become messages."""
 
 from __future__ import annotations
 
-from chassis import errors, money, timestamps, validation
+import itertools
+
+from chassis import errors, ids, money, timestamps
 from gen.common.v1.money_pb2 import Money as MoneyMessage
 from gen.promo.v1 import quote_pb2
 from promo_svc.domain.cart import Cart, CartLine, normal_codes
 from promo_svc.domain.money import Money
 from promo_svc.domain.quote import Applied, Fact, Quote, QuotedLine, Skipped
 
-MOST_LINES = 100
-MOST_CODES = 10
-MOST_QUANTITY = 1_000_000
-CODE_CHARACTERS = 40
-SKU_CHARACTERS = 64
-CATEGORY_CHARACTERS = 100
-CHANNEL_CHARACTERS = 40
-CUSTOMER_ID_CHARACTERS = 100
-
-
-def customer_id(path: str, value: str) -> str:
-    """The channel's own id, whatever it looks like; empty for a guest."""
-    return validation.at_most(path, value, CUSTOMER_ID_CHARACTERS)
-
 
 def cart(message: quote_pb2.Cart) -> Cart:
     """A cart whose every amount fits into int64, also summed."""
-    validation.count("cart.lines", len(message.lines), 1, MOST_LINES)
-    validation.count("cart.codes", len(message.codes), 0, MOST_CODES)
-    for index, code in enumerate(message.codes):
-        path = f"cart.codes[{index}]"
-        validation.at_most(path, validation.present(path, code), CODE_CHARACTERS)
     return Cart(
-        lines=tuple(_line(f"cart.lines[{index}]", line) for index, line in enumerate(message.lines)),
-        currency=validation.currency("cart.currency", message.currency),
-        customer_id=customer_id("cart.customer_id", message.customer_id),
+        lines=_lines(message),
+        currency=message.currency,
+        customer_id=ids.outside(message.customer_id),
         codes=normal_codes(list(message.codes)),
-        channel=validation.at_most("cart.channel", message.channel, CHANNEL_CHARACTERS),
+        channel=message.channel,
     )
 
 
-def _line(path: str, message: quote_pb2.CartLine) -> CartLine:
-    line = CartLine(
-        sku=validation.at_most(f"{path}.sku", validation.present(f"{path}.sku", message.sku), SKU_CHARACTERS),
-        quantity=validation.whole(f"{path}.quantity", message.quantity, 1, MOST_QUANTITY),
-        unit_price_minor=validation.whole(f"{path}.unit_price_minor", message.unit_price_minor, 0, money.MOST_MINOR),
-        category=validation.at_most(f"{path}.category", message.category, CATEGORY_CHARACTERS),
+def _lines(message: quote_pb2.Cart) -> tuple[CartLine, ...]:
+    """Together they may cost what an order may, before discounts."""
+    lines = tuple(
+        CartLine(sku=line.sku, quantity=line.quantity, unit_price_minor=line.unit_price_minor, category=line.category)
+        for line in message.lines
     )
-    if line.subtotal_minor > money.MOST_MINOR:
-        raise errors.invalid(
-            f"{path}.unit_price_minor", "FIELD_INVALID", f"times quantity must be at most {money.MOST_MINOR}"
-        )
-    return line
+    for index, total in enumerate(itertools.accumulate(line.subtotal_minor for line in lines)):
+        if total > money.MOST_MINOR:
+            words = f"times quantity, with the lines before it, must be at most {money.MOST_MINOR}, not {total}"
+            raise errors.invalid(f"cart.lines[{index}].unit_price_minor", "FIELD_INVALID", words)
+    return lines
 
 
 def quote_message(quote: Quote) -> quote_pb2.Quote:

@@ -4,41 +4,29 @@ from __future__ import annotations
 
 from google.protobuf import json_format
 
-from chassis import errors, ids, timestamps, validation
+from chassis import errors, ids, timestamps
 from chassis.gate.audit_report import status_payload
 from chassis.gate.audit_state import AuditStatus
 from gen.common.v1 import audit_pb2
 from gen.promo.v1 import promotion_service_pb2 as pb
 from gen.promo.v1 import quote_pb2
-from promo_svc.api import convert, quote_convert
 from promo_svc.app.redemptions import Order
 from promo_svc.domain.redemption import Redemption
-from promo_svc.domain.stacking import MOST_APPLIED
 
 DEFAULT_TTL_S = 900
-MOST_TTL_S = 86_400
 
 
 def order(message: pb.RedeemPromotionsRequest) -> Order:
     """What is to be claimed; each promotion named once."""
-    validation.request_id(message.request_id)
-    validation.count("promotion_ids", len(message.promotion_ids), 1, MOST_APPLIED)
     for index, promotion_id in enumerate(message.promotion_ids):
-        convert.promotion_id(f"promotion_ids[{index}]", promotion_id)
         if promotion_id in message.promotion_ids[:index]:
             raise errors.invalid(f"promotion_ids[{index}]", "FIELD_INVALID", f"names {promotion_id} again")
     return Order(
         redemption_id=message.request_id,
-        customer_id=quote_convert.customer_id("customer_id", message.customer_id),
+        customer_id=ids.outside(message.customer_id),
         promotion_ids=tuple(message.promotion_ids),
-        ttl_s=validation.whole("ttl_seconds", message.ttl_seconds, 0, MOST_TTL_S) or DEFAULT_TTL_S,
+        ttl_s=message.ttl_seconds or DEFAULT_TTL_S,
     )
-
-
-def redemption_id(value: str) -> str:
-    """Of the form of a request_id, which it was."""
-    description = "must be 1 to 100 characters of A-Z a-z 0-9 . _ : -"
-    return validation.pattern("redemption_id", value, ids.REQUEST_ID, description)
 
 
 def redemption_message(redemption: Redemption) -> quote_pb2.Redemption:

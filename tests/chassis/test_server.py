@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
@@ -44,6 +45,8 @@ class Catalog:
                 raise errors.invalid("sku", "FIELD_INVALID", "is odd")
             case "bug":
                 raise KeyError("secret of the house")
+            case "caller":
+                return pb.GetSkuResponse(sku=Sku(sku=context.caller.get()))
             case "slow":
                 await asyncio.Event().wait()
             case "id":
@@ -115,6 +118,13 @@ async def test_the_request_id_goes_along(channel: grpc.aio.Channel) -> None:
     assert (await _get(channel, "id")).sku.sku == "req-of-the-caller"
 
 
+async def test_the_caller_goes_along_and_is_nobody_without_a_word(channel: grpc.aio.Channel) -> None:
+    assert (await _get(channel, "caller")).sku.sku == ""
+    context.caller.set("operator")
+    assert (await _get(channel, "caller")).sku.sku == "operator"
+    context.caller.set("")
+
+
 async def test_health_follows_readiness(channel: grpc.aio.Channel, catalog: Catalog) -> None:
     health: Any = health_pb2_grpc.HealthStub(channel)
     watch = health.Watch(health_pb2.HealthCheckRequest(service="inventory.v1.CatalogService"))
@@ -130,12 +140,40 @@ async def test_health_follows_readiness(channel: grpc.aio.Channel, catalog: Cata
     watch.cancel()
 
 
+async def test_health_lists_every_service(channel: grpc.aio.Channel) -> None:
+    health: Any = health_pb2_grpc.HealthStub(channel)
+    listed = await health.List(health_pb2.HealthListRequest())
+    assert set(listed.statuses) == {"", "inventory.v1.CatalogService"}
+
+
 async def test_reflection_names_the_services(channel: grpc.aio.Channel) -> None:
     reflection: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
     ask = reflection_pb2.ServerReflectionRequest(list_services="")
     async for answer in reflection.ServerReflectionInfo(iter([ask])):
         names = {service.name for service in answer.list_services_response.service}
         assert {"inventory.v1.CatalogService", "grpc.health.v1.Health"} <= names
+
+
+@pytest.mark.parametrize(
+    ("symbol", "file"),
+    [
+        ("inventory.v1.CatalogService.GetSku", "inventory/v1/catalog_service.proto"),
+        ("inventory.v1.CatalogService", "inventory/v1/catalog_service.proto"),
+        ("inventory.v1.Sku", "inventory/v1/sku.proto"),
+        ("google.rpc.ErrorInfo", "google/rpc/error_details.proto"),
+        ("inventory.v1.CatalogService.Forget", ""),
+        ("nothing", ""),
+    ],
+)
+async def test_reflection_finds_methods_as_well_as_services_and_messages(
+    channel: grpc.aio.Channel, symbol: str, file: str
+) -> None:
+    reflection: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
+    ask = reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol)
+    [answer] = [answer async for answer in reflection.ServerReflectionInfo(iter([ask]))]
+    files = [FileDescriptorProto.FromString(one) for one in answer.file_descriptor_response.file_descriptor_proto]
+    assert [one.name for one in files][:1] == ([file] if file else [])
+    assert answer.HasField("error_response") is not bool(file)
 
 
 async def test_a_method_that_nobody_serves_is_unimplemented(channel: grpc.aio.Channel) -> None:

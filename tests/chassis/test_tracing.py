@@ -18,11 +18,12 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from chassis import client, config, context, sql_spans, stages, telemetry, trace_export, trace_view, tracing
+from chassis import client, config, context, sql_spans, stages, telemetry, trace_export, trace_file, trace_view, tracing
 from chassis.batcher import Batcher
 from chassis.config import ConfigError, Traces
 from chassis.errors import ServiceError
 from chassis.server import Server, Servicer
+from chassis.trace_file import TraceFile
 from gen.inventory.v1 import catalog_service_pb2 as pb
 from gen.inventory.v1 import catalog_service_pb2_grpc as pb_grpc
 
@@ -81,7 +82,7 @@ async def test_an_rpc_is_a_span_on_both_sides_of_the_wire(spans: InMemorySpanExp
 
 
 async def test_a_failed_rpc_says_its_code_and_nothing_of_the_bug(spans: InMemorySpanExporter) -> None:
-    with pytest.raises(ServiceError):
+    with pytest.raises(ServiceError), tracing.span("outside"):
         await _get("bug")
     served = spans.get_finished_spans()[0]
     assert (served.status.is_ok, served.status.description) == (False, "INTERNAL")
@@ -148,8 +149,42 @@ def test_a_line_per_span_can_be_read_as_a_tree(tmp_path: Path) -> None:
         "  saga.reserve",
         "  saga.authorize",
     ]
-    assert trace_view.find(every) == trace_view.find(every, every[0]["trace"])
+    assert trace_view.find(every, every[0]["trace"]) == trace_view.find(every, "mine")
     assert not trace_view.find(every, "somebody else's")
+
+
+def test_without_an_id_the_last_request_of_a_caller_is_shown() -> None:
+    def spanned(name: str, start_ns: int, parent: str = "", **attributes: object) -> dict[str, Any]:
+        return {"trace": name, "span": name, "parent": parent, "start_ns": start_ns, "attributes": attributes}
+
+    rest = spanned("a request with a traceparent", 2, "of-the-caller", **{"http.response.status_code": 201})
+    inside = spanned("its call", 3, rest["span"], **{"rpc.system": "grpc"}) | {"trace": rest["trace"]}
+    older = spanned("an earlier one", 1, **{"rpc.system": "grpc"})
+    resumed = spanned("saga.resume", 9)
+    assert trace_view.find([older, inside, rest, resumed]) == [inside, rest]
+    assert trace_view.find([resumed]) == []
+
+
+async def test_background_calls_begin_no_trace_on_either_side(spans: InMemorySpanExporter) -> None:
+    await _get("any")
+    assert spans.get_finished_spans() == ()
+    [(_, value)] = tracing.onward()
+    assert value.endswith("-00")
+
+
+def test_a_full_file_of_traces_becomes_the_older_one_for_all_who_write_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "traces.jsonl"
+    first, second = TraceFile(path, most_bytes=100), TraceFile(path, most_bytes=100)
+    for number in range(60):
+        for writer in (first, second):
+            writer.write(b'{"span": %04d}\n' % number)
+            assert path.stat().st_size <= 120
+    assert trace_file.older(path).stat().st_size <= 120
+    assert path.read_bytes().splitlines()[-1] == b'{"span": 0059}'
+    assert {each.name for each in tmp_path.iterdir()} == {"traces.jsonl", "traces.jsonl.1"}
+    path.write_bytes(b'{"span": 2}\n{"span": ')
+    trace_file.older(path).write_bytes(b'{"span": 1}\n')
+    assert trace_view.read(path) == [{"span": 1}, {"span": 2}]
 
 
 def test_a_ratio_of_none_keeps_only_what_the_caller_keeps(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-DEFAULT_RUN_JSON = ".local/run.json"
+DEFAULT_LOCAL_DIR = ".local"
 
 
 class ConfigError(Exception):
@@ -52,8 +52,9 @@ def settings() -> Settings:
 
 
 def running() -> Running:
-    """What run.json (RUN_JSON names another place) says of the running product. ConfigError when nothing runs."""
-    path = Path(os.environ.get("RUN_JSON", DEFAULT_RUN_JSON))
+    """What run.json of LOCAL_DIR (RUN_JSON names another file) says of the running product. ConfigError if nothing runs."""
+    local = Path(os.environ.get("LOCAL_DIR") or DEFAULT_LOCAL_DIR)
+    path = Path(os.environ.get("RUN_JSON") or local / "run.json")
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return Running(

@@ -23,6 +23,7 @@ TRACE, CALLER = OF_THE_CALLER.split("-")[1:3]
 RESERVE = "inventory.v1.ReservationService/ReserveStock"
 REDEEM = "promo.v1.PromotionService/RedeemPromotions"
 PLACE = "order.v1.OrderService/PlaceOrder"
+POLLED = "common.v1.EventService/ListEvents"
 EDGE = "POST /v1/orders"
 
 SHOWN = {
@@ -75,7 +76,8 @@ def test_one_trace_holds_edge_order_inventory_promo_gate_and_journal(traced: tup
 
 def test_the_trace_can_be_read_without_any_other_tool(traced: tuple[Stack, Path]) -> None:
     _, file = traced
-    every = [orjson.loads(line) for line in file.read_bytes().splitlines()]
+    every = trace_view.read(file)
+    assert not [span for span in every if span["name"] == POLLED], "the edge's own polls are not traced"
     shown = list(trace_view.tree(trace_view.find(every, "an-order-to-look-at")))
     assert shown[0].startswith(f"trace {TRACE}: ")
     assert [line for line in shown if "order     " in line and "saga.reserve" in line]

@@ -12,6 +12,7 @@ from chassis.errors import ServiceError
 from edge import headers
 from gen.inventory.v1 import stock_service_pb2
 from gen.order.v1 import order_service_pb2
+from tests.edge.conftest import TOKEN
 from tests.edge.far_side import FarSide
 from tests.edge.test_orders import BODY as ORDER
 
@@ -85,7 +86,7 @@ async def test_a_reused_key_with_another_body_is_refused_by_the_service(
 
 
 @pytest.mark.parametrize(
-    "given", [None, "Bearer", "Bearer ", "Bearer wrong", "Basic test-token", "Bearer test-token2", "test-token"]
+    "given", [None, "Bearer", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}2", TOKEN]
 )
 async def test_without_the_token_nothing_is_done(
     anonymous: httpx.AsyncClient, far_side: FarSide, given: str | None
@@ -108,7 +109,7 @@ async def test_probes_and_documentation_need_no_token(
 
 
 async def test_the_scheme_of_the_token_has_no_case(anonymous: httpx.AsyncClient, far_side: FarSide) -> None:
-    answer = await anonymous.get("/v1/locations", headers={"Authorization": "bearer test-token"})
+    answer = await anonymous.get("/v1/locations", headers={"Authorization": f"bearer {TOKEN}"})
     assert answer.status_code == 200
 
 

@@ -108,8 +108,27 @@ async def test_a_level_is_set_whatever_it_is_without_a_version(
     assert not far_side.last.request.HasField("backorder_limit")
 
 
-@pytest.mark.parametrize("tag", ["7", '"seven"', '"7", "8"', '"-1"', '""'])
-async def test_an_if_match_that_is_no_version_is_refused(rest: httpx.AsyncClient, far_side: FarSide, tag: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/v1/inventory/SERUM-30/berlin", {"on_hand": 3}),
+        ("PATCH", "/v1/skus/SERUM-30", {"name": "Serum"}),
+        ("PATCH", "/v1/webhook-endpoints/whe_0123456789abcdef0123456789", {"enabled": True}),
+    ],
+)
+@pytest.mark.parametrize("tag", ['""', 'W/""', '"seven"', '"-1"', '"07"'])
+async def test_an_entity_tag_that_nothing_ever_had_never_matches(
+    rest: httpx.AsyncClient, far_side: FarSide, tag: str, method: str, path: str, body: dict[str, Any]
+) -> None:
+    answer = await rest.request(method, path, json=body, headers={"If-Match": tag})
+    assert (answer.status_code, answer.json()["reason"]) == (412, "VERSION_STALE")
+    assert not far_side.calls
+
+
+@pytest.mark.parametrize("tag", ["7", '"7", "8"', '"', "", '"7'])
+async def test_an_if_match_that_is_no_entity_tag_is_refused(
+    rest: httpx.AsyncClient, far_side: FarSide, tag: str
+) -> None:
     answer = await rest.put("/v1/inventory/SERUM-30/berlin", json={"on_hand": 3}, headers={"If-Match": tag})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "If-Match"

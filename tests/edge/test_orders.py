@@ -9,7 +9,7 @@ import pytest
 
 from edge.schemas import orders as schema
 from gen.order.v1 import order_service_pb2 as pb
-from gen.order.v1.order_pb2 import Customer, Order, OrderDiscount, OrderLine, OrderTransition, Payment
+from gen.order.v1.order_pb2 import Customer, NextAction, Order, OrderDiscount, OrderLine, OrderTransition, Payment
 from tests.edge.far_side import FarSide
 
 ADDRESS = {
@@ -106,7 +106,27 @@ async def test_an_order_whose_payment_is_open_is_accepted_only(rest: httpx.Async
         "status": "ACTION_REQUIRED",
         "decline_code": "",
         "refunded_minor": 0,
+        "next_action": None,
     }
+
+
+async def test_a_payment_that_waits_for_somebody_says_for_what_and_until_when(
+    rest: httpx.AsyncClient, far_side: FarSide
+) -> None:
+    order = stored(Order.STATE_AUTHORIZING, Payment.STATUS_ACTION_REQUIRED)
+    action = order.payment.next_action
+    action.type, action.description = NextAction.TYPE_CONFIRM_PAYMENT, "Confirm it."
+    action.expire_time.FromJsonString("2026-11-20T10:16:17Z")
+    far_side.answers("PlaceOrder", pb.PlaceOrderResponse(order=order))
+    far_side.answers("GetOrder", pb.GetOrderResponse(order=order))
+    placed, read = await rest.post("/v1/orders", json=BODY), await rest.get("/v1/orders/ord_1")
+    expected = {
+        "type": "CONFIRM_PAYMENT",
+        "description": "Confirm it.",
+        "url": None,
+        "expires_at": "2026-11-20T10:16:17Z",
+    }
+    assert placed.json()["payment"]["next_action"] == read.json()["payment"]["next_action"] == expected
 
 
 async def test_placing_an_order_has_more_time_than_other_calls(rest: httpx.AsyncClient, far_side: FarSide) -> None:

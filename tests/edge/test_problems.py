@@ -21,6 +21,7 @@ TABLE = [
     (StatusCode.ABORTED, "RESERVATION_ABORTED", 409),
     (StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED", 429),
     (StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED", 503),
+    (StatusCode.ABORTED, "TRANSACTION_CONFLICT", 503),
     (StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED", 401),
     (StatusCode.PERMISSION_DENIED, "SCOPE_MISSING", 403),
     (StatusCode.UNAVAILABLE, "GATE_REBUILDING", 503),
@@ -215,8 +216,20 @@ async def test_what_is_not_there_is_a_problem_too(
 
 
 async def test_a_wrong_method_learns_all_the_right_ones(rest: httpx.AsyncClient) -> None:
-    assert (await rest.delete("/v1/skus/A%2F1")).headers["allow"] == "GET, PATCH"
-    assert (await rest.delete("/v1/orders")).headers["allow"] == "GET, POST"
+    assert (await rest.delete("/v1/skus/A%2F1")).headers["allow"] == "GET, HEAD, PATCH"
+    assert (await rest.delete("/v1/orders")).headers["allow"] == "GET, HEAD, POST"
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/inventory/reserve", "/v1/inventory/adjust", "/v1/inventory/batch", "/v1/skus/batch"]
+)
+async def test_a_path_that_is_spelled_out_is_never_a_skus(
+    rest: httpx.AsyncClient, far_side: FarSide, path: str
+) -> None:
+    for method in ("GET", "HEAD", "PATCH", "OPTIONS"):
+        answer = await rest.request(method, path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert not far_side.calls
 
 
 async def test_words_that_begin_with_the_protos_path_do_not_say_it_twice(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import pytest
 from google.protobuf.json_format import MessageToDict
 
 from gen.inventory.v1 import catalog_service_pb2 as pb
@@ -90,10 +91,38 @@ async def test_a_patch_masks_exactly_the_fields_it_names(rest: httpx.AsyncClient
     assert (request.sku.sku, request.sku.name, request.sku.etag) == ("SERUM-30", "New", "6")
 
 
-async def test_a_patch_with_a_null_price_asks_to_take_it_away(rest: httpx.AsyncClient, far_side: FarSide) -> None:
-    await rest.patch("/v1/skus/SERUM-30", json={"price": None})
-    assert list(far_side.last.request.update_mask.paths) == ["price"]
-    assert not far_side.last.request.sku.HasField("price")
+async def test_a_price_cannot_be_taken_away(rest: httpx.AsyncClient, far_side: FarSide) -> None:
+    answer = await rest.patch("/v1/skus/SERUM-30", json={"price": None})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "price")
+    assert not far_side.calls
+
+
+@pytest.mark.parametrize("path", ["/v1/skus/SERUM-30", "/v1/webhook-endpoints/whe_0123456789abcdef0123456789"])
+async def test_a_patch_that_changes_nothing_is_refused(rest: httpx.AsyncClient, far_side: FarSide, path: str) -> None:
+    answer = await rest.patch(path, json={})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "body")
+    assert not far_side.calls
+
+
+@pytest.mark.parametrize("number", ["1e300", "1e19", "-1e16", "9007199254740993", "9007199254740994.0"])
+async def test_attributes_hold_no_number_that_would_arrive_as_another_one(
+    rest: httpx.AsyncClient, far_side: FarSide, number: str
+) -> None:
+    for value in (number, f'{{"deep": [{number}]}}'):
+        answer = await rest.patch("/v1/skus/SERUM-30", content=f'{{"attributes": {{"a": {value}}}}}')
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "attributes")
+    assert not far_side.calls
+
+
+async def test_attributes_hold_the_text_of_an_escaped_nul_but_no_nul(
+    rest: httpx.AsyncClient, far_side: FarSide
+) -> None:
+    answer = await rest.patch("/v1/skus/SERUM-30", json={"attributes": {"a": "\\u0000", "\\u0000": 1}})
+    assert answer.status_code == 200
+    assert MessageToDict(far_side.last.request.sku.attributes) == {"a": "\\u0000", "\\u0000": 1}
+    for attributes in ({"a": "\0"}, {"\0": 1}, {"a": [{"b": "\0"}]}):
+        answer = await rest.patch("/v1/skus/SERUM-30", json={"attributes": attributes})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "attributes")
 
 
 async def test_skus_are_listed_a_page_at_a_time(rest: httpx.AsyncClient, far_side: FarSide) -> None:

@@ -20,7 +20,7 @@ REASON_ARGUMENT = {
     "unavailable": 0,
 }
 """Functions that take a reason by position."""
-HTTP_ONLY = "edge/problems.py", "edge/app.py", "edge/call.py"
+HTTP_ONLY = "edge/problems.py", "edge/app.py", "edge/call.py", "edge/front/refusals.py"
 """Files that may say reasons of HTTP itself, which no gRPC error has; edge/README.md lists those."""
 CODES = {code.name for code in grpc.StatusCode}
 ENTRY = re.compile(r"((?: *//[^\n]*\n)*) *ERROR_REASON_(\w+) = \d+")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import grpc
 import pytest
@@ -19,7 +19,7 @@ from order_svc.domain.pricing import payment_key
 from order_svc.store.sandbox_payments import SandboxPayments
 from tests.order_svc.shop import PAYMENT_WAIT_S, Shop, new_id
 
-Order, Payment = order_pb2.Order, order_pb2.Payment
+Order, Payment, NextAction = order_pb2.Order, order_pb2.Payment, order_pb2.NextAction
 
 
 def request_that(reaches: bool) -> str:
@@ -35,6 +35,28 @@ async def waiting(shop: Shop) -> order_pb2.Order:
     order = (await shop.place(token="tok_3ds", codes=["TEN"])).order
     assert (order.state, order.payment.status) == (Order.STATE_AUTHORIZING, Payment.STATUS_ACTION_REQUIRED)
     return order
+
+
+async def test_an_order_that_waits_for_the_bank_says_what_to_do_and_until_when(shop: Shop) -> None:
+    order = await waiting(shop)
+    action = order.payment.next_action
+    assert action.type == NextAction.TYPE_CONFIRM_PAYMENT
+    assert f"make pay ORDER={order.order_id}" in action.description
+    [(deadline,)] = await shop.rows("SELECT payment_deadline FROM orders")
+    assert action.expire_time.ToDatetime(UTC) == deadline
+    assert not (await shop.place(token="tok_ok")).order.payment.HasField("next_action")
+
+
+@pytest.mark.parametrize("token", ["tok_ok", "tok_3ds"])
+async def test_a_payment_token_is_forgotten_as_soon_as_the_provider_has_answered(shop: Shop, token: str) -> None:
+    await shop.place(token=token)
+    assert await shop.rows("SELECT payment_token FROM orders") == [("",)]
+
+
+async def test_the_token_of_a_declined_payment_is_forgotten(shop: Shop) -> None:
+    with pytest.raises(ServiceError):
+        await shop.place(token="tok_declined")
+    assert await shop.rows("SELECT payment_token FROM orders") == [("",)]
 
 
 async def test_a_timeout_that_reached_the_provider_is_looked_up_and_confirmed(shop: Shop) -> None:

@@ -40,6 +40,8 @@ async def assert_invalid(call: Awaitable[Any], path: str, reason: str = "FIELD_I
         ({"fixed_amount": Money(currency="euro", amount_minor=1)}, "promotion.fixed_amount.currency"),
         ({"code": "AB"}, "promotion.code"),
         ({"code": "WITH SPACE"}, "promotion.code"),
+        ({"code": "\u017fUMMER"}, "promotion.code"),
+        ({"fixed_amount": Money(currency="XXX", amount_minor=1)}, "promotion.fixed_amount.currency"),
         ({"usage_limit": -1}, "promotion.usage_limit"),
         ({"usage_limit": HUGE}, "promotion.usage_limit"),
         ({"customer_limit": -1}, "promotion.customer_limit"),
@@ -124,6 +126,7 @@ async def test_a_promotion_ends_after_it_starts(promo: PromotionServiceStub) -> 
 
 
 GOOD = Line(sku="A", quantity=1, unit_price_minor=1)
+DEAR = Line(sku="B", quantity=1, unit_price_minor=10**15)
 
 
 @pytest.mark.parametrize(
@@ -135,8 +138,13 @@ GOOD = Line(sku="A", quantity=1, unit_price_minor=1)
         ({"lines": [Line(sku="A", quantity=1, unit_price_minor=-1)]}, "cart.lines[0].unit_price_minor"),
         ({"lines": [Line(sku="A", quantity=1, unit_price_minor=HUGE)]}, "cart.lines[0].unit_price_minor"),
         ({"lines": [Line(sku="A", quantity=10, unit_price_minor=10**15)]}, "cart.lines[0].unit_price_minor"),
+        ({"lines": [DEAR, GOOD, DEAR]}, "cart.lines[1].unit_price_minor"),
         ({"lines": [GOOD] * 101}, "cart.lines"),
         ({"currency": "eur"}, "cart.currency"),
+        ({"currency": "ZZZ"}, "cart.currency"),
+        ({"codes": ["CODE", "\u017fUMMER"]}, "cart.codes[1]"),
+        ({"customer_id": "ann "}, "cart.customer_id"),
+        ({"customer_id": "a\u200bnn"}, "cart.customer_id"),
         ({"codes": ["CODE"] * 11}, "cart.codes"),
         ({"codes": ["x" * 41]}, "cart.codes[0]"),
         ({"customer_id": "x" * 101}, "cart.customer_id"),
@@ -175,6 +183,7 @@ async def test_a_redemption_with_a_bad_field_changes_nothing(
     await assert_invalid(calls.redeemed(promo, "o", "p", ttl_seconds=86_401), "ttl_seconds")
     await assert_invalid(calls.redeemed(promo, "o", "p", ttl_seconds=-1), "ttl_seconds")
     await assert_invalid(calls.redeemed(promo, "o", "p", customer_id="x" * 101), "customer_id")
+    await assert_invalid(calls.redeemed(promo, "o", "p", customer_id=" ann"), "customer_id")
     await assert_invalid(calls.committed(promo, ""), "redemption_id", "FIELD_REQUIRED")
     await assert_invalid(calls.released(promo, "with space"), "redemption_id")
     assert sql("SELECT count(*) FROM redemptions") == [(0,)]

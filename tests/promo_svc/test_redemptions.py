@@ -78,6 +78,13 @@ async def test_a_customer_has_a_limit_of_their_own(promo: PromotionServiceStub) 
     assert await calls.used(promo, promotion_id) == 2
 
 
+async def test_a_customer_whose_id_is_composed_otherwise_is_the_same_customer(promo: PromotionServiceStub) -> None:
+    promotion_id = await calls.active(promo, customer_limit=1)
+    await calls.redeemed(promo, calls.new_id("order"), promotion_id, customer_id="ren\u00e9")
+    error = await calls.refused(calls.redeemed(promo, calls.new_id("order"), promotion_id, customer_id="rene\u0301"))
+    assert error.reason == "CUSTOMER_LIMIT"
+
+
 async def test_a_customer_may_have_any_id_of_their_channel(promo: PromotionServiceStub) -> None:
     promotion_id = await calls.active(promo, code="ANY-ID", customer_limit=1)
     for customer_id in ("gid://shop/Customer/7", "anna@example.com", "Jürgen 'ß' \\ {1}"):

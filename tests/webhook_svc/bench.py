@@ -67,14 +67,14 @@ class Bench:
     async def endpoint(self, url: str, *topics: str, **wishes: Any) -> tuple[Endpoint, str]:
         """A new endpoint and its secret."""
         asked = Wishes(url, topics or ("*",), **wishes)
-        request, kept = Request(ids.new_id("test"), "CreateWebhookEndpoint", ""), list[tuple[Endpoint, str]]()
+        request, kept = Request(ids.new_id("test"), "CreateWebhookEndpoint", ""), list[Endpoint]()
 
-        def answer(endpoint: Endpoint, secret: str) -> bytes:
-            kept.append((endpoint, secret))
+        def answer(endpoint: Endpoint) -> bytes:
+            kept.append(endpoint)
             return b""
 
-        await self.parts.endpoints.create(request, asked, answer)
-        return kept[-1]
+        _, _, secret = await self.parts.endpoints.create(request, asked, answer)
+        return kept[-1], secret
 
     async def happens(self, *events: Event) -> None:
         """The consumer takes these; what there is room for is sent, and recorded."""

@@ -29,14 +29,9 @@ async def changed(work: Bench, endpoint: Endpoint, enabled: bool | None = None, 
 
 
 async def rotated(work: Bench, endpoint: Endpoint) -> str:
-    kept: list[str] = []
-
-    def answer(_endpoint: Endpoint, secret: str, _ends: object) -> bytes:
-        kept.append(secret)
-        return b""
-
-    await work.parts.endpoints.rotate(asked("RotateWebhookSecret"), endpoint.endpoint_id, answer)
-    return kept[0]
+    request = asked("RotateWebhookSecret")
+    _, _, secret = await work.parts.endpoints.rotate(request, endpoint.endpoint_id, lambda _endpoint, _ends: b"")
+    return secret
 
 
 async def replayed(work: Bench, endpoint: Endpoint, hours: float, token: str = "") -> tuple[int, str]:

@@ -74,13 +74,13 @@ async def test_disabling_an_endpoint_is_told_to_others_through_the_broker(
         await ended(stub, endpoint.endpoint.endpoint_id)
 
 
-async def test_creating_twice_with_one_request_id_makes_one_and_shows_the_same_secret(
+async def test_creating_twice_with_one_request_id_makes_one_and_shows_the_secret_once(
     stub: WebhookEndpointServiceStub, sql: Sql
 ) -> None:
     first = await made(stub, "https://shop.example.com/", "twice")
     again = await made(stub, "https://shop.example.com/", "twice")
     assert (first.replayed, again.replayed) == (False, True)
-    assert (again.endpoint, again.secret) == (first.endpoint, first.secret)
+    assert (again.endpoint, again.secret) == (first.endpoint, "")
     assert first.secret.startswith("whsec_")
     with pytest.raises(ServiceError, match="REQUEST_ID_REUSED"):
         await made(stub, "https://other.example.com/", "twice")
@@ -88,6 +88,19 @@ async def test_creating_twice_with_one_request_id_makes_one_and_shows_the_same_s
     shown: pb.GetWebhookEndpointResponse = await client.call(stub.GetWebhookEndpoint, read)
     assert shown.endpoint == first.endpoint
     assert "whsec_" not in str(shown)
+    await ended(stub, first.endpoint.endpoint_id)
+
+
+async def test_no_kept_answer_holds_a_secret(stub: WebhookEndpointServiceStub, sql: Sql) -> None:
+    first = await made(stub, "https://shop.example.com/", "kept-create")
+    request = pb.RotateWebhookSecretRequest(request_id="kept-rotate", endpoint_id=first.endpoint.endpoint_id)
+    rotated: pb.RotateWebhookSecretResponse = await client.call(stub.RotateWebhookSecret, request)
+    again: pb.RotateWebhookSecretResponse = await client.call(stub.RotateWebhookSecret, request)
+    assert rotated.secret not in ("", first.secret)
+    assert (again.replayed, again.secret) == (True, "")
+    assert again.old_secret_expire_time == rotated.old_secret_expire_time
+    kept: list[Any] = sql("SELECT response FROM requests WHERE request_id IN ('kept-create', 'kept-rotate')")
+    assert [b"whsec_" in (response or b"") for (response,) in kept] == [False, False]
     await ended(stub, first.endpoint.endpoint_id)
 
 

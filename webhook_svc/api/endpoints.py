@@ -27,13 +27,14 @@ class WebhookEndpointServicer:
     async def CreateWebhookEndpoint(
         self, message: pb.CreateWebhookEndpointRequest, _rpc: Any
     ) -> pb.CreateWebhookEndpointResponse:
-        def answer(endpoint: Endpoint, secret: str) -> bytes:
-            made = pb.CreateWebhookEndpointResponse(endpoint=events.endpoint_message(endpoint), secret=secret)
-            return made.SerializeToString()
+        def answer(endpoint: Endpoint) -> bytes:
+            return pb.CreateWebhookEndpointResponse(endpoint=events.endpoint_message(endpoint)).SerializeToString()
 
         request = requests.identify(message)
-        kept = await self._endpoints.create(request, self._reader.new(message.endpoint), answer)
-        return requests.answered(pb.CreateWebhookEndpointResponse, kept)
+        kept, replayed, secret = await self._endpoints.create(request, self._reader.new(message.endpoint), answer)
+        response = requests.answered(pb.CreateWebhookEndpointResponse, (kept, replayed))
+        response.secret = secret
+        return response
 
     async def GetWebhookEndpoint(
         self, message: pb.GetWebhookEndpointRequest, _rpc: Any
@@ -72,18 +73,18 @@ class WebhookEndpointServicer:
     async def RotateWebhookSecret(
         self, message: pb.RotateWebhookSecretRequest, _rpc: Any
     ) -> pb.RotateWebhookSecretResponse:
-        def answer(endpoint: Endpoint, secret: str, old_ends: datetime) -> bytes:
+        def answer(endpoint: Endpoint, old_ends: datetime) -> bytes:
             made = pb.RotateWebhookSecretResponse(
-                endpoint=events.endpoint_message(endpoint),
-                secret=secret,
-                old_secret_expire_time=timestamps.message(old_ends),
+                endpoint=events.endpoint_message(endpoint), old_secret_expire_time=timestamps.message(old_ends)
             )
             return made.SerializeToString()
 
         request = requests.identify(message)
         endpoint_id = convert.endpoint_id("endpoint_id", message.endpoint_id)
-        kept = await self._endpoints.rotate(request, endpoint_id, answer)
-        return requests.answered(pb.RotateWebhookSecretResponse, kept)
+        kept, replayed, secret = await self._endpoints.rotate(request, endpoint_id, answer)
+        response = requests.answered(pb.RotateWebhookSecretResponse, (kept, replayed))
+        response.secret = secret
+        return response
 
     async def TestWebhookEndpoint(
         self, message: pb.TestWebhookEndpointRequest, _rpc: Any

@@ -26,7 +26,10 @@ MOST_AT_ONCE = 10_000
 
 
 class Endpoints:
-    """One method per use case; each change is one transaction. `answer` makes the bytes that a repeat is answered with."""
+    """One method per use case; each change is one transaction. `answer` makes the bytes that a repeat is answered with.
+
+    They never hold a secret: only `endpoints.secrets` does, and the first answer, which `create` and `rotate` return it for.
+    """
 
     def __init__(
         self,
@@ -42,18 +45,19 @@ class Endpoints:
         self._changed = changed
 
     async def create(
-        self, request: Request, wishes: Wishes, answer: Callable[[Endpoint, str], bytes]
-    ) -> tuple[bytes, bool]:
-        """Keeps a new endpoint; the answer has its secret. TooManyEndpoints. Safe to repeat."""
+        self, request: Request, wishes: Wishes, answer: Callable[[Endpoint], bytes]
+    ) -> tuple[bytes, bool, str]:
+        """Keeps a new endpoint; returns its secret too, "" in a repeat. TooManyEndpoints. Safe to repeat."""
         secret = signing.new_secret()
 
         async def work(tx: Tx) -> tuple[Endpoint, bytes]:
             if await endpoints.count(tx) >= MOST_ENDPOINTS:
                 raise TooManyEndpoints(MOST_ENDPOINTS)
             made = await endpoints.insert(tx, ids.new_id("whe"), wishes, [Secret(secret)], self._now())
-            return made, answer(made, secret)
+            return made, answer(made)
 
-        return await self._once(request, work)
+        kept, replayed = await self._once(request, work)
+        return kept, replayed, "" if replayed else secret
 
     async def update(
         self,
@@ -92,18 +96,19 @@ class Endpoints:
         return await self._once(request, work)
 
     async def rotate(
-        self, request: Request, endpoint_id: str, answer: Callable[[Endpoint, str, datetime], bytes]
-    ) -> tuple[bytes, bool]:
-        """A new secret, which the answer has. EndpointNotFound. Safe to repeat."""
+        self, request: Request, endpoint_id: str, answer: Callable[[Endpoint, datetime], bytes]
+    ) -> tuple[bytes, bool, str]:
+        """A new secret, which it returns too, "" in a repeat. EndpointNotFound. Safe to repeat."""
         secret = signing.new_secret()
 
         async def work(tx: Tx) -> tuple[Endpoint, bytes]:
             before, now = await lock(tx, endpoint_id), self._now()
             after = replace(before, secrets=rules.rotated(before.secrets, secret, now))
             written = await endpoints.update(tx, after, now)
-            return written, answer(written, secret, now + rules.OLD_SECRET)
+            return written, answer(written, now + rules.OLD_SECRET)
 
-        return await self._once(request, work)
+        kept, replayed = await self._once(request, work)
+        return kept, replayed, "" if replayed else secret
 
     async def get(self, endpoint_id: str) -> Endpoint:
         """EndpointNotFound."""

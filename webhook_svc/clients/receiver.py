@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -24,7 +26,8 @@ DNS_S = 10
 KEEP_ALIVE_S = 30.0
 AGENT = "one-stock-webhooks/1"
 STALE = (aiohttp.ServerDisconnectedError, ConnectionResetError, BrokenPipeError)
-"""How a kept connection fails that the receiver has closed meanwhile."""
+"""How a kept connection fails that the receiver has closed meanwhile. On a new connection the same errors mean that the
+receiver had the request and may have done its work."""
 
 Lookup = Callable[[str, int, int], Awaitable[list[tuple[int, str]]]]
 """Host, port and family to families and addresses. OSError when there are none."""
@@ -36,6 +39,13 @@ class AddressRefused(OSError):
 
 class SendFailed(Exception):
     """There was no answer; the text says why, for the endpoint's owner."""
+
+
+@dataclass
+class Connection:
+    """What carried one request: whether the connection had carried others before."""
+
+    reused: bool = False
 
 
 class Answer(NamedTuple):
@@ -66,8 +76,11 @@ class Receiver:
             resolver=_Resolver(lookup),
             socket_factory=_open_socket if allow_private else _guarded_socket,
         )
+        watch = aiohttp.TraceConfig()
+        watch.on_connection_reuseconn.append(_note_reuse)
         self._session = aiohttp.ClientSession(
             connector=connector,
+            trace_configs=[watch],
             timeout=aiohttp.ClientTimeout(total=timeout_s, ceil_threshold=timeout_s + 1),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -80,13 +93,11 @@ class Receiver:
         await self._session.close()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Sends it once, or twice when a kept connection turns out to be closed. SendFailed."""
+        """Sends it once, or twice when a reused connection was closed before the first byte of an answer. SendFailed."""
         try:
             addresses.check_url(url, self._allow_private)
-            try:
-                return await self._post(url, body, headers)
-            except STALE:
-                return await self._post(url, body, headers)
+            async with await self._answered(url, body, headers) as response:
+                return await _read(response)
         except addresses.UrlInvalid as wrong:
             raise SendFailed(f"address refused: the url {wrong}") from wrong
         except TimeoutError as late:
@@ -94,14 +105,41 @@ class Receiver:
         except (aiohttp.ClientError, OSError, ValueError) as failed:
             raise SendFailed(_reason(failed)) from failed
 
-    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
-            read = await response.content.read(MOST_ANSWER) if response.status >= 300 else b""
-            while len(read) < MOST_ANSWER and (chunk := await response.content.read(MOST_ANSWER - len(read))):
-                read += chunk
-            if not response.content.at_eof():
-                response.close()
-            return Answer(response.status, response.headers.get("Retry-After", ""), _shown(read))
+    async def _answered(self, url: str, body: bytes, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+        """The response with its headers read."""
+        connection = Connection()
+        try:
+            return await self._send(url, body, headers, connection)
+        except STALE as error:
+            if not connection.reused or _began(error):
+                raise
+            return await self._send(url, body, headers, connection)
+
+    async def _send(
+        self, url: str, body: bytes, headers: Mapping[str, str], connection: Connection
+    ) -> aiohttp.ClientResponse:
+        return await self._session.post(
+            url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=connection
+        )
+
+
+async def _read(response: aiohttp.ClientResponse) -> Answer:
+    """The beginning of the answer; one that is longer costs its connection."""
+    read = await response.content.read(MOST_ANSWER) if response.status >= 300 else b""
+    while len(read) < MOST_ANSWER and (chunk := await response.content.read(MOST_ANSWER - len(read))):
+        read += chunk
+    if not response.content.at_eof():
+        response.close()
+    return Answer(response.status, response.headers.get("Retry-After", ""), _shown(read))
+
+
+async def _note_reuse(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+    context.trace_request_ctx.reused = True
+
+
+def _began(error: BaseException) -> bool:
+    """Whether an answer had begun: then aiohttp gives the part of it that it has read, not a text."""
+    return isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str)
 
 
 class _Resolver(AbstractResolver):

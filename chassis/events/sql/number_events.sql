@@ -3,7 +3,9 @@
 -- Wait:    "off" when the commit need not wait for the disk.
 -- Returns: the log's last place before, which transactions were running, and the events in order; one row of NULLs when none.
 -- Why it is written so: compare and set on event_log, so that of two relays one changes nothing; rows are found by
---          `id = ANY (array)`, never by a join, since a plan that was made while the table was as good as empty would walk it.
+--          `id = ANY (array)`, never by a join, since a plan that was made while the table was as good as empty would walk it;
+--          the log's one row is found by its key, because PostgreSQL before 18 gives a plan that has to do what is switched
+--          off a cost of 1e10, and compiles such a plan (JIT) each time.
 CREATE OR REPLACE FUNCTION number_events(p_newest bigint, p_floor bigint, p_sent bigint, p_wait text)
 RETURNS TABLE (newest bigint, oldest bigint, next bigint,
                "position" bigint, id bigint, type text, key text, payload text, "time" text)
@@ -15,12 +17,12 @@ DECLARE
 BEGIN
   PERFORM set_config('synchronous_commit', p_wait, true);
   v_ids := ARRAY(SELECT o.id FROM outbox o WHERE o.published_at IS NULL AND o.id > p_floor ORDER BY o.id LIMIT 500);
-  SELECT l.position INTO v_before FROM event_log l;
+  SELECT l.position INTO v_before FROM event_log l WHERE l.only_row;
   IF cardinality(v_ids) > 0 THEN
     UPDATE event_log l SET position = l.position + cardinality(v_ids), sent = greatest(l.sent, p_sent)
-     WHERE l.position = p_newest;
+     WHERE l.only_row AND l.position = p_newest;
     IF NOT FOUND THEN
-      SELECT l.position INTO v_before FROM event_log l;
+      SELECT l.position INTO v_before FROM event_log l WHERE l.only_row;
       v_ids := '{}';
     END IF;
   END IF;

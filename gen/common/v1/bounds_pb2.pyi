@@ -42,7 +42,7 @@ class Bounds(_message.Message):
         FORMAT_LOT: Bounds._Format.ValueType  # 4
         """A-Z a-z 0-9 . _ - / and space."""
         FORMAT_CURRENCY: Bounds._Format.ValueType  # 5
-        """Three letters A-Z."""
+        """Code of a currency that ISO 4217 lists and that has minor units."""
         FORMAT_COUNTRY: Bounds._Format.ValueType  # 6
         """Two letters A-Z."""
         FORMAT_EMAIL: Bounds._Format.ValueType  # 7
@@ -59,6 +59,10 @@ class Bounds(_message.Message):
         """An event type, or the beginning of one with .* at its end, or only *."""
         FORMAT_PAGE_TOKEN: Bounds._Format.ValueType  # 13
         """A-Z a-z 0-9 _ -"""
+        FORMAT_CODE: Bounds._Format.ValueType  # 14
+        """ASCII characters: what is compared without regard to case."""
+        FORMAT_CUSTOMER_ID: Bounds._Format.ValueType  # 15
+        """What one can see, without blanks at its ends: no control and no invisible characters."""
 
     class Format(_Format, metaclass=_FormatEnumTypeWrapper):
         """Which characters a text consists of."""
@@ -74,7 +78,7 @@ class Bounds(_message.Message):
     FORMAT_LOT: Bounds.Format.ValueType  # 4
     """A-Z a-z 0-9 . _ - / and space."""
     FORMAT_CURRENCY: Bounds.Format.ValueType  # 5
-    """Three letters A-Z."""
+    """Code of a currency that ISO 4217 lists and that has minor units."""
     FORMAT_COUNTRY: Bounds.Format.ValueType  # 6
     """Two letters A-Z."""
     FORMAT_EMAIL: Bounds.Format.ValueType  # 7
@@ -91,6 +95,10 @@ class Bounds(_message.Message):
     """An event type, or the beginning of one with .* at its end, or only *."""
     FORMAT_PAGE_TOKEN: Bounds.Format.ValueType  # 13
     """A-Z a-z 0-9 _ -"""
+    FORMAT_CODE: Bounds.Format.ValueType  # 14
+    """ASCII characters: what is compared without regard to case."""
+    FORMAT_CUSTOMER_ID: Bounds.Format.ValueType  # 15
+    """What one can see, without blanks at its ends: no control and no invisible characters."""
 
     MIN_LENGTH_FIELD_NUMBER: _builtins.int
     MAX_LENGTH_FIELD_NUMBER: _builtins.int

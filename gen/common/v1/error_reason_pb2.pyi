@@ -62,6 +62,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the event log no longer reaches back that far; read the state anew. Example: {"oldest_position": "812"}."""
     ERROR_REASON_MESSAGE_MALFORMED: _ErrorReason.ValueType  # 19
     """INVALID_ARGUMENT: the bytes are no message of the method's request type, or hold text that is not UTF-8."""
+    ERROR_REASON_TRANSACTION_CONFLICT: _ErrorReason.ValueType  # 20
+    """ABORTED + RetryInfo: other transactions were in the way at every try; nothing was changed, send it again."""
+    ERROR_REASON_JOURNAL_TIMEOUT: _ErrorReason.ValueType  # 21
+    """UNAVAILABLE + RetryInfo: a statement took longer than Postgres allows and was ended; the same request_id may be sent again."""
+    ERROR_REASON_JOURNAL_FULL: _ErrorReason.ValueType  # 22
+    """UNAVAILABLE + RetryInfo: Postgres has no disk space or memory left. Reads may still work."""
+    ERROR_REASON_JOURNAL_READ_ONLY: _ErrorReason.ValueType  # 23
+    """UNAVAILABLE + RetryInfo: Postgres takes no writes, because it is a standby or set to read only. Reads still work."""
+    ERROR_REASON_JOURNAL_CONNECTIONS_EXHAUSTED: _ErrorReason.ValueType  # 24
+    """UNAVAILABLE + RetryInfo: all connections to Postgres are in use, those of this process or all that Postgres takes."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons that every service may give in google.rpc.ErrorInfo.reason (without the ERROR_REASON_ prefix)."""
@@ -106,4 +116,14 @@ ERROR_REASON_EVENTS_FORGOTTEN: ErrorReason.ValueType  # 18
 """FAILED_PRECONDITION: the event log no longer reaches back that far; read the state anew. Example: {"oldest_position": "812"}."""
 ERROR_REASON_MESSAGE_MALFORMED: ErrorReason.ValueType  # 19
 """INVALID_ARGUMENT: the bytes are no message of the method's request type, or hold text that is not UTF-8."""
+ERROR_REASON_TRANSACTION_CONFLICT: ErrorReason.ValueType  # 20
+"""ABORTED + RetryInfo: other transactions were in the way at every try; nothing was changed, send it again."""
+ERROR_REASON_JOURNAL_TIMEOUT: ErrorReason.ValueType  # 21
+"""UNAVAILABLE + RetryInfo: a statement took longer than Postgres allows and was ended; the same request_id may be sent again."""
+ERROR_REASON_JOURNAL_FULL: ErrorReason.ValueType  # 22
+"""UNAVAILABLE + RetryInfo: Postgres has no disk space or memory left. Reads may still work."""
+ERROR_REASON_JOURNAL_READ_ONLY: ErrorReason.ValueType  # 23
+"""UNAVAILABLE + RetryInfo: Postgres takes no writes, because it is a standby or set to read only. Reads still work."""
+ERROR_REASON_JOURNAL_CONNECTIONS_EXHAUSTED: ErrorReason.ValueType  # 24
+"""UNAVAILABLE + RetryInfo: all connections to Postgres are in use, those of this process or all that Postgres takes."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

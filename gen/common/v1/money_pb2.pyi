@@ -25,7 +25,7 @@ class Money(_message.Message):
     CURRENCY_FIELD_NUMBER: _builtins.int
     AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
     currency: _builtins.str
-    """ISO 4217 code, upper case, for example "EUR"."""
+    """Code of a currency that ISO 4217 lists (edition 2026-01-01), for example "EUR". Codes without minor units (XAU, XXX) are refused."""
     amount_minor: _builtins.int
     """Amount in minor units (cents for EUR, yen for JPY); may be negative in refunds."""
     def __init__(

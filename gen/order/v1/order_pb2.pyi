@@ -347,7 +347,9 @@ class Customer(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """The channel's id of the customer; empty for a guest; at most 100 characters."""
+    """The channel's id of the customer; empty for a guest; at most 100 characters. Case matters: `Ann` and `ann` are two customers.
+    It is kept in Unicode's normal form NFC. Blanks around it, control and invisible characters are refused.
+    """
     email: _builtins.str
     """At most 254 characters."""
     @_builtins.property
@@ -427,6 +429,7 @@ class Payment(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     DECLINE_CODE_FIELD_NUMBER: _builtins.int
     REFUNDED_MINOR_FIELD_NUMBER: _builtins.int
+    NEXT_ACTION_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     """Provider name, for example "sandbox"."""
     reference: _builtins.str
@@ -439,6 +442,10 @@ class Payment(_message.Message):
     """What was given back: no longer held, or refunded; in minor units of the order's currency. A payment of which only a part was
     given back keeps its status.
     """
+    @_builtins.property
+    def next_action(self) -> Global___NextAction:
+        """What somebody must do before the payment can go on; unset when it waits for nobody."""
+
     def __init__(
         self,
         *,
@@ -447,14 +454,70 @@ class Payment(_message.Message):
         status: Global___Payment.Status.ValueType = ...,
         decline_code: _builtins.str = ...,
         refunded_minor: _builtins.int = ...,
+        next_action: Global___NextAction | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["next_action", b"next_action"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decline_code", b"decline_code", "provider", b"provider", "reference", b"reference", "refunded_minor", b"refunded_minor", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decline_code", b"decline_code", "next_action", b"next_action", "provider", b"provider", "reference", b"reference", "refunded_minor", b"refunded_minor", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Payment: _TypeAlias = Payment  # noqa: Y015
+
+@_typing.final
+class NextAction(_message.Message):
+    """What somebody must do before a payment can go on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Type:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _TypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[NextAction._Type.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        TYPE_UNSPECIFIED: NextAction._Type.ValueType  # 0
+        """Never sent."""
+        TYPE_CONFIRM_PAYMENT: NextAction._Type.ValueType  # 1
+        """The customer confirms the payment with their bank (3-D Secure)."""
+
+    class Type(_Type, metaclass=_TypeEnumTypeWrapper):
+        """Kinds of it."""
+
+    TYPE_UNSPECIFIED: NextAction.Type.ValueType  # 0
+    """Never sent."""
+    TYPE_CONFIRM_PAYMENT: NextAction.Type.ValueType  # 1
+    """The customer confirms the payment with their bank (3-D Secure)."""
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    type: Global___NextAction.Type.ValueType
+    """The kind."""
+    description: _builtins.str
+    """What to do, in words for a developer."""
+    url: _builtins.str
+    """The page where the customer does it; empty when the provider has none, as the sandbox."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when; an order whose payment is still open then is cancelled."""
+
+    def __init__(
+        self,
+        *,
+        type: Global___NextAction.Type.ValueType = ...,
+        description: _builtins.str = ...,
+        url: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "expire_time", b"expire_time", "type", b"type", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NextAction: _TypeAlias = NextAction  # noqa: Y015
 
 @_typing.final
 class OrderTransition(_message.Message):

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from gen.order.v1 import order_pb2 as order_dot_v1_dot_order__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1corder/v1/order_service.proto\x12\x08order.v1\x1a\x16\x63ommon/v1/bounds.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14order/v1/order.proto\"\x92\x02\n\x11PlaceOrderRequest\x12\x1e\n\nrequest_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x01@\x01\x12\x31\n\x05lines\x18\x02 \x03(\x0b\x32\x18.order.v1.PlaceOrderLineB\x08\xb2\xbb\x18\x04\x30\x01\x38\x64\x12$\n\x08\x63ustomer\x18\x03 \x01(\x0b\x32\x12.order.v1.Customer\x12\x19\n\x05\x63odes\x18\x04 \x03(\tB\n\xb2\xbb\x18\x06\x08\x01\x10(8\n\x12\x1c\n\x08\x63urrency\x18\x05 \x01(\tB\n\xb2\xbb\x18\x06\x10\x03\x18\x05@\x01\x12\x19\n\x07\x63hannel\x18\x06 \x01(\tB\x08\xb2\xbb\x18\x04\x10(@\x01\x12\x30\n\x07payment\x18\x07 \x01(\x0b\x32\x17.order.v1.PaymentMethodB\x06\xb2\xbb\x18\x02@\x01\"c\n\x0ePlaceOrderLine\x12\x17\n\x03sku\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10@\x18\x02@\x01\x12\x1c\n\x08quantity\x18\x02 \x01(\x03\x42\n\xb2\xbb\x18\x06 \x01(\xc0\x84=\x12\x1a\n\x08location\x18\x03 \x01(\tB\x08\xb2\xbb\x18\x04\x10 \x18\x03\"E\n\rPaymentMethod\x12\x1a\n\x08provider\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\x12\x18\n\x05token\x18\x02 \x01(\tB\t\xb2\xbb\x18\x05\x10\xf4\x03@\x01\"F\n\x12PlaceOrderResponse\x12\x1e\n\x05order\x18\x01 \x01(\x0b\x32\x0f.order.v1.Order\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"-\n\x0fGetOrderRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\"2\n\x10GetOrderResponse\x12\x1e\n\x05order\x18\x01 \x01(\x0b\x32\x0f.order.v1.Order\"\xfd\x01\n\x11ListOrdersRequest\x12\x1c\n\tpage_size\x18\x01 \x01(\x05\x42\t\xb2\xbb\x18\x05 \x00(\xf4\x03\x12\x1d\n\npage_token\x18\x02 \x01(\tB\t\xb2\xbb\x18\x05\x10\xe8\x07\x18\r\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.order.v1.Order.State\x12\x1b\n\x0b\x63ustomer_id\x18\x04 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\x12\x34\n\x10\x63reate_time_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reate_time_to\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x12ListOrdersResponse\x12\x1f\n\x06orders\x18\x01 \x03(\x0b\x32\x0f.order.v1.Order\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"i\n\x12\x43\x61ncelOrderRequest\x12\x1e\n\nrequest_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x01@\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\x12\x17\n\x06reason\x18\x03 \x01(\tB\x07\xb2\xbb\x18\x03\x10\xc8\x01\"5\n\x13\x43\x61ncelOrderResponse\x12\x1e\n\x05order\x18\x01 \x01(\x0b\x32\x0f.order.v1.Order\"\xa6\x02\n\x19RecordPaymentEventRequest\x12\x1a\n\x08\x65vent_id\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\x12\x1a\n\x08provider\x18\x02 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\x12#\n\x11payment_reference\x18\x03 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\x12<\n\x07outcome\x18\x04 \x01(\x0e\x32+.order.v1.RecordPaymentEventRequest.Outcome\x12\x1c\n\x0c\x64\x65\x63line_code\x18\x05 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\"P\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x16\n\x12OUTCOME_AUTHORIZED\x10\x01\x12\x14\n\x10OUTCOME_DECLINED\x10\x02\"N\n\x1aRecordPaymentEventResponse\x12\x1e\n\x05order\x18\x01 \x01(\x0b\x32\x0f.order.v1.Order\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x32\x90\x03\n\x0cOrderService\x12G\n\nPlaceOrder\x12\x1b.order.v1.PlaceOrderRequest\x1a\x1c.order.v1.PlaceOrderResponse\x12\x41\n\x08GetOrder\x12\x19.order.v1.GetOrderRequest\x1a\x1a.order.v1.GetOrderResponse\x12G\n\nListOrders\x12\x1b.order.v1.ListOrdersRequest\x1a\x1c.order.v1.ListOrdersResponse\x12J\n\x0b\x43\x61ncelOrder\x12\x1c.order.v1.CancelOrderRequest\x1a\x1d.order.v1.CancelOrderResponse\x12_\n\x12RecordPaymentEvent\x12#.order.v1.RecordPaymentEventRequest\x1a$.order.v1.RecordPaymentEventResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1corder/v1/order_service.proto\x12\x08order.v1\x1a\x16\x63ommon/v1/bounds.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14order/v1/order.proto\"\x94\x02\n\x11PlaceOrderRequest\x12\x1e\n\nrequest_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x01@\x01\x12\x31\n\x05lines\x18\x02 \x03(\x0b\x32\x18.order.v1.PlaceOrderLineB\x08\xb2\xbb\x18\x04\x30\x01\x38\x64\x12$\n\x08\x63ustomer\x18\x03 \x01(\x0b\x32\x12.order.v1.Customer\x12\x1b\n\x05\x63odes\x18\x04 \x03(\tB\x0c\xb2\xbb\x18\x08\x08\x01\x10(\x18\x0e\x38\n\x12\x1c\n\x08\x63urrency\x18\x05 \x01(\tB\n\xb2\xbb\x18\x06\x10\x03\x18\x05@\x01\x12\x19\n\x07\x63hannel\x18\x06 \x01(\tB\x08\xb2\xbb\x18\x04\x10(@\x01\x12\x30\n\x07payment\x18\x07 \x01(\x0b\x32\x17.order.v1.PaymentMethodB\x06\xb2\xbb\x18\x02@\x01\"c\n\x0ePlaceOrderLine\x12\x17\n\x03sku\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10@\x18\x02@\x01\x12\x1c\n\x08quantity\x18\x02 \x01(\x03\x42\n\xb2\xbb\x18\x06 \x01(\xc0\x84=\x12\x1a\n\x08location\x18\x03 \x01(\tB\x08\xb2\xbb\x18\x04\x10 \x18\x03\"E\n\rPaymentMethod\x12\x1a\n\x08provider\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\x12\x18\n\x05token\x18\x02 \x01(\tB\t\xb2\xbb\x18\x05\x10\xf4\x03@\x01\"F\n\x12PlaceOrderResponse\x12\x1e\n\x05order\x18\x01 \x01(\x0b\x32\x0f.order.v1.Order\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"-\n\x0fGetOrderRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\"2\n\x10GetOrderResponse\x12\x1e\n\x05order\x18\x01 \x01(\x0b\x32\x0f.order.v1.Order\"\xff\x01\n\x11ListOrdersRequest\x12\x1c\n\tpage_size\x18\x01 \x01(\x05\x42\t\xb2\xbb\x18\x05 \x00(\xf4\x03\x12\x1d\n\npage_token\x18\x02 \x01(\tB\t\xb2\xbb\x18\x05\x10\xe8\x07\x18\r\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.order.v1.Order.State\x12\x1d\n\x0b\x63ustomer_id\x18\x04 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64\x18\x0f\x12\x34\n\x10\x63reate_time_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reate_time_to\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x12ListOrdersResponse\x12\x1f\n\x06orders\x18\x01 \x03(\x0b\x32\x0f.order.v1.Order\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"i\n\x12\x43\x61ncelOrderRequest\x12\x1e\n\nrequest_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x01@\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\x12\x17\n\x06reason\x18\x03 \x01(\tB\x07\xb2\xbb\x18\x03\x10\xc8\x01\"5\n\x13\x43\x61ncelOrderResponse\x12\x1e\n\x05order\x18\x01 \x01(\x0b\x32\x0f.order.v1.Order\"\xa6\x02\n\x19RecordPaymentEventRequest\x12\x1a\n\x08\x65vent_id\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\x12\x1a\n\x08provider\x18\x02 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\x12#\n\x11payment_reference\x18\x03 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64@\x01\x12<\n\x07outcome\x18\x04 \x01(\x0e\x32+.order.v1.RecordPaymentEventRequest.Outcome\x12\x1c\n\x0c\x64\x65\x63line_code\x18\x05 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\"P\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x16\n\x12OUTCOME_AUTHORIZED\x10\x01\x12\x14\n\x10OUTCOME_DECLINED\x10\x02\"N\n\x1aRecordPaymentEventResponse\x12\x1e\n\x05order\x18\x01 \x01(\x0b\x32\x0f.order.v1.Order\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x32\x90\x03\n\x0cOrderService\x12G\n\nPlaceOrder\x12\x1b.order.v1.PlaceOrderRequest\x1a\x1c.order.v1.PlaceOrderResponse\x12\x41\n\x08GetOrder\x12\x19.order.v1.GetOrderRequest\x1a\x1a.order.v1.GetOrderResponse\x12G\n\nListOrders\x12\x1b.order.v1.ListOrdersRequest\x1a\x1c.order.v1.ListOrdersResponse\x12J\n\x0b\x43\x61ncelOrder\x12\x1c.order.v1.CancelOrderRequest\x1a\x1d.order.v1.CancelOrderResponse\x12_\n\x12RecordPaymentEvent\x12#.order.v1.RecordPaymentEventRequest\x1a$.order.v1.RecordPaymentEventResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,7 +39,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLACEORDERREQUEST'].fields_by_name['lines']._loaded_options = None
   _globals['_PLACEORDERREQUEST'].fields_by_name['lines']._serialized_options = b'\262\273\030\0040\0018d'
   _globals['_PLACEORDERREQUEST'].fields_by_name['codes']._loaded_options = None
-  _globals['_PLACEORDERREQUEST'].fields_by_name['codes']._serialized_options = b'\262\273\030\006\010\001\020(8\n'
+  _globals['_PLACEORDERREQUEST'].fields_by_name['codes']._serialized_options = b'\262\273\030\010\010\001\020(\030\0168\n'
   _globals['_PLACEORDERREQUEST'].fields_by_name['currency']._loaded_options = None
   _globals['_PLACEORDERREQUEST'].fields_by_name['currency']._serialized_options = b'\262\273\030\006\020\003\030\005@\001'
   _globals['_PLACEORDERREQUEST'].fields_by_name['channel']._loaded_options = None
@@ -63,7 +63,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTORDERSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTORDERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\262\273\030\005\020\350\007\030\r'
   _globals['_LISTORDERSREQUEST'].fields_by_name['customer_id']._loaded_options = None
-  _globals['_LISTORDERSREQUEST'].fields_by_name['customer_id']._serialized_options = b'\262\273\030\002\020d'
+  _globals['_LISTORDERSREQUEST'].fields_by_name['customer_id']._serialized_options = b'\262\273\030\004\020d\030\017'
   _globals['_CANCELORDERREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_CANCELORDERREQUEST'].fields_by_name['request_id']._serialized_options = b'\262\273\030\006\020d\030\001@\001'
   _globals['_CANCELORDERREQUEST'].fields_by_name['order_id']._loaded_options = None
@@ -79,31 +79,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECORDPAYMENTEVENTREQUEST'].fields_by_name['decline_code']._loaded_options = None
   _globals['_RECORDPAYMENTEVENTREQUEST'].fields_by_name['decline_code']._serialized_options = b'\262\273\030\002\020d'
   _globals['_PLACEORDERREQUEST']._serialized_start=122
-  _globals['_PLACEORDERREQUEST']._serialized_end=396
-  _globals['_PLACEORDERLINE']._serialized_start=398
-  _globals['_PLACEORDERLINE']._serialized_end=497
-  _globals['_PAYMENTMETHOD']._serialized_start=499
-  _globals['_PAYMENTMETHOD']._serialized_end=568
-  _globals['_PLACEORDERRESPONSE']._serialized_start=570
-  _globals['_PLACEORDERRESPONSE']._serialized_end=640
-  _globals['_GETORDERREQUEST']._serialized_start=642
-  _globals['_GETORDERREQUEST']._serialized_end=687
-  _globals['_GETORDERRESPONSE']._serialized_start=689
-  _globals['_GETORDERRESPONSE']._serialized_end=739
-  _globals['_LISTORDERSREQUEST']._serialized_start=742
-  _globals['_LISTORDERSREQUEST']._serialized_end=995
-  _globals['_LISTORDERSRESPONSE']._serialized_start=997
-  _globals['_LISTORDERSRESPONSE']._serialized_end=1075
-  _globals['_CANCELORDERREQUEST']._serialized_start=1077
-  _globals['_CANCELORDERREQUEST']._serialized_end=1182
-  _globals['_CANCELORDERRESPONSE']._serialized_start=1184
-  _globals['_CANCELORDERRESPONSE']._serialized_end=1237
-  _globals['_RECORDPAYMENTEVENTREQUEST']._serialized_start=1240
-  _globals['_RECORDPAYMENTEVENTREQUEST']._serialized_end=1534
-  _globals['_RECORDPAYMENTEVENTREQUEST_OUTCOME']._serialized_start=1454
-  _globals['_RECORDPAYMENTEVENTREQUEST_OUTCOME']._serialized_end=1534
-  _globals['_RECORDPAYMENTEVENTRESPONSE']._serialized_start=1536
-  _globals['_RECORDPAYMENTEVENTRESPONSE']._serialized_end=1614
-  _globals['_ORDERSERVICE']._serialized_start=1617
-  _globals['_ORDERSERVICE']._serialized_end=2017
+  _globals['_PLACEORDERREQUEST']._serialized_end=398
+  _globals['_PLACEORDERLINE']._serialized_start=400
+  _globals['_PLACEORDERLINE']._serialized_end=499
+  _globals['_PAYMENTMETHOD']._serialized_start=501
+  _globals['_PAYMENTMETHOD']._serialized_end=570
+  _globals['_PLACEORDERRESPONSE']._serialized_start=572
+  _globals['_PLACEORDERRESPONSE']._serialized_end=642
+  _globals['_GETORDERREQUEST']._serialized_start=644
+  _globals['_GETORDERREQUEST']._serialized_end=689
+  _globals['_GETORDERRESPONSE']._serialized_start=691
+  _globals['_GETORDERRESPONSE']._serialized_end=741
+  _globals['_LISTORDERSREQUEST']._serialized_start=744
+  _globals['_LISTORDERSREQUEST']._serialized_end=999
+  _globals['_LISTORDERSRESPONSE']._serialized_start=1001
+  _globals['_LISTORDERSRESPONSE']._serialized_end=1079
+  _globals['_CANCELORDERREQUEST']._serialized_start=1081
+  _globals['_CANCELORDERREQUEST']._serialized_end=1186
+  _globals['_CANCELORDERRESPONSE']._serialized_start=1188
+  _globals['_CANCELORDERRESPONSE']._serialized_end=1241
+  _globals['_RECORDPAYMENTEVENTREQUEST']._serialized_start=1244
+  _globals['_RECORDPAYMENTEVENTREQUEST']._serialized_end=1538
+  _globals['_RECORDPAYMENTEVENTREQUEST_OUTCOME']._serialized_start=1458
+  _globals['_RECORDPAYMENTEVENTREQUEST_OUTCOME']._serialized_end=1538
+  _globals['_RECORDPAYMENTEVENTRESPONSE']._serialized_start=1540
+  _globals['_RECORDPAYMENTEVENTRESPONSE']._serialized_end=1618
+  _globals['_ORDERSERVICE']._serialized_start=1621
+  _globals['_ORDERSERVICE']._serialized_end=2021
 # @@protoc_insertion_point(module_scope)

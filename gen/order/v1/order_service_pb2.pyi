@@ -50,7 +50,7 @@ class PlaceOrderRequest(_message.Message):
 
     @_builtins.property
     def codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Codes the customer presents, at most 10."""
+        """Codes the customer presents, at most 10, of ASCII characters; case does not matter."""
 
     @_builtins.property
     def payment(self) -> Global___PaymentMethod:

@@ -401,7 +401,7 @@ class RedeemPromotionsRequest(_message.Message):
     request_id: _builtins.str
     """1 to 100 characters of A-Z a-z 0-9 . _ : - chosen by the caller; becomes the redemption's id."""
     customer_id: _builtins.str
-    """Who uses them; empty for a guest."""
+    """Who uses them; empty for a guest. As customer.id of an order: case matters."""
     ttl_seconds: _builtins.int
     """How long the claim holds, 1 to 86,400 seconds; 0 means 900."""
     @_builtins.property

@@ -33,9 +33,11 @@ class Cart(_message.Message):
     CURRENCY_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
-    """Who buys; empty for a guest, who cannot use promotions with a customer limit."""
+    """Who buys; empty for a guest, who cannot use promotions with a customer limit. As customer.id of an order: case matters, it is kept
+    in NFC, and blanks around it, control and invisible characters are refused.
+    """
     currency: _builtins.str
-    """ISO 4217 code of all amounts."""
+    """ISO 4217 code of all amounts. The lines before discounts come to 10^15 minor units at most, as in an order."""
     channel: _builtins.str
     """Where it is bought: web, pos, a marketplace; at most 40 characters."""
     @_builtins.property
@@ -44,7 +46,7 @@ class Cart(_message.Message):
 
     @_builtins.property
     def codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Codes the customer presents, at most 10; case does not matter."""
+        """Codes the customer presents, at most 10, of ASCII characters; case does not matter."""
 
     def __init__(
         self,

@@ -59,7 +59,9 @@ class CreateWebhookEndpointResponse(_message.Message):
     SECRET_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """"whsec_" and base64 of 32 bytes: what its deliveries are signed with."""
+    """"whsec_" and base64 of 32 bytes: what its deliveries are signed with. Empty in a repeat, which does not show it again:
+    RotateWebhookSecret makes another one.
+    """
     replayed: _builtins.bool
     """True when this request_id was answered before and this is that answer."""
     @_builtins.property
@@ -328,7 +330,7 @@ class RotateWebhookSecretResponse(_message.Message):
     OLD_SECRET_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """The new one."""
+    """The new one. Empty in a repeat, which does not show it again: rotate once more to get another one."""
     replayed: _builtins.bool
     """True when this request_id was answered before and this is that answer."""
     @_builtins.property

@@ -97,7 +97,7 @@ class WebhookEndpointServiceServicer:
     """
 
     def CreateWebhookEndpoint(self, request, context):
-        """Creates an endpoint, enabled, and its secret, which no later answer shows. It is told of events from now on.
+        """Creates an endpoint, enabled, and its secret, which no later answer shows, not even that to a repeat. It is told of events from now on.
         Atomic; idempotent by request_id. FIELD_REQUIRED, FIELD_INVALID, TOO_MANY_ENDPOINTS, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -134,7 +134,7 @@ class WebhookEndpointServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RotateWebhookSecret(self, request, context):
-        """Makes a new secret, which no later answer shows; the one before it signs along for 24 hours. At most four sign at once: the
+        """Makes a new secret, which no later answer shows, not even that to a repeat; the one before it signs along for 24 hours. At most four sign at once: the
         oldest ends then. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -34,7 +34,7 @@ class WebhookEndpointServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> WebhookEndpointServiceAsyncStub: ...
     CreateWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.CreateWebhookEndpointRequest, _webhook_service_pb2.CreateWebhookEndpointResponse]
-    """Creates an endpoint, enabled, and its secret, which no later answer shows. It is told of events from now on.
+    """Creates an endpoint, enabled, and its secret, which no later answer shows, not even that to a repeat. It is told of events from now on.
     Atomic; idempotent by request_id. FIELD_REQUIRED, FIELD_INVALID, TOO_MANY_ENDPOINTS, REQUEST_ID_REUSED.
     """
     GetWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.GetWebhookEndpointRequest, _webhook_service_pb2.GetWebhookEndpointResponse]
@@ -48,7 +48,7 @@ class WebhookEndpointServiceStub:
     DeleteWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.DeleteWebhookEndpointRequest, _webhook_service_pb2.DeleteWebhookEndpointResponse]
     """Ends an endpoint: nothing more is sent, its log is forgotten. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND."""
     RotateWebhookSecret: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.RotateWebhookSecretRequest, _webhook_service_pb2.RotateWebhookSecretResponse]
-    """Makes a new secret, which no later answer shows; the one before it signs along for 24 hours. At most four sign at once: the
+    """Makes a new secret, which no later answer shows, not even that to a repeat; the one before it signs along for 24 hours. At most four sign at once: the
     oldest ends then. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND, REQUEST_ID_REUSED.
     """
     TestWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.TestWebhookEndpointRequest, _webhook_service_pb2.TestWebhookEndpointResponse]
@@ -75,7 +75,7 @@ class WebhookEndpointServiceAsyncStub(WebhookEndpointServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.CreateWebhookEndpointRequest, _webhook_service_pb2.CreateWebhookEndpointResponse]  # type: ignore[assignment]
-    """Creates an endpoint, enabled, and its secret, which no later answer shows. It is told of events from now on.
+    """Creates an endpoint, enabled, and its secret, which no later answer shows, not even that to a repeat. It is told of events from now on.
     Atomic; idempotent by request_id. FIELD_REQUIRED, FIELD_INVALID, TOO_MANY_ENDPOINTS, REQUEST_ID_REUSED.
     """
     GetWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.GetWebhookEndpointRequest, _webhook_service_pb2.GetWebhookEndpointResponse]  # type: ignore[assignment]
@@ -89,7 +89,7 @@ class WebhookEndpointServiceAsyncStub(WebhookEndpointServiceStub):
     DeleteWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.DeleteWebhookEndpointRequest, _webhook_service_pb2.DeleteWebhookEndpointResponse]  # type: ignore[assignment]
     """Ends an endpoint: nothing more is sent, its log is forgotten. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND."""
     RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.RotateWebhookSecretRequest, _webhook_service_pb2.RotateWebhookSecretResponse]  # type: ignore[assignment]
-    """Makes a new secret, which no later answer shows; the one before it signs along for 24 hours. At most four sign at once: the
+    """Makes a new secret, which no later answer shows, not even that to a repeat; the one before it signs along for 24 hours. At most four sign at once: the
     oldest ends then. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND, REQUEST_ID_REUSED.
     """
     TestWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.TestWebhookEndpointRequest, _webhook_service_pb2.TestWebhookEndpointResponse]  # type: ignore[assignment]
@@ -119,7 +119,7 @@ class WebhookEndpointServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.CreateWebhookEndpointRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_webhook_service_pb2.CreateWebhookEndpointResponse, _abc.Awaitable[_webhook_service_pb2.CreateWebhookEndpointResponse]]:
-        """Creates an endpoint, enabled, and its secret, which no later answer shows. It is told of events from now on.
+        """Creates an endpoint, enabled, and its secret, which no later answer shows, not even that to a repeat. It is told of events from now on.
         Atomic; idempotent by request_id. FIELD_REQUIRED, FIELD_INVALID, TOO_MANY_ENDPOINTS, REQUEST_ID_REUSED.
         """
 
@@ -163,7 +163,7 @@ class WebhookEndpointServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.RotateWebhookSecretRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_webhook_service_pb2.RotateWebhookSecretResponse, _abc.Awaitable[_webhook_service_pb2.RotateWebhookSecretResponse]]:
-        """Makes a new secret, which no later answer shows; the one before it signs along for 24 hours. At most four sign at once: the
+        """Makes a new secret, which no later answer shows, not even that to a repeat; the one before it signs along for 24 hours. At most four sign at once: the
         oldest ends then. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND, REQUEST_ID_REUSED.
         """
 

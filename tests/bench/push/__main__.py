@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import os
-import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, LiteralString
 
 import httpx
-import psycopg
 import redis.asyncio
 from rich.console import Console
 from rich.table import Table
@@ -25,11 +22,10 @@ from tests import stack as stacks
 from tests.bench import messages, processor, results, shop
 from tests.bench.clients import Clients
 from tests.bench.load import Load, Slice, Window
-from tests.bench.push import config, ears
+from tests.bench.push import config, ears, servers
 from tests.bench.push.config import Settings
 from tests.bench.push.ears import Ears, Heard
 from tests.bench.rows import RESERVE
-from tests.servers import wait_for
 from tests.stack import Stack
 
 PATH = Path(__file__).parent.parent / "results" / "push.json"
@@ -39,6 +35,8 @@ SELECT DISTINCT event_time(created_at), extract(epoch FROM pg_xact_commit_timest
 WARM_UP_S = 3.0
 SETTLE_S = 2.0
 """For what was told in the last moment to arrive."""
+REST_S = 15.0
+"""For what a start leaves behind: services look more often just after it, and Postgres writes down what was made."""
 
 
 def groups(settings: Settings, listeners: int) -> list[str]:
@@ -71,9 +69,10 @@ async def measured(
         await asyncio.sleep(begin - time.monotonic())
         for one in all_ears:
             await one.begin()
-        used = processor.used_s(stack.run["pids"])
+        pids = servers.pids(stack)
+        used = processor.used_s(pids)
         [counted] = await loading
-        used = {name: now - used[name] for name, now in processor.used_s(stack.run["pids"]).items()}
+        used = {name: now - used[name] for name, now in processor.used_s(pids).items()}
         await asyncio.sleep(SETTLE_S)
     seconds = counted.last - begin
     facts = {
@@ -95,6 +94,16 @@ async def raw(settings: Settings, url: str) -> list[Heard]:
                 await asyncio.sleep(max(0.0, begin + number / rate - time.monotonic()))
                 await client.publish(ears.CHANNEL, str(time.time()))
         return [await one.heard()]
+
+
+async def idle(settings: Settings, stack: Stack) -> dict[str, float]:
+    """Cores that each process uses while nobody asks for anything."""
+    pids = servers.pids(stack)
+    before = processor.used_s(pids)
+    await asyncio.sleep(settings.idle_seconds)
+    return {
+        name: round((now - before[name]) / settings.idle_seconds, 4) for name, now in processor.used_s(pids).items()
+    }
 
 
 async def endpoints(stack: Stack, settings: Settings, port: int) -> None:
@@ -131,16 +140,6 @@ def figures(heard: Sequence[Heard], seconds: float, committed: Callable[[str], f
     }
 
 
-def remember_commits(stack: Stack) -> None:
-    """Has Postgres note when each transaction was committed, which it begins to do when it is started anew."""
-    with psycopg.connect(str(stack.run["database"]), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
-    before = stack.pid("postgres")
-    os.kill(before or 0, signal.SIGINT)
-    wait_for(lambda: stack.pid("postgres") not in (None, before), "Postgres is started again")
-    wait_for(lambda: httpx.get(f"{stack.edge}/readyz").is_success, "the product is ready again")
-
-
 def commits(stack: Stack) -> Callable[[str], float]:
     """When what has an event's time was committed: events and movements of one transaction have the same time, its begin."""
     rows = databases.read(stack.database("inventory"), COMMITS)
@@ -151,8 +150,6 @@ def commits(stack: Stack) -> Callable[[str], float]:
 async def run(settings: Settings, stack: Stack, say: Callable[[str], None]) -> dict[str, Any]:
     """Every row, one after the other."""
     rows: dict[str, Any] = {}
-    await asyncio.to_thread(remember_commits, stack)
-    await shop.fill(stack, settings.skus)
     url = str(stack.run["redis"])
     say("raw pub/sub")
     rows["pubsub_raw"] = figures(await raw(settings, url), settings.seconds, float)
@@ -173,6 +170,17 @@ async def run(settings: Settings, stack: Stack, say: Callable[[str], None]) -> d
     return rows
 
 
+async def product(settings: Settings, stack: Stack, say: Callable[[str], None]) -> dict[str, Any]:
+    """What one product costs while it is idle, then every row."""
+    await asyncio.to_thread(servers.remember_commits, stack)
+    await shop.fill(stack, settings.skus)
+    say(f"nothing for {settings.idle_seconds:g} s")
+    await asyncio.sleep(REST_S)
+    cores = await idle(settings, stack)
+    rows = await run(settings, stack, say)
+    return {"machine": results.machine(stack), "idle_cores": cores, "rows": rows}
+
+
 def main() -> int:
     """`python -m tests.bench.push`"""
     console, settings = Console(), config.load()
@@ -180,16 +188,25 @@ def main() -> int:
     def say(text: str) -> None:
         console.print(text, style="dim", highlight=False)
 
-    say("starting Postgres, Valkey and the product")
-    with stacks.running(WEBHOOK_ALLOW_PRIVATE="on") as stack:
-        rows = asyncio.run(run(settings, stack, say))
-        machine = results.machine(stack)
-    table = Table("", "told/s", "p50 ms", "p99 ms", "most ms")
-    for name, row in rows.items():
-        table.add_row(name, *(f"{row[column]:,}" for column in ("told_per_s", "p50_ms", "p99_ms", "most_ms")))
-    console.print(table)
-    results.write({"machine": machine, "settings": asdict(settings), "rows": rows}, PATH)
+    found = {}
+    for name, environment in servers.environments().items():
+        say(f"starting the product on {name} servers")
+        with stacks.running(WEBHOOK_ALLOW_PRIVATE="on", **environment) as stack:
+            found[name] = asyncio.run(product(settings, stack, say))
+    for name, measured_ in found.items():
+        console.print(_table(name, measured_))
+        console.print(f"idle Postgres: {measured_['idle_cores']['postgres']:.2%} of a core", highlight=False)
+    results.write({"settings": asdict(settings), **found.pop(servers.EMBEDDED), **found}, PATH)
     return 0
+
+
+def _table(name: str, found: Mapping[str, Any]) -> Table:
+    machine = found["machine"]
+    title = f"{name}: PostgreSQL {machine['postgres']}, Redis or Valkey {machine['valkey']}"
+    table = Table("", "told/s", "p50 ms", "p99 ms", "most ms", title=title, title_justify="left")
+    for row, figures_ in found["rows"].items():
+        table.add_row(row, *(f"{figures_[column]:,}" for column in ("told_per_s", "p50_ms", "p99_ms", "most_ms")))
+    return table
 
 
 if __name__ == "__main__":

@@ -15,14 +15,16 @@ class Settings:
     clients: int = 100
     endpoints: int = 100
     skus: int = 1_000
+    idle_seconds: float = 20.0
 
 
 def load() -> Settings:
-    """PUSH_PER_S, PUSH_SECONDS, PUSH_CLIENTS, PUSH_ENDPOINTS."""
+    """PUSH_PER_S, PUSH_SECONDS, PUSH_CLIENTS, PUSH_ENDPOINTS, PUSH_IDLE_SECONDS."""
     default = Settings()
     return Settings(
         per_s=int(os.environ.get("PUSH_PER_S", default.per_s)),
         seconds=float(os.environ.get("PUSH_SECONDS", default.seconds)),
         clients=int(os.environ.get("PUSH_CLIENTS", default.clients)),
         endpoints=int(os.environ.get("PUSH_ENDPOINTS", default.endpoints)),
+        idle_seconds=float(os.environ.get("PUSH_IDLE_SECONDS", default.idle_seconds)),
     )

@@ -10,7 +10,7 @@ import pytest
 
 from chassis.db import Database, Tx
 from chassis.events.broker import Batch, Broker
-from chassis.events.consumer import Consumer
+from chassis.events.consumer import Consumer, Handle
 from chassis.events.dead_letters import DeadLetters
 from chassis.events.event import Event
 from chassis.events.inbox import MOST_TRIES
@@ -109,6 +109,35 @@ async def test_events_that_come_again_have_no_effect_again(db: Database, consume
 async def test_an_event_that_comes_twice_in_one_batch_has_its_effect_once(db: Database, consumer: Consumer) -> None:
     await consumer.take(batch(event(1), event(2), event(1), event(2), event(3)))
     assert [position for _, position in await _effects(db)] == [1, 2, 3]
+
+
+async def test_two_consumers_whose_effects_deadlock_have_both(db: Database, broker: Broker) -> None:
+    async with db.transaction() as tx:
+        await tx.execute("CREATE TABLE rows (name text PRIMARY KEY, times bigint NOT NULL)")
+        await tx.execute("INSERT INTO rows VALUES ('a', 0), ('b', 0)")
+    met = asyncio.Barrier(2)
+
+    def handler(*names: str) -> Handle:
+        tries: list[int] = []
+
+        async def handle(tx: Tx, events: Sequence[Event]) -> None:
+            tries.append(1)
+            for name in names:
+                await tx.execute("UPDATE rows SET times = times + 1 WHERE name = %s", (name,))
+                if len(tries) == 1 and name == names[0]:
+                    await met.wait()
+
+        return handle
+
+    consumers = [
+        Consumer(db, broker, name, ["promo"], ["promo.redemption.*"], handler(*names))
+        for name, names in (("first", ("a", "b")), ("second", ("b", "a")))
+    ]
+    await asyncio.gather(*(consumer.take(batch(event(1))) for consumer in consumers))
+    async with db.connection() as connection:
+        times = await (await connection.execute("SELECT times FROM rows")).fetchall()
+        parked = await (await connection.execute("SELECT count(*) FROM parked_events")).fetchall()
+    assert (times, parked) == ([(2,), (2,)], [(0,)])
 
 
 async def test_a_consumer_that_died_before_its_effect_leaves_the_event_to_the_next(

@@ -67,6 +67,20 @@ def test_an_address_that_is_none(local: Path) -> None:
     assert "EDGE_ADDRESS=here is not an address" in refused(local, EDGE_ADDRESS="here")
 
 
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"API_TOKEN": "a"}, "API_TOKEN must have at least 32 random characters"),
+        ({"PROMO_ADDRESS": "0.0.0.0:50053"}, "PROMO_ADDRESS=0.0.0.0:50053 is not a loopback address"),
+        ({"EDGE_ADDRESS": "192.168.1.7:8080"}, "ALLOW_PLAINTEXT_HTTP=on allows it"),
+        ({"ORDER_METRICS_ADDRESS": "0.0.0.0:9152"}, "ALLOW_OPEN_METRICS=on allows it"),
+        ({"BASE_PORT": "80"}, "BASE_PORT=80 is not a whole number from 1024 to 64000"),
+    ],
+)
+def test_a_setting_that_would_open_a_door(local: Path, changed: dict[str, str], complaint: str) -> None:
+    assert complaint in refused(local, **changed)
+
+
 def test_a_second_run_in_the_same_folder(local: Path) -> None:
     with lock.held(local):
         line = refused(local)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import uvicorn
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from chassis.events.event import Event
 from chassis.local import ports
 from edge import app
-from edge.__main__ import MOST_MESSAGE_BYTES, Server
 from edge.clients import Clients
+from edge.front.limits import Limits
+from edge.front.seats import Network, Seats
+from edge.front.server import serving as serving_front
 from edge.push.hub import Hub
-from edge.push.protocol import PushProtocol
 from tests.edge.conftest import settings_for
 from tests.edge.far_side import FarSide
 from tests.edge.push.world import TYPES, MemoryLog, known, pass_on
@@ -32,6 +33,18 @@ class Served:
     hub: Hub
     logs: dict[str, MemoryLog]
     application: FastAPI
+    seats: Seats
+
+    def watch(self, note: Callable[[Scope], None]) -> None:
+        """Shows the scope of every request from now on, before it is served. There must have been one."""
+        serve = self.application.middleware_stack
+        assert serve is not None
+
+        async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+            note(scope)
+            await serve(scope, receive, send)
+
+        self.application.middleware_stack = noting
 
     async def happens(self, *events: Event) -> None:
         """These events are in their logs and passed on."""
@@ -41,7 +54,9 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(far_side: FarSide) -> AsyncIterator[Served]:
+async def serving(
+    far_side: FarSide, limits: Limits | None = None, trusted: Sequence[Network] = ()
+) -> AsyncIterator[Served]:
     """Without a broker: what happens is passed on by `happens`, and by the hub's own looks."""
     settings = settings_for(far_side.address)
     clients = Clients(settings)
@@ -49,30 +64,21 @@ async def serving(far_side: FarSide) -> AsyncIterator[Served]:
     hub = Hub(None, logs, TYPES)
     application = app.create(settings, clients, hub)
     port = ports.free()
-    config = uvicorn.Config(
-        application,
-        port=port,
-        http="httptools",
-        ws=PushProtocol,
-        ws_max_size=MOST_MESSAGE_BYTES,
-        ws_per_message_deflate=False,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=2,
-    )
-    server = Server(config)
+    seats = Seats(limits or Limits(), trusted)
+    server = serving_front(application, seats, drain_s=2, port=port)
     hub.start()
+    seats.start()
     running = asyncio.create_task(server.serve())
     try:
         await known(hub)
         async with asyncio.timeout(10):
             while not server.started:
                 await asyncio.sleep(0)
-        yield Served(f"http://127.0.0.1:{port}", hub, logs, application)
+        yield Served(f"http://127.0.0.1:{port}", hub, logs, application, seats)
     finally:
         await hub.drain()
         server.should_exit = True
         await running
+        await seats.close()
         await hub.close()
         await clients.close()

@@ -1,0 +1,30 @@
+"""Headers that stand on every answer, whoever asks: what a browser must not do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+CACHE_CONTROL = b"cache-control"
+NO_STORE = (CACHE_CONTROL, b"no-store")
+POLICY = b"content-security-policy"
+Header = tuple[bytes, bytes]
+OF_ANSWERS: tuple[Header, ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (POLICY, b"default-src 'none'; frame-ancestors 'none'"),
+    NO_STORE,
+)
+"""Most answers hold customers, prices or secrets; none of them is a page."""
+MAY_DIFFER = frozenset({CACHE_CONTROL, POLICY})
+HSTS = (b"strict-transport-security", b"max-age=31536000")
+"""A year. Only where the caller came by TLS: a browser would no longer find a plain `make run`."""
+
+
+def added(given: Sequence[Header], id_header: Header, over_tls: bool) -> list[Header]:
+    """An answer's headers with ours; what the handler says itself stays."""
+    more: Sequence[Header] = OF_ANSWERS
+    for name, _ in given:
+        if name in MAY_DIFFER:
+            more = [one for one in more if one[0] != name]
+    return [*given, id_header, *more, HSTS] if over_tls else [*given, id_header, *more]

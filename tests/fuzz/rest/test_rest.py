@@ -1,0 +1,27 @@
+"""The short form of the REST fuzz, with fixed seeds: what the document says is what the edge does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from tests.fuzz.rest import run, settings
+from tests.fuzz.rest.settings import Plan
+
+SECONDS = 8.0
+LEAST_CASES = 40
+
+
+@pytest.fixture(scope="module")
+def plan() -> Iterator[Plan]:
+    """For a product of its own: what is left in it disturbs nobody."""
+    with run.stocked() as (stack, known):
+        yield Plan(stack.edge, str(stack.run["token"]), known, SECONDS, 2026)
+
+
+@pytest.mark.parametrize("phases", [settings.FIXED, settings.CHANCE])
+def test_what_the_document_allows_is_taken_and_what_it_forbids_is_refused(plan: Plan, phases: Sequence[str]) -> None:
+    outcome = run.together(Plan(plan.edge, plan.token, plan.known, plan.seconds, plan.seed, phases), 1)
+    assert not outcome.seen, "\n\n".join(f"{kind}\n{words}" for kind, words in outcome.findings.items())
+    assert outcome.cases.total() > LEAST_CASES
