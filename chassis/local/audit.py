@@ -1,6 +1,7 @@
 """`python -m chassis.local.audit`: every audit of a running product in one table; with REPAIR=1 findings are repaired.
 
-Asks the services of the `make run` in LOCAL_DIR, else those of the environment, and Postgres for events that wait. Ends with 1 when something is wrong.
+Asks the services of the `make run` in LOCAL_DIR, else those of the environment, and Postgres for events that wait. Ends with 1
+when something is wrong.
 """
 
 from __future__ import annotations
