@@ -15,6 +15,7 @@ class Reason(NamedTuple):
 
 REASONS: Mapping[str, Reason] = {
     "JSON_INVALID": Reason(400, "The body is not JSON."),
+    "HTTP_INVALID": Reason(400, "The request is no HTTP/1.1, or has no Host or two."),
     "TOKEN_INVALID": Reason(401, "No token, or none of ours."),
     "TOKEN_EXPIRED": Reason(401, "The ticket was valid once."),
     "SIGNATURE_INVALID": Reason(401, "The signature does not fit the body, or is too old."),
@@ -50,8 +51,10 @@ REASONS: Mapping[str, Reason] = {
     "SKU_NOTICES_FULL": Reason(409, "As many customers as may wait for this sku do."),
     "ENDPOINT_DISABLED": Reason(409, "Nothing is sent to it; enable it first."),
     "TOO_MANY_ENDPOINTS": Reason(409, "Delete others first."),
+    "REQUEST_TOO_SLOW": Reason(408, "Headers or body took too long to come."),
     "VERSION_STALE": Reason(412, "It changed since it was read."),
     "BODY_TOO_LARGE": Reason(413, "The body has more than 1 MiB."),
+    "TARGET_TOO_LONG": Reason(414, "Path and query have more than 16 KiB."),
     "FIELD_REQUIRED": Reason(422, "A field is missing."),
     "FIELD_INVALID": Reason(422, "A field, parameter or header has a value outside its rules."),
     "REQUEST_ID_REUSED": Reason(422, "The Idempotency-Key was used with another body."),
@@ -59,6 +62,9 @@ REASONS: Mapping[str, Reason] = {
     "CURRENCY_MISMATCH": Reason(422, "A sku is priced in another currency."),
     "PROVIDER_UNKNOWN": Reason(422, "There is no such payment provider."),
     "RATE_LIMITED": Reason(429, "The caller is over its rate."),
+    "HEADERS_TOO_LARGE": Reason(
+        431, "A header has more than 16 KiB, or all have more than 64 KiB or are more than 100."
+    ),
     "INTERNAL": Reason(500, "Our bug; the log has it under the request id."),
     "OVERLOADED": Reason(503, "Too much at once; nothing was done."),
     "SHUTTING_DOWN": Reason(503, "This process takes no new work."),
