@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -117,6 +118,8 @@ def _as_sent(parameter: dict[str, Any]) -> None:
     if len(kinds) == 1:
         del schema["anyOf"]
         schema.update(kinds[0])
+    if parameter["in"] == "path" and re.match(schema["pattern"], "."):
+        schema["not"] = {"enum": [".", ".."]}  # clients take such segments out of a URL
     if schema.get("type") == "array":
         parameter.update(style="form", explode=False)
 

@@ -36,6 +36,7 @@ REASONS: Mapping[str, Reason] = {
     "RESERVATION_RELEASED": Reason(409, "The reservation was released."),
     "RESERVATION_COMMITTED": Reason(409, "The reservation is committed; cancel it instead."),
     "RESERVATION_ABORTED": Reason(409, "The reservation was undone before it was complete; use a new key."),
+    "RESERVATION_OWNED_BY_ANOTHER": Reason(409, "The reservation is another owner's; name its owner."),
     "RESERVATION_NOT_COMMITTED": Reason(409, "Only committed reservations are fulfilled or cancelled."),
     "QUANTITY_NOT_OPEN": Reason(409, "More than what is still open of the reservation."),
     "ON_HAND_NEGATIVE": Reason(409, "Less than nothing would be on hand."),

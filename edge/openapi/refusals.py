@@ -89,11 +89,18 @@ OF_OPERATION: Mapping[str, Refusals] = {
     ),
     "get_reservation": Refusals(("RESERVATION_NOT_FOUND",)),
     "commit_reservation": Refusals(
-        ("RESERVATION_NOT_FOUND", "RESERVATION_EXPIRED", "RESERVATION_RELEASED", "RESERVATION_ABORTED")
+        (
+            "RESERVATION_OWNED_BY_ANOTHER",
+            "RESERVATION_NOT_FOUND",
+            "RESERVATION_EXPIRED",
+            "RESERVATION_RELEASED",
+            "RESERVATION_ABORTED",
+        )
     ),
-    "release_reservation": Refusals(("RESERVATION_COMMITTED",)),
+    "release_reservation": Refusals(("RESERVATION_OWNED_BY_ANOTHER", "RESERVATION_COMMITTED")),
     "extend_reservation": Refusals(
         (
+            "RESERVATION_OWNED_BY_ANOTHER",
             "RESERVATION_NOT_FOUND",
             "RESERVATION_EXPIRED",
             "RESERVATION_RELEASED",
@@ -102,9 +109,17 @@ OF_OPERATION: Mapping[str, Refusals] = {
         )
     ),
     "fulfill_reservation": Refusals(
-        ("RESERVATION_NOT_FOUND", "RESERVATION_NOT_COMMITTED", "QUANTITY_NOT_OPEN", "NO_FIT_LOT")
+        (
+            "RESERVATION_OWNED_BY_ANOTHER",
+            "RESERVATION_NOT_FOUND",
+            "RESERVATION_NOT_COMMITTED",
+            "QUANTITY_NOT_OPEN",
+            "NO_FIT_LOT",
+        )
     ),
-    "cancel_reservation": Refusals(("RESERVATION_NOT_FOUND", "RESERVATION_NOT_COMMITTED", "QUANTITY_NOT_OPEN")),
+    "cancel_reservation": Refusals(
+        ("RESERVATION_OWNED_BY_ANOTHER", "RESERVATION_NOT_FOUND", "RESERVATION_NOT_COMMITTED", "QUANTITY_NOT_OPEN")
+    ),
     "create_location": Refusals(("LOCATION_TAKEN",), {"time_zone": "a zone of the IANA database"}),
     "receive_stock": Refusals(
         ("SKU_NOT_FOUND", "LOCATION_NOT_FOUND", "LOT_DATES_DIFFER"), {"expiry_date": "not before manufacture_date"}
