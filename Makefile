@@ -8,7 +8,7 @@ LOCAL_DIR ?= .local
 export LOCAL_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo pay trace bench bench-push fault delivery sim sim-mutations test check gen lint format types drift lock migration
+.PHONY: help run demo pay call trace bench bench-push fault delivery sim sim-mutations test check gen lint format types drift lock migration
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ demo: $(READY) ## Play a busy hour against a running `make run` and audit it: ma
 
 pay: $(READY) ## Confirm a payment that waits for the customer's bank: make pay ORDER=ord_... RESULT=declined
 	@exec $(IN)/python -m chassis.local.pay "$(ORDER)" "$(RESULT)"
+
+call: $(READY) ## Call a service of the running product: make call RPC=inventory.v1.StockService/GetStock DATA='{"sku": "SERUM-30"}'
+	@exec $(IN)/python -m chassis.local.call "$(RPC)" '$(DATA)'
 
 trace: $(READY) ## Show where a traced request spent its time, the last one or: make trace ID=my-request
 	@exec $(IN)/python -m chassis.trace_view "$(LOCAL_DIR)/traces.jsonl" "$(ID)"

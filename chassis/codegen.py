@@ -16,6 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
 GEN = ROOT / "gen"
+OURS = ("README.md", "pyproject.toml")
+"""Files of gen/ that people write."""
+GENERATED = (".py", ".pyi", ".typed")
 OUR_IMPORT = re.compile(r"^(from|import) ((?:common|inventory|order|promo|webhook)\.v1)\b", re.MULTILINE)
 STUB_IMPORT = re.compile(r"(?<![\w./\"])((?:common|inventory|order|promo|webhook)\.v1\.\w+_pb2)")
 
@@ -51,6 +54,7 @@ def generate(target: Path) -> None:
         path.write_text(text)
     for folder in [target, *(path for path in target.rglob("*") if path.is_dir())]:
         (folder / "__init__.py").write_text("")
+    (target / "py.typed").write_text("")
 
 
 def differences(left: Path, right: Path) -> list[str]:
@@ -59,7 +63,7 @@ def differences(left: Path, right: Path) -> list[str]:
         str(path.relative_to(root))
         for root in (left, right)
         for path in root.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and path.name != "README.md"
+        if path.is_file() and path.suffix in GENERATED and "build" not in path.relative_to(root).parts
     }
     return sorted(
         name
@@ -79,12 +83,11 @@ def main() -> None:
             for name in drift:
                 print(f"gen/{name} is not what protos/ gives: run `make gen`")
             raise SystemExit(1 if drift else 0)
-        readme = GEN / "README.md"
-        kept = readme.read_text() if readme.exists() else None
+        kept = {name: (GEN / name).read_text() for name in OURS if (GEN / name).exists()}
         shutil.rmtree(GEN, ignore_errors=True)
         shutil.copytree(fresh, GEN)
-        if kept is not None:
-            readme.write_text(kept)
+        for name, text in kept.items():
+            (GEN / name).write_text(text)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,13 @@ RISKS = {
     OPEN_METRICS: "metrics ask for no token: whoever reaches the address reads them",
 }
 """Settings that allow an address that other machines reach, and what that means."""
+EVENT_DAYS, LEAST_EVENT_DAYS = 7, 1
+"""A consumer that was away for a week still finds its events in the outbox; with a day, one that was away for a night."""
+BROKER_DAYS = 7
+"""How long our topics and streams keep events."""
+REQUEST_DAYS, LEAST_REQUEST_DAYS = 30, 4
+"""A repeat after that is a new request. Retry schedules end within three days, ours of webhooks too."""
+MOST_KEPT_DAYS = 365
 MOST_WORKERS = 64
 """Per service and machine: one per core is enough, each has a pool of connections to Postgres."""
 CONNECTIONS_PER_WORKER = 4
@@ -50,6 +57,19 @@ class Traces:
     endpoint: str
     to: str
     ratio: float
+
+
+@dataclass(frozen=True)
+class KeptDays:
+    """For how many days events, the answers to requests, and the ids of handled events are kept."""
+
+    event_days: int
+    request_days: int
+
+    @property
+    def inbox_days(self) -> int:
+        """Longer than outboxes and brokers keep events: none comes again after it was forgotten here."""
+        return max(self.event_days, BROKER_DAYS) + 1
 
 
 def text(name: str, default: str | None = None) -> str:
@@ -240,6 +260,14 @@ def page_token_key() -> str:
             f"PAGE_TOKEN_KEY must be a secret of at least {KEY_CHARACTERS} characters, the same everywhere"
         )
     return key
+
+
+def kept_days() -> KeptDays:
+    """EVENT_RETENTION_DAYS, REQUEST_RETENTION_DAYS. All services need the same: each reads the others' events."""
+    return KeptDays(
+        event_days=whole("EVENT_RETENTION_DAYS", EVENT_DAYS, LEAST_EVENT_DAYS, MOST_KEPT_DAYS),
+        request_days=whole("REQUEST_RETENTION_DAYS", REQUEST_DAYS, LEAST_REQUEST_DAYS, MOST_KEPT_DAYS),
+    )
 
 
 def lame_duck_s() -> float:

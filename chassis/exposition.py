@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import platform
 import threading
+import tomllib
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest, start_http_server
@@ -17,6 +19,9 @@ from chassis.metrics import Family, Number, Spread
 
 log = telemetry.logger()
 
+DISTRIBUTION = "one-stock"
+PROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
+"""Beside the packages in a checkout; an installation has none."""
 AGAIN_S = 2.0
 """Between tries to listen on an address that is taken."""
 
@@ -70,9 +75,15 @@ def listen(address: str, again: bool = False) -> WSGIServer | None:
 
 
 def release() -> str:
-    """The installed version, or "0" in a checkout that is not installed."""
+    """The version in pyproject.toml: of the checkout that this runs from, else as it was installed; "0" without either."""
     try:
-        return version("one-stock")
+        project = tomllib.loads(PROJECT.read_text())["project"]
+        if project["name"] == DISTRIBUTION:
+            return str(project["version"])
+    except (OSError, KeyError, tomllib.TOMLDecodeError):
+        pass
+    try:
+        return version(DISTRIBUTION)
     except PackageNotFoundError:
         return "0"
 

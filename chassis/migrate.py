@@ -74,9 +74,11 @@ def create_database(url: str) -> None:
 
 
 def main() -> None:
-    """`python -m chassis.migrate inventory|orders|promo|webhooks`"""
+    """`python -m chassis.migrate inventory|orders|promo|webhooks`, or `one-stock-migrate` where it is installed."""
     if len(sys.argv) != 2 or sys.argv[1] not in SERVICES:
-        raise SystemExit(f"usage: python -m chassis.migrate {'|'.join(SERVICES)}")
+        name = Path(sys.argv[0]).name
+        program = "python -m chassis.migrate" if name.endswith(".py") else name
+        raise SystemExit(f"usage: {program} {'|'.join(SERVICES)}")
     try:
         migrate(sys.argv[1], config.database_url(sys.argv[1]))
     except (psycopg.OperationalError, config.ConfigError) as failed:

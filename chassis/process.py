@@ -42,6 +42,7 @@ def run(name: str, load: Callable[[], Settings], serve: Callable[[Settings], Cor
         config.lame_duck_s()
         config.reflection()
         config.page_token_key()
+        config.kept_days()
         workers.divide(name, settings.address)
         show(name)
     except ConfigError as wrong:

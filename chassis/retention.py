@@ -5,21 +5,17 @@ from __future__ import annotations
 
 from typing import LiteralString
 
+from chassis import config
+from chassis.config import KeptDays
 from chassis.db import Database
 
 BATCH = 1_000
 """Rows per round: a short transaction."""
-EVENT_DAYS = 7
-"""A consumer that was away for a week still finds its events in the outbox."""
-REQUEST_DAYS = 30
-"""A repeat after a month is a new request; the longest retry schedules end within days."""
 
 OLD_EVENTS: LiteralString = """
 DELETE FROM outbox WHERE id IN (
   SELECT id FROM (SELECT id, published_at, position FROM outbox ORDER BY id LIMIT %s) AS oldest
    WHERE position <= (SELECT sent FROM event_log) AND published_at < now() - make_interval(days => %s))"""
-INBOX_DAYS = 8
-"""Longer than events are kept: none comes again after it was forgotten here."""
 OLD_INBOX: LiteralString = """
 DELETE FROM inbox WHERE (consumer, event_id) IN (
   SELECT consumer, event_id FROM inbox
@@ -30,17 +26,21 @@ DELETE FROM requests WHERE request_id IN (
 
 
 class Retention:
-    """Run it about once a minute. `keeps_requests` tells whether the service has a table of them."""
+    """Run it about once a minute. `keeps_requests` tells whether the service has a table of them.
 
-    def __init__(self, db: Database, keeps_requests: bool = True) -> None:
+    `kept` says for how long, by default as the settings do.
+    """
+
+    def __init__(self, db: Database, keeps_requests: bool = True, kept: KeptDays | None = None) -> None:
         self._db = db
         self._keeps_requests = keeps_requests
+        self._kept = kept or config.kept_days()
 
     async def run_once(self) -> int:
         """Deletes up to BATCH rows of each kind; answers how many. A repeat goes on where this ended."""
         async with self._db.connection() as connection:
-            forgotten = (await connection.execute(OLD_EVENTS, (BATCH, EVENT_DAYS))).rowcount
-            forgotten += (await connection.execute(OLD_INBOX, (INBOX_DAYS, BATCH))).rowcount
+            forgotten = (await connection.execute(OLD_EVENTS, (BATCH, self._kept.event_days))).rowcount
+            forgotten += (await connection.execute(OLD_INBOX, (self._kept.inbox_days, BATCH))).rowcount
             if self._keeps_requests:
-                forgotten += (await connection.execute(OLD_REQUESTS, (REQUEST_DAYS, BATCH))).rowcount
+                forgotten += (await connection.execute(OLD_REQUESTS, (self._kept.request_days, BATCH))).rowcount
         return forgotten

@@ -13,7 +13,6 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
-from grpc_reflection.v1alpha._async import ReflectionServicer
 
 from chassis import bounds_check, config, context, errors, malformed, telemetry, tracing
 from chassis.health import Health
@@ -21,6 +20,7 @@ from chassis.intake import Intake
 from chassis.interceptors import errors as answers
 from chassis.interceptors import meter, request, spans
 from chassis.methods import Methods
+from chassis.reflection import Reflection
 
 log = telemetry.logger()
 
@@ -99,7 +99,7 @@ class Server:
             add(_instrumented(servicer, table), methods)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, methods)
         if config.reflection():
-            reflected = ReflectionServicer((*self._names, health_name, reflection.SERVICE_NAME))
+            reflected = Reflection((*self._names, health_name, reflection.SERVICE_NAME))
             reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflected, methods)
         methods.add_to(self._server)
         self._intake = Intake(self._server, methods)

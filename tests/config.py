@@ -38,6 +38,8 @@ def load() -> TestSettings:
         "LOG_LEVEL",
         "WEBHOOK_ALLOW_PRIVATE",
         "BASE_PORT",
+        "EVENT_RETENTION_DAYS",
+        "REQUEST_RETENTION_DAYS",
         "ALLOW_PLAINTEXT_GRPC",
         "ALLOW_PLAINTEXT_HTTP",
         "ALLOW_OPEN_METRICS",

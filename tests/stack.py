@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chassis.config import METRICS_ABOVE
 from chassis.local import ports
 from chassis.local.config import ROOT, VARIABLES
 from tests import config
 from tests.servers import folder, wait_for
 
+FIRST_BASE_PORT = 18_000
+"""Below the ports that `ports.free` gives to single servers."""
 READY_WITHIN_S = 120.0
 STOP_WITHIN_S = 70.0
 
@@ -68,13 +71,25 @@ def free_addresses() -> dict[str, str]:
     return {variable: f"127.0.0.1:{ports.free()}" for variable in VARIABLES.values()}
 
 
+def free_base_port() -> int:
+    """A BASE_PORT with all the ports that one worker of each process needs."""
+    for base in range(FIRST_BASE_PORT, FIRST_BASE_PORT + 2_000, 200):
+        wanted = [base + above + number for above in (0, METRICS_ABOVE) for number in range(len(VARIABLES))]
+        if not any(ports.taken(ports.Address("127.0.0.1", number)) for number in wanted):
+            return base
+    raise AssertionError("no free BASE_PORT was found")
+
+
 def launch(local: Path, **environment: str) -> subprocess.Popen[bytes]:
     """Starts the runner; its lines go to output.log in its folder."""
+    inherited = dict(config.load().environment)
+    if "BASE_PORT" in environment:  # it says where metrics are, too
+        inherited = {name: value for name, value in inherited.items() if not name.endswith("_METRICS_ADDRESS")}
     with (local / "output.log").open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "chassis.local"],
             cwd=ROOT,
-            env={**config.load().environment, "LOCAL_DIR": str(local), "SEED": "off", **environment},
+            env={**inherited, "LOCAL_DIR": str(local), "SEED": "off", **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -84,7 +99,8 @@ def launch(local: Path, **environment: str) -> subprocess.Popen[bytes]:
 @contextlib.contextmanager
 def running(**environment: str) -> Iterator[Stack]:
     """A product of one's own, for tests that kill its children or need other settings."""
-    with folder() as local, _started(local, {**free_addresses(), **environment}) as stack:
+    addresses = {} if "BASE_PORT" in environment else free_addresses()
+    with folder() as local, _started(local, {**addresses, **environment}) as stack:
         yield stack
 
 

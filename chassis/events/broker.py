@@ -114,6 +114,6 @@ def connect(url: str) -> Broker:
     try:
         found = importlib.import_module(f"chassis.events.brokers.{module}")
     except ModuleNotFoundError as missing:
-        raise ImportError(f"{scheme}:// needs {missing.name}: pip install 'one-stock[{extra}]'") from missing
+        raise ImportError(f"{scheme}:// needs {missing.name}: in a checkout, pip install '.[{extra}]'") from missing
     broker: Broker = getattr(found, name)(url)
     return broker

@@ -45,7 +45,8 @@ class Settings:
 
 def local_folder() -> Path:
     """LOCAL_DIR: where a run keeps its data, its secrets and run.json."""
-    return (ROOT / (config.text("LOCAL_DIR", "") or ".local")).absolute()
+    base = ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()  # installed, there is no checkout to keep it in
+    return (base / (config.text("LOCAL_DIR", "") or ".local")).absolute()
 
 
 def load() -> Settings:

@@ -13,12 +13,12 @@ import json
 import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from chassis.local import config
+from chassis.local.run_file import CannotRead, running
 
 USAGE = "usage: make pay ORDER=ord_... [RESULT=authorized|declined]"
 OUTCOMES = {"authorized": "payment.authorized", "declined": "payment.declined"}
@@ -32,17 +32,6 @@ LOOK_EVERY_S = 0.1
 
 class CannotPay(Exception):
     """Its text is one line that says why."""
-
-
-def running(run_file: Path) -> dict[str, Any]:
-    """What run.json says. CannotPay when nothing runs."""
-    try:
-        found: dict[str, Any] = json.loads(run_file.read_text())
-    except FileNotFoundError:
-        raise CannotPay(
-            f"nothing runs here ({run_file} does not exist): start `make run` in another terminal"
-        ) from None
-    return found
 
 
 async def report(run: dict[str, Any], order_id: str, result: str) -> str:
@@ -104,8 +93,8 @@ def main() -> None:
     if not order_id or "/" in order_id or result not in OUTCOMES:
         raise SystemExit(USAGE)
     try:
-        state = asyncio.run(report(running(config.local_folder() / "run.json"), order_id, result))
-    except CannotPay as error:
+        state = asyncio.run(report(running(config.local_folder()), order_id, result))
+    except (CannotRead, CannotPay) as error:
         raise SystemExit(f"pay: {error}") from None
     print(f"{order_id} is {state}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,32 @@ from chassis.local.child import Child
 from chassis.local.config import SERVICES, Settings
 from chassis.local.kept import write_private
 
+NAME = "run.json"
 DATABASES = {"inventory": "inventory", "order": "orders", "promo": "promo", "webhook": "webhooks"}
 """Service to database: the names that `chassis.migrate` knows."""
+
+
+class CannotRead(Exception):
+    """Nothing runs there; its text is one line."""
+
+
+def running(local: Path) -> dict[str, Any]:
+    """What run.json in the `.local` folder says. CannotRead when nothing runs."""
+    path = local / NAME
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise CannotRead(f"nothing runs here ({path} does not exist): start `make run` in another terminal") from None
+    except PermissionError:
+        raise CannotRead(f"{path} belongs to another account: run as that one") from None
+    return found
 
 
 class RunFile:
     """Writes the file, and again whenever a pid has changed, but not before the first `publish`."""
 
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
-        self._path: Path = settings.local / "run.json"
+        self._path: Path = settings.local / NAME
         self._settings = settings
         self._environment = environment
         self._children: Sequence[Child] = ()

@@ -29,6 +29,7 @@ class FrontProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.access_log = False  # ours is in edge/metrics.py; uvicorn's cannot write a path with an encoded slash
         self.seat: Seat | None = None
         self._limits = self.seats.limits
         self._receiving = NOTHING

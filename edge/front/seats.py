@@ -71,7 +71,7 @@ class Seat:
 
     def prove(self, kind: Kind) -> None:
         """The connection has shown who it is. Problem 503 when all seats of that kind are taken. Repeating is safe."""
-        if self.kind == "unproven" or (self.kind != kind and kind == "token"):
+        if self.kind == "unproven" or (kind == "token" and self.kind in ("ticket", "signature")):
             self.seats.prove(self, kind)
 
     def pass_to(self, connection: Connection) -> None:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from chassis import errors, requests, validation
+from chassis import requests, validation
 from chassis.validation import DEFAULT_PAGE
 from gen.inventory.v1 import catalog_service_pb2 as pb
 from gen.inventory.v1 import catalog_service_pb2_grpc as pb_grpc
@@ -61,11 +61,7 @@ class CatalogServicer(pb_grpc.CatalogServiceServicer):
 
     async def BatchUpsertSkus(self, request: pb.BatchUpsertSkusRequest, context: Rpc) -> pb.BatchUpsertSkusResponse:
         batch = [convert.sku_from(sku) for sku in request.skus]
-        seen: dict[str, int] = {}
-        for index, sku in enumerate(batch):
-            if sku.sku in seen:
-                raise errors.invalid(f"skus[{index}].sku", "FIELD_INVALID", f"stands at skus[{seen[sku.sku]}] too")
-            seen[sku.sku] = index
+        convert.refuse_twice([sku.sku for sku in batch])
         kept = await self._catalog.upsert(
             requests.identify(request),
             batch,

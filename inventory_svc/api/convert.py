@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from google.protobuf import json_format, struct_pb2
@@ -22,6 +22,7 @@ from gen.inventory.v1 import (
     stock_service_pb2,
 )
 from inventory_svc.app.reservations import Held, Wish
+from inventory_svc.domain.errors import SkuDiffersOnlyInForm
 from inventory_svc.domain.lines import DEFAULT_TTL_S, BasketLine
 from inventory_svc.domain.lots import LotStock
 from inventory_svc.domain.model import (
@@ -51,6 +52,18 @@ def sku_from(message: sku_pb2.Sku) -> Sku:
         attributes=json_objects.read(message.attributes),
         parent_product=message.parent_product,
     )
+
+
+def refuse_twice(skus: Sequence[str]) -> None:
+    """A batch names each sku once, also when it spells one in two cases."""
+    seen: dict[str, int] = {}
+    for index, sku in enumerate(skus):
+        before = seen.setdefault(sku.lower(), index)
+        if before == index:
+            continue
+        if skus[before] == sku:
+            raise errors.invalid(f"skus[{index}].sku", "FIELD_INVALID", f"stands at skus[{before}] too")
+        raise SkuDiffersOnlyInForm(sku, skus[before], f"skus[{index}].sku")
 
 
 def sku_changes(message: sku_pb2.Sku, paths: list[str]) -> dict[str, object]:
@@ -181,11 +194,13 @@ def movement_to(movement: Movement) -> movement_pb2.Movement:
 
 def wish_from(message: reservation_service_pb2.ReserveStockRequest) -> Wish:
     """A basket."""
-    lines = [
-        BasketLine(index, line.sku, line.quantity, tuple(dict.fromkeys(line.locations)), line.allow_split)
-        for index, line in enumerate(message.lines)
-    ]
+    lines = [_line_from(index, line) for index, line in enumerate(message.lines)]
     return Wish(message.request_id, lines, message.ttl_seconds or DEFAULT_TTL_S, message.owner)
+
+
+def _line_from(index: int, line: reservation_service_pb2.ReserveLine) -> BasketLine:
+    locations = tuple(dict.fromkeys(line.locations)) if line.locations else ()
+    return BasketLine(index, line.sku, line.quantity, locations, line.allow_split)
 
 
 class Owned(Protocol):

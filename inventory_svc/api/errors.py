@@ -13,6 +13,7 @@ TABLE: ErrorTable = {
     errors.LotNotFound: StatusCode.NOT_FOUND,
     errors.ReservationNotFound: StatusCode.NOT_FOUND,
     errors.SkuTaken: StatusCode.ALREADY_EXISTS,
+    errors.SkuDiffersOnlyInForm: StatusCode.ALREADY_EXISTS,
     errors.LocationTaken: StatusCode.ALREADY_EXISTS,
     errors.VersionStale: StatusCode.ABORTED,
     errors.ReservationAborted: StatusCode.ABORTED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -11,7 +11,7 @@ from chassis.db import Database, Tx
 from chassis.events import outbox
 from chassis.reads import SharedReads
 from chassis.requests import Request
-from inventory_svc.domain.errors import SkuNotFound, SkuTaken, VersionStale
+from inventory_svc.domain.errors import SkuDiffersOnlyInForm, SkuNotFound, SkuTaken, VersionStale
 from inventory_svc.domain.model import Sku
 from inventory_svc.store import skus
 
@@ -35,31 +35,33 @@ class Catalog:
         await self._shared.close()
 
     async def create(self, request: Request, sku: Sku, encode: Callable[[Sku], bytes]) -> tuple[bytes, bool]:
-        """SkuTaken when it exists."""
+        """SkuTaken when it exists; SkuDiffersOnlyInForm when another one differs from it in case only."""
 
         async def work(tx: Tx) -> bytes:
+            await self._refuse_lookalikes(tx, [sku.sku])
             created = await skus.insert(tx, sku)
             if created is None:
                 raise SkuTaken(sku.sku)
             await self._tell(tx, created)
             return encode(created)
 
-        return await requests.once(self._db, request, work)
+        return await self._once(request, work)
 
     async def upsert(
         self, request: Request, batch: Sequence[Sku], encode: Callable[[int, int], bytes]
     ) -> tuple[bytes, bool]:
-        """All or nothing; answers how many were new and how many were there."""
+        """All or nothing; answers how many were new and how many were there. SkuDiffersOnlyInForm."""
 
         async def work(tx: Tx) -> bytes:
+            await self._refuse_lookalikes(tx, [sku.sku for sku in batch])
             created = 0
-            for sku in sorted(batch, key=lambda one: one.sku):  # one order for everybody, hence no deadlock
+            for sku in sorted(batch, key=lambda one: (skus.form(one.sku), one.sku)):  # everybody's order: no deadlock
                 stored = await skus.upsert(tx, sku)
                 created += stored.version == 1
                 await self._tell(tx, stored)
             return encode(created, len(batch) - created)
 
-        return await requests.once(self._db, request, work)
+        return await self._once(request, work)
 
     async def update(
         self, request: Request, sku: str, etag: str, changes: dict[str, Any], encode: Callable[[Sku], bytes]
@@ -102,6 +104,18 @@ class Catalog:
             found = await skus.page(connection, last[0], category, parent_product, page_size + 1)
         more = len(found) > page_size
         return found[:page_size], pagination.token(query, [found[page_size - 1].sku]) if more else ""
+
+    async def _once(self, request: Request, work: Callable[[Tx], Awaitable[bytes]]) -> tuple[bytes, bool]:
+        """As `requests.once`, again when a sku of another form appeared meanwhile: the next try sees it."""
+        try:
+            return await requests.once(self._db, request, work)
+        except skus.FormTaken:
+            return await requests.once(self._db, request, work)
+
+    async def _refuse_lookalikes(self, tx: Tx, wanted: Sequence[str]) -> None:
+        found = await skus.lookalike(tx, wanted)
+        if found is not None:
+            raise SkuDiffersOnlyInForm(*found)
 
     async def _tell(self, tx: Tx, sku: Sku) -> None:
         await outbox.put(tx, type="inventory.sku.changed", key=sku.sku, payload=self._event_of(sku))

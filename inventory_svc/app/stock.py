@@ -12,9 +12,12 @@ from chassis.gate import journal
 from chassis.gate.adjustments import Adjustments, Row
 from chassis.requests import Request
 from inventory_svc.domain.errors import (
+    MOST_ON_HAND,
+    LevelTooHigh,
     LocationNotFound,
     LotDatesDiffer,
     LotNotFound,
+    LotRequired,
     OnHandNegative,
     SkuNotFound,
     VersionStale,
@@ -59,7 +62,7 @@ class Stock:
         self._adjustments = adjustments
 
     async def receive(self, request: Request, receipt: Receipt, encode: Callable[[Level], bytes]) -> tuple[bytes, bool]:
-        """SkuNotFound, LocationNotFound, LotDatesDiffer."""
+        """SkuNotFound, LocationNotFound, LotDatesDiffer, LevelTooHigh."""
 
         async def change(tx: Tx, key: str, today: date) -> list[Change]:
             await lots.insert(tx, receipt.sku, receipt.lot, receipt.manufactured, receipt.expires)
@@ -84,7 +87,8 @@ class Stock:
         reason: str,
         encode: Callable[[Level], bytes],
     ) -> tuple[bytes, bool]:
-        """SkuNotFound, LocationNotFound, LotNotFound, OnHandNegative. A count may cause a shortfall."""
+        """SkuNotFound, LocationNotFound, LotNotFound, LotRequired, OnHandNegative, LevelTooHigh. A count may cause a
+        shortfall."""
 
         async def change(tx: Tx, key: str, _today: date) -> list[Change]:
             return [await _move_lot(tx, key, sku, location, lot, delta, "ADJUST", request.id)]
@@ -94,7 +98,7 @@ class Stock:
     async def set(
         self, request: Request, sku: str, location: str, target: Target, encode: Callable[[Level], bytes]
     ) -> tuple[bytes, bool]:
-        """VersionStale, SkuNotFound, LocationNotFound, LotNotFound."""
+        """VersionStale, SkuNotFound, LocationNotFound, LotNotFound, LevelTooHigh."""
 
         async def change(tx: Tx, key: str, _today: date) -> list[Change]:
             level = await levels.lock(tx, key)
@@ -127,8 +131,11 @@ class Stock:
             today = await _check(tx, sku, location)
             await levels.open_level(tx, sku, location)
             key = level_key(sku, location)
-            await levels.lock(tx, key)
+            held = await levels.lock(tx, key)
             changes = await change(tx, key, today)
+            more = sum(one.on_hand for one in changes)
+            if held is not None and more > 0 and held.on_hand + more > MOST_ON_HAND:
+                raise LevelTooHigh(sku, location, held.on_hand, more)
             changes = [replace(one, reason=reason) for one in changes]
             level = await levels.change(tx, key, changes)
             noted[:] = await self._adjustments.record(tx, epoch, {key: sum(one.takeable for one in changes)})
@@ -167,6 +174,9 @@ async def _move_lot(
         raise LotNotFound(sku, lot)
     on_hand = found.on_hand if found else 0
     if on_hand + delta < 0:
+        named = [(one.lot, one.on_hand) for one in there.values() if one.lot and one.on_hand]
+        if named and not lot:
+            raise LotRequired(sku, location, on_hand, named)
         raise OnHandNegative(sku, location, on_hand)
     expired = bool(found and found.expired)
     if delta >= 0:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
+
+MOST_ON_HAND = 1_000_000_000
+"""Units of one level, however they got there: what SetStock can say, so that every level can be set to what it is."""
+MOST_LOTS_NAMED = 10
+"""In one refusal: who looks for a lot sees the first to expire, and the answer stays small."""
 
 
 class DomainError(Exception):
@@ -55,6 +60,16 @@ class SkuTaken(DomainError):
         super().__init__(f"sku {sku} exists already", {"sku": sku})
 
 
+class SkuDiffersOnlyInForm(DomainError):
+    """A sku exists, or stands in the same batch, that differs from this one in case only; `field` is the later one's path."""
+
+    reason = "SKU_DIFFERS_ONLY_IN_FORM"
+
+    def __init__(self, sku: str, existing: str, field: str = "") -> None:
+        message = f"{sku} differs from {existing} in case only: one of them is a mistake"
+        super().__init__(message, {"sku": sku, "existing": existing, **_at(field)})
+
+
 class LocationTaken(DomainError):
     """The location exists already."""
 
@@ -82,6 +97,33 @@ class OnHandNegative(DomainError):
     def __init__(self, sku: str, location: str, on_hand: int) -> None:
         metadata = {"sku": sku, "location": location, "on_hand": str(on_hand)}
         super().__init__(f"only {on_hand} of {sku} are on hand in {location}", metadata)
+
+
+class LotRequired(DomainError):
+    """What lies there has lot numbers, so a correction downwards must say which lot it is about."""
+
+    reason = "LOT_REQUIRED"
+
+    def __init__(self, sku: str, location: str, unnamed: int, lots: Sequence[tuple[str, int]]) -> None:
+        metadata = {"sku": sku, "location": location, "field": "lot", "unnamed": str(unnamed), "lots": str(len(lots))}
+        for index, (lot, on_hand) in enumerate(lots[:MOST_LOTS_NAMED]):
+            metadata[f"lots[{index}].lot"] = lot
+            metadata[f"lots[{index}].on_hand"] = str(on_hand)
+        named = ", ".join(f"{on_hand} of lot {lot}" for lot, on_hand in lots[:MOST_LOTS_NAMED])
+        more = f" and {len(lots) - MOST_LOTS_NAMED} other lots" if len(lots) > MOST_LOTS_NAMED else ""
+        message = f"{unnamed} of {sku} in {location} have no lot number; name the lot: {named}{more} are on hand"
+        super().__init__(message, metadata)
+
+
+class LevelTooHigh(DomainError):
+    """A level would have more on hand than any level may have."""
+
+    reason = "LEVEL_TOO_HIGH"
+
+    def __init__(self, sku: str, location: str, on_hand: int, change: int) -> None:
+        numbers = {"on_hand": str(on_hand), "change": str(change), "most": str(MOST_ON_HAND)}
+        message = f"{on_hand} of {sku} are on hand in {location}: {change} more would be above {MOST_ON_HAND}"
+        super().__init__(message, {"sku": sku, "location": location, **numbers})
 
 
 class VersionStale(DomainError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, LiteralString
 
+import psycopg
 from psycopg.types.json import Jsonb
 
 from chassis.db import Tx
@@ -30,18 +31,49 @@ SELECT {COLUMNS} FROM skus
    AND (%(parent)s = '' OR parent_product = %(parent)s)
  ORDER BY sku LIMIT %(limit)s"""
 EXISTING: LiteralString = "SELECT sku FROM skus WHERE sku = ANY (%s)"
+# The ids are ASCII (see api/convert.py), so case is all that their forms can differ in.
+LOOKALIKE: LiteralString = """
+SELECT w.sku, s.sku
+  FROM unnest(%s::text[]) AS w(sku)
+  JOIN skus s ON lower(s.sku COLLATE "C") = lower(w.sku COLLATE "C") AND NOT s.twin AND s.sku <> w.sku
+ WHERE NOT EXISTS (SELECT FROM skus o WHERE o.sku = w.sku)
+ ORDER BY w.sku LIMIT 1"""
+ONE_FORM = "skus_differ_in_more_than_case"
+
+
+class FormTaken(Exception):
+    """Another transaction has just made a sku that differs from a new one in case only. Look again."""
+
+
+def form(sku: str) -> str:
+    """What skus are compared by."""
+    return sku.lower()
+
+
+async def lookalike(tx: Tx, wanted: Sequence[str]) -> tuple[str, str] | None:
+    """One of the wanted skus that would be new, and an existing one that differs from it in case only."""
+    row = await (await tx.execute(LOOKALIKE, (list(wanted),))).fetchone()
+    return None if row is None else (row[0], row[1])
 
 
 async def insert(tx: Tx, sku: Sku) -> Sku | None:
-    """None when the sku exists already."""
-    row = await (await tx.execute(INSERT, _values(sku))).fetchone()
+    """None when the sku exists already. FormTaken."""
+    row = await _written(tx, INSERT, sku)
     return None if row is None else _sku(row)
 
 
 async def upsert(tx: Tx, sku: Sku) -> Sku:
-    """Creates or replaces; a version of 1 tells that it is new."""
-    row = await (await tx.execute(UPSERT, _values(sku))).fetchone()
-    return _sku(row or ())
+    """Creates or replaces; a version of 1 tells that it is new. FormTaken."""
+    return _sku(await _written(tx, UPSERT, sku) or ())
+
+
+async def _written(tx: Tx, statement: LiteralString, sku: Sku) -> tuple[Any, ...] | None:
+    try:
+        return await (await tx.execute(statement, _values(sku))).fetchone()
+    except psycopg.errors.UniqueViolation as error:
+        if error.diag.constraint_name == ONE_FORM:
+            raise FormTaken from error
+        raise
 
 
 async def lock(tx: Tx, sku: str) -> Sku | None:

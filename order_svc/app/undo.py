@@ -31,14 +31,15 @@ class Undo:
 
     async def undo(self, progress: Progress) -> None:
         """CANCELLING to CANCELLED; back to CONFIRMED when goods of a confirmed order have left, all or in part."""
+        lines = progress.order.lines
         try:
             if progress.order.confirmed_at is not None:
                 left = await self._give_sale_back(progress)  # first: only what did not leave is owed
                 if left:
                     await self._keep(progress, left)
                     return
-                progress.change(lines=refund.without(progress.order.lines, left))
                 await self.give_money_back(progress)
+                lines = refund.without(lines, left)
             else:
                 await self.give_money_back(progress)
                 await self._give_claim_back(progress)
@@ -47,7 +48,7 @@ class Undo:
                 await take(progress, self.clock, "release_redemption", release)
         except Refused as no:
             raise Unreachable("undo", f"{no.reason}: {no}") from no
-        progress.change(cancel_cause=None)
+        progress.change(cancel_cause=None, lines=lines)
         progress.move(State.CANCELLED, self.clock(), progress.order.cause)
 
     async def _keep(self, progress: Progress, left: Mapping[str, int]) -> None:

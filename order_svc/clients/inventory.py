@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import grpc
 
@@ -107,23 +109,30 @@ class Inventory:
     async def extend(self, order_id: str, ttl_s: int) -> None:
         """The claim holds `ttl_s` from now. Refused with RESERVATION_COMMITTED when it is a sale already."""
         request = reservation_service_pb2.ExtendReservationRequest(
-            reservation_id=order_id, request_id=order_id, owner=owner(order_id), ttl_seconds=ttl_s
+            reservation_id=order_id, request_id=order_id, ttl_seconds=ttl_s
         )
-        await ask(NAME, self._reservations.ExtendReservation, request)
+        await self._as_owner(partial(ask, NAME, self._reservations.ExtendReservation), request)
 
     async def commit(self, order_id: str) -> None:
         """The claim becomes a sale: the saga's point of no return."""
-        request = reservation_service_pb2.CommitReservationRequest(
-            reservation_id=order_id, request_id=order_id, owner=owner(order_id)
-        )
-        await self._commit.call(request)
+        request = reservation_service_pb2.CommitReservationRequest(reservation_id=order_id, request_id=order_id)
+        await self._as_owner(self._commit.call, request)
 
     async def release(self, order_id: str) -> None:
         """Gives the claim back, or forbids one that has not arrived. Refused with RESERVATION_COMMITTED for a sale."""
-        request = reservation_service_pb2.ReleaseReservationRequest(
-            reservation_id=order_id, request_id=order_id, owner=owner(order_id)
-        )
-        await ask(NAME, self._reservations.ReleaseReservation, request)
+        request = reservation_service_pb2.ReleaseReservationRequest(reservation_id=order_id, request_id=order_id)
+        await self._as_owner(partial(ask, NAME, self._reservations.ReleaseReservation), request)
+
+    async def _as_owner(self, call: Callable[[Any], Awaitable[Any]], request: Any) -> Any:
+        """Asks in the order's name; in its old form for a reservation that an earlier release made."""
+        request.owner = owner(request.reservation_id)
+        try:
+            return await call(request)
+        except Refused as no:
+            if no.reason != "RESERVATION_OWNED_BY_ANOTHER":
+                raise
+        request.owner = request.reservation_id
+        return await call(request)
 
     async def cancel_sale(self, order_id: str) -> Mapping[str, int]:
         """Gives back all units of a sale that have not left; returns how many of each sku have. Nothing is open after it.
@@ -131,11 +140,9 @@ class Inventory:
         Which units are open is for inventory to see, in its transaction: what leaves at the same time has left or was
         cancelled, never both. Refused with a reason of NO_SALE when there is none.
         """
-        request = reservation_service_pb2.CancelReservationRequest(
-            request_id=f"{order_id}:undo", reservation_id=order_id, owner=owner(order_id)
-        )
+        request = reservation_service_pb2.CancelReservationRequest(reservation_id=order_id)
         try:
-            reservation = (await ask(NAME, self._reservations.CancelReservation, request)).reservation
+            reservation = (await self._as_owner(self._cancel, request)).reservation
         except Refused as no:
             if no.reason != "QUANTITY_NOT_OPEN":
                 raise
@@ -144,6 +151,10 @@ class Inventory:
         for part in reservation.lines:
             left[part.sku] += part.fulfilled
         return +left
+
+    async def _cancel(self, request: reservation_service_pb2.CancelReservationRequest) -> Any:
+        request.request_id = f"{request.owner}:undo"  # another body needs another id
+        return await ask(NAME, self._reservations.CancelReservation, request)
 
 
 def owner(order_id: str) -> str:

@@ -62,12 +62,13 @@ class Limits:
         if rows:
             await self._adjustments.apply(rows)
 
-    async def ready_customer(self, customer_id: str, promotions: Sequence[Promotion]) -> None:
-        """Sees to it that the customer has a level with today's limit for each of them. Safe to repeat. OVERLOADED."""
+    async def ready_customer(self, customer_id: str, limits: Mapping[str, int]) -> None:
+        """Sees to it that the customer has a level with each of these limits, by promotion id or FIRST_ORDER. Safe to repeat.
+        OVERLOADED."""
         wanted = [
-            (promotion.promotion_id, customer_id)
-            for promotion in promotions
-            if self._known.get(keys.of_customer(promotion.promotion_id, customer_id)) != promotion.customer_limit
+            (promotion_id, customer_id)
+            for promotion_id, limit in limits.items()
+            if self._known.get(keys.of_customer(promotion_id, customer_id)) != limit
         ]
         if wanted:
             await self._stage.submit(wanted)

@@ -13,7 +13,7 @@ from promo_svc.domain.cart import Cart
 from promo_svc.domain.known import NOTHING_KNOWN, Known
 from promo_svc.domain.promotion import Promotion, State
 from promo_svc.domain.quote import Quote
-from promo_svc.domain.usage import NONE_USED
+from promo_svc.domain.usage import FIRST_ORDER, NONE_USED
 from promo_svc.store import purchases, stock, usage
 
 QUOTES = metrics.counter("promo_quotes_total", "Carts that were priced: discounted or plain", "outcome")
@@ -70,7 +70,9 @@ class Quotes:
 
 
 def _limited(candidates: Sequence[Promotion]) -> list[str]:
-    return [promotion.promotion_id for promotion in candidates if promotion.is_limited]
+    """What uses are asked for: those of promotions with a limit, and of a first order."""
+    first = [FIRST_ORDER] if any(promotion.first_order_only for promotion in candidates) else []
+    return [promotion.promotion_id for promotion in candidates if promotion.is_limited] + first
 
 
 def _customer(candidates: Sequence[Promotion], cart: Cart) -> str:

@@ -30,6 +30,7 @@ from promo_svc.domain.errors import (
 )
 from promo_svc.domain.promotion import Promotion
 from promo_svc.domain.redemption import HOLDING, Redemption
+from promo_svc.domain.usage import FIRST_ORDER, FIRST_ORDERS
 from promo_svc.store import keys, purchases, redemptions, usage
 
 
@@ -150,11 +151,11 @@ class Redemptions:
                 raise PromotionNotApplicable(promotion.promotion_id, stands_against.node.upper())
 
     async def _claim(self, order: Order, promotions: list[Promotion]) -> Reserved:
-        limited = [promotion for promotion in promotions if promotion.customer_limit]
-        if limited:
-            await self._limits.ready_customer(order.customer_id, limited)
+        limits = _customer_limits(promotions)
+        if limits:
+            await self._limits.ready_customer(order.customer_id, limits)
         wanted = [keys.of_all(promotion.promotion_id) for promotion in promotions]
-        wanted += [keys.of_customer(promotion.promotion_id, order.customer_id) for promotion in limited]
+        wanted += [keys.of_customer(promotion_id, order.customer_id) for promotion_id in limits]
         lines = tuple(WantedLine((key,), 1) for key in wanted)
         claim = Claim(order.redemption_id, order.fingerprint, lines, order.ttl_s * 1000, order.customer_id)
         try:
@@ -223,7 +224,18 @@ def _holding(found: Reservation) -> Redemption:
     return redemption
 
 
+def _customer_limits(promotions: Sequence[Promotion]) -> dict[str, int]:
+    """How often one customer may use each of them, where that is limited; all for first orders count together."""
+    limits = {each.promotion_id: each.customer_limit for each in promotions if each.customer_limit}
+    if any(each.first_order_only for each in promotions):
+        limits[FIRST_ORDER] = FIRST_ORDERS
+    return limits
+
+
 def _limit_reached(key: str, promotions: list[Promotion], customer_id: str) -> DomainError:
+    if keys.is_of_first_order(key):
+        promotion = next(each for each in promotions if each.first_order_only)
+        return PromotionNotApplicable(promotion.promotion_id, conditions.FIRST_ORDER_ONLY.upper())
     promotion = next(each for each in promotions if each.promotion_id == keys.promotion_of(key))
     if keys.is_of_customer(key):
         return CustomerLimitReached(promotion.promotion_id, customer_id, promotion.customer_limit)

@@ -14,7 +14,10 @@ from promo_svc.domain.known import Known
 from promo_svc.domain.money import Money
 from promo_svc.domain.promotion import FixedAmount, Promotion
 from promo_svc.domain.quote import Fact, Reason, Skipped
-from promo_svc.domain.usage import Uses
+from promo_svc.domain.usage import FIRST_ORDER, FIRST_ORDERS, Uses
+
+FIRST_ORDER_ONLY = "first_order_only"
+NO_EARLIER_ORDER = "no earlier order"
 
 
 def eligible_lines(promotion: Promotion, cart: Cart) -> tuple[int, ...]:
@@ -41,6 +44,7 @@ def why_not(promotion: Promotion, cart: Cart, known: Known, now: datetime) -> Sk
         or _no_eligible_item(promotion, cart)
         or _below_minimum(promotion, cart)
         or not_with_this_history(promotion, cart.customer_id, known.orders)
+        or _first_order_under_way(promotion, known.uses)
         or _stock_low(promotion, known.available)
         or _used_up(promotion, cart, known.uses)
     )
@@ -103,12 +107,19 @@ def not_with_this_history(promotion: Promotion, customer_id: str, orders: int) -
     """Whether the customer's earlier orders stand against it; of a guest (empty) nothing is known."""
     if not promotion.asks_history:
         return None
-    node = "first_order_only" if promotion.first_order_only else "minimum_purchases"
-    want = "no earlier order" if promotion.first_order_only else f"at least {promotion.minimum_purchases}"
+    node = FIRST_ORDER_ONLY if promotion.first_order_only else "minimum_purchases"
+    want = NO_EARLIER_ORDER if promotion.first_order_only else f"at least {promotion.minimum_purchases}"
     if not customer_id:
         return skipped(promotion, Reason.CONDITION_FAILED, node, "a guest", want)
     if orders > 0 if promotion.first_order_only else orders < promotion.minimum_purchases:
         return skipped(promotion, Reason.CONDITION_FAILED, node, f"{orders} earlier", want)
+    return None
+
+
+def _first_order_under_way(promotion: Promotion, uses: Uses) -> Skipped | None:
+    """Another order of the customer has it, and is not in the history yet."""
+    if promotion.first_order_only and uses.by_customer.get(FIRST_ORDER, 0) >= FIRST_ORDERS:
+        return skipped(promotion, Reason.CONDITION_FAILED, FIRST_ORDER_ONLY, "an order under way", NO_EARLIER_ORDER)
     return None
 
 

@@ -1,6 +1,9 @@
-"""The keys of usage levels, in journal and gate: `promotion` for all uses, `promotion@customer` for one customer's."""
+"""The keys of usage levels, in journal and gate: `promotion` for all uses, `promotion@customer` for one customer's,
+`@customer` for a customer's first order, whichever promotions it uses."""
 
 from __future__ import annotations
+
+from promo_svc.domain.usage import FIRST_ORDER
 
 PARTITION = 0
 """One partition: promotions are few, and a redemption of several must be one atomic step."""
@@ -17,8 +20,18 @@ def of_customer(promotion_id: str, customer_id: str) -> str:
     return f"{promotion_id}@{customer_id}"
 
 
+def of_first_order(customer_id: str) -> str:
+    """Counts a customer's orders that use promotions for first orders: at most one at a time."""
+    return of_customer(FIRST_ORDER, customer_id)
+
+
+def is_of_first_order(key: str) -> bool:
+    """True when the key counts a customer's first order."""
+    return promotion_of(key) == FIRST_ORDER
+
+
 def promotion_of(key: str) -> str:
-    """The promotion that a key counts."""
+    """The promotion that a key counts; empty for a first order's."""
     return key.partition("@")[0]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from chassis.db import Tx
 from chassis.gate.journal import Noted
 from promo_svc.domain.errors import LimitBelowUsed
-from promo_svc.domain.usage import Uses
+from promo_svc.domain.usage import FIRST_ORDER, FIRST_ORDERS, Uses
 from promo_svc.store import keys
 
 WITHOUT_LIMIT = 10**12
@@ -20,7 +20,7 @@ WITHOUT_LIMIT = 10**12
 
 ADD = """
 INSERT INTO usage_levels (key, partition, promotion_id, on_hand)
-SELECT w.key, %s, split_part(w.key, '@', 1), w.on_hand FROM unnest(%s::text[], %s::bigint[]) AS w(key, on_hand)
+SELECT w.key, %s, nullif(split_part(w.key, '@', 1), ''), w.on_hand FROM unnest(%s::text[], %s::bigint[]) AS w(key, on_hand)
  ORDER BY w.key
 ON CONFLICT (key) DO NOTHING RETURNING key, on_hand, version"""
 LEVEL = "SELECT on_hand, reserved + committed FROM usage_levels WHERE key = %s FOR NO KEY UPDATE"
@@ -61,13 +61,13 @@ async def change_total(tx: Tx, promotion_id: str, usage_limit: int) -> dict[str,
 
 
 async def set_customers(tx: Tx, wanted: Iterable[tuple[str, str]]) -> tuple[dict[str, int], dict[str, int]]:
-    """Gives each (promotion, customer) a level with today's limit: what changed, and every level's limit.
+    """Gives each (promotion or FIRST_ORDER, customer) a level with today's limit: what changed, and every level's limit.
 
     A limit may fall below what the customer used; then nothing is left.
     """
     pairs = set(wanted)
     rows = await (await tx.execute(CUSTOMER_LIMITS, (sorted({pair[0] for pair in pairs}),))).fetchall()
-    today = {str(row[0]): int(row[1]) for row in rows}
+    today = {str(row[0]): int(row[1]) for row in rows} | {FIRST_ORDER: FIRST_ORDERS}
     limits = {keys.of_customer(*pair): today[pair[0]] for pair in pairs if pair[0] in today}
     added = await _add(tx, limits)
     changed = await _change(tx, {key: limit for key, limit in limits.items() if key not in added})
@@ -75,7 +75,7 @@ async def set_customers(tx: Tx, wanted: Iterable[tuple[str, str]]) -> tuple[dict
 
 
 async def uses(tx: Tx, asked: Sequence[tuple[Sequence[str], str]]) -> list[Uses]:
-    """Uses given out, for each list of promotion ids in all and by the customer. One statement."""
+    """Uses given out, for each list of promotion ids (or FIRST_ORDER) in all and by the customer. One statement."""
     wanted = {keys.of_all(promotion_id) for promotion_ids, _ in asked for promotion_id in promotion_ids}
     wanted |= {
         keys.of_customer(promotion_id, customer_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chassis import config
-from chassis.config import ConfigError
+from chassis.config import ConfigError, KeptDays
 
 PROCESSES = ("edge", "inventory", "order", "promo", "webhook")
 RANDOM = "Zk3vQ9-xT_7bLw1RcY5dHj8sMf2GpNaE"
@@ -17,7 +17,15 @@ CLOSED = ("127.0.0.1:9000", "127.0.0.9:9000", "localhost:9000", "[::1]:9000")
 def unset(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the shell that runs the tests."""
     names = [f"{process.upper()}_{kind}" for process in PROCESSES for kind in ("ADDRESS", "METRICS_ADDRESS")]
-    for name in (*names, *config.RISKS, "BASE_PORT", "API_TOKEN", "WORKER_NUMBER"):
+    for name in (
+        *names,
+        *config.RISKS,
+        "BASE_PORT",
+        "API_TOKEN",
+        "WORKER_NUMBER",
+        "EVENT_RETENTION_DAYS",
+        "REQUEST_RETENTION_DAYS",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -108,3 +116,27 @@ def test_a_base_port_that_cannot_be_used_is_refused(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("BASE_PORT", base)
     with pytest.raises(ConfigError, match="BASE_PORT="):
         config.address("edge")
+
+
+def test_what_was_handled_is_known_for_longer_than_any_event_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert config.kept_days() == KeptDays(event_days=7, request_days=30)
+    for days, known in (("1", 8), ("7", 8), ("90", 91)):
+        monkeypatch.setenv("EVENT_RETENTION_DAYS", days)
+        assert config.kept_days().inbox_days == known
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EVENT_RETENTION_DAYS", "0"),
+        ("EVENT_RETENTION_DAYS", "366"),
+        ("REQUEST_RETENTION_DAYS", "3"),
+        ("REQUEST_RETENTION_DAYS", "long"),
+    ],
+)
+def test_a_retention_that_cannot_be_used_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=f"{name}={value} is not a whole number from "):
+        config.kept_days()

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
@@ -142,6 +143,28 @@ async def test_reflection_names_the_services(channel: grpc.aio.Channel) -> None:
     async for answer in reflection.ServerReflectionInfo(iter([ask])):
         names = {service.name for service in answer.list_services_response.service}
         assert {"inventory.v1.CatalogService", "grpc.health.v1.Health"} <= names
+
+
+@pytest.mark.parametrize(
+    ("symbol", "file"),
+    [
+        ("inventory.v1.CatalogService.GetSku", "inventory/v1/catalog_service.proto"),
+        ("inventory.v1.CatalogService", "inventory/v1/catalog_service.proto"),
+        ("inventory.v1.Sku", "inventory/v1/sku.proto"),
+        ("google.rpc.ErrorInfo", "google/rpc/error_details.proto"),
+        ("inventory.v1.CatalogService.Forget", ""),
+        ("nothing", ""),
+    ],
+)
+async def test_reflection_finds_methods_as_well_as_services_and_messages(
+    channel: grpc.aio.Channel, symbol: str, file: str
+) -> None:
+    reflection: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
+    ask = reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol)
+    [answer] = [answer async for answer in reflection.ServerReflectionInfo(iter([ask]))]
+    files = [FileDescriptorProto.FromString(one) for one in answer.file_descriptor_response.file_descriptor_proto]
+    assert [one.name for one in files][:1] == ([file] if file else [])
+    assert answer.HasField("error_response") is not bool(file)
 
 
 async def test_a_method_that_nobody_serves_is_unimplemented(channel: grpc.aio.Channel) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -47,7 +48,7 @@ def test_the_databases_are_migrated(stack: Stack) -> None:
 @pytest.fixture(scope="module")
 def own() -> Iterator[Stack]:
     """A product with its small shop, which these tests may hurt."""
-    with stacks.running(SEED="on") as running:
+    with stacks.running(SEED="on", BASE_PORT=str(stacks.free_base_port())) as running:
         yield running
 
 
@@ -67,6 +68,27 @@ def test_the_shop_is_filled_and_its_first_order_is_welcome(own: Stack) -> None:
     assert answer.status_code == httpx.codes.CREATED, answer.text
     assert answer.json()["state"] == "CONFIRMED"
     assert [discount["promotion_id"] for discount in answer.json()["discounts"]] == ["WELCOME10"]
+
+
+def test_the_summary_names_broker_and_metrics_and_no_secret(own: Stack) -> None:
+    assert "  Broker    Redis Streams in the same Redis, database 1\n" in own.output
+    assert f"  Metrics   edge {own.run['metrics']['edge'][0]}, inventory " in own.output
+    kept = json.loads((own.local / "kept.json").read_text())
+    assert own.run["token"] in kept.values()
+    assert not [name for name, value in kept.items() if isinstance(value, str) and value in own.output]
+
+
+def test_one_base_port_puts_every_address_and_its_metrics_beside_another_run(own: Stack) -> None:
+    base, metrics = int(own.environment["BASE_PORT"]), own.run["metrics"]
+    assert own.edge == f"http://127.0.0.1:{base}"
+    assert [own.address(service) for service in ("inventory", "order", "promo", "webhook")] == [
+        f"127.0.0.1:{base + number}" for number in range(1, 5)
+    ]
+    assert [metrics[name] for name in ("edge", "inventory", "order", "promo", "webhook")] == [
+        [f"127.0.0.1:{base + 100 + number}"] for number in range(5)
+    ]
+    for [address] in metrics.values():
+        assert "build_info" in httpx.get(f"http://{address}/metrics", timeout=10).text
 
 
 @pytest.mark.parametrize("name", CHILDREN)

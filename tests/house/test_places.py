@@ -9,6 +9,8 @@ from tests.house import tree
 TELL_OF_THEMSELVES = (*tree.PRODUCT, "chassis/gate", "protos", "gen", "tests")
 MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:work|root|home|Users)/|(?<![\w.}])/tmp/[a-z]\b")
 REGISTRY_HOST = re.compile(r"https?://[^\s\"'<>]*(?:pypi|pythonhosted|artifactory|registry|mirror|/simple\b)")
+FROM_AN_INDEX = re.compile(r"\b(?:pip3?|pipx|uv|poetry)\s+(?:\w+\s+)*(?:-\S+\s+)*['\"]?one[-_]stock")
+"""Our packages are on no public index: whoever takes the name there would be installed."""
 CONSTRAINT = re.compile(r"\bCONSTRAINT\s+(?!IF\b)\"?(\w+)")
 CONSTRAINT_UNDERSCORES = 2
 
@@ -24,6 +26,10 @@ def test_no_file_knows_a_path_of_one_machine() -> None:
 
 def test_no_file_names_a_package_registry() -> None:
     tree.holds("the user's pip knows its registry", _lines_with(REGISTRY_HOST))
+
+
+def test_no_document_asks_an_index_for_a_package_of_ours() -> None:
+    tree.holds("install from a checkout: pip install '.[kafka]', pip install ./gen", _lines_with(FROM_AN_INDEX))
 
 
 def test_names_of_constraints_are_sentences() -> None:

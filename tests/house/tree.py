@@ -24,6 +24,12 @@ def files(suffix: str = "") -> tuple[str, ...]:
 
 
 @functools.cache
+def generated() -> tuple[str, ...]:
+    """Paths from the root of all tracked files below gen/."""
+    return tuple(path for path in _tracked() if path.startswith(GENERATED))
+
+
+@functools.cache
 def text(path: str) -> str:
     """What a file says; bytes that are no UTF-8 read as U+FFFD."""
     return (ROOT / path).read_text(encoding="utf-8", errors="replace")

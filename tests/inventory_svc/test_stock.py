@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import grpc
+
+from chassis.errors import ServiceError
 from gen.inventory.v1 import stock_service_pb2 as pb
 from gen.inventory.v1.movement_pb2 import Movement
 from inventory_svc.__main__ import Inventory
@@ -23,6 +27,7 @@ from tests.inventory_svc.calls import (
     stocked,
 )
 
+MOST = 1_000_000_000
 Query = Callable[..., list[tuple[object, ...]]]
 
 
@@ -96,6 +101,69 @@ async def test_an_adjustment_needs_units_to_take_away(inventory: Stubs) -> None:
     request.lot, request.delta = "NOPE", 1
     assert (await refused(call(inventory.stock.AdjustStock, request))).reason == "LOT_NOT_FOUND"
     assert numbers(await stock_of(inventory, sku)) == (3, 0, 0, 0, 3)
+    await assert_audit_holds(inventory)
+
+
+async def test_less_of_what_lies_there_in_lots_needs_the_lot(inventory: Stubs) -> None:
+    sku = await stocked(inventory, 1)
+    await received(inventory, sku, 3, lot="LATE", expiry_date=_day(90))
+    await received(inventory, sku, 5, lot="SOON", expiry_date=_day(9))
+    request = pb.AdjustStockRequest(request_id=new_id("r"), sku=sku, location="berlin", delta=-2, reason="broken")
+    error = await refused(call(inventory.stock.AdjustStock, request))
+    assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "LOT_REQUIRED")
+    lots = {"lots[0].lot": "SOON", "lots[0].on_hand": "5", "lots[1].lot": "LATE", "lots[1].on_hand": "3"}
+    level = {"sku": sku, "location": "berlin", "field": "lot", "unnamed": "1", "lots": "2"}
+    assert dict(error.metadata) == level | lots
+    request.lot, request.request_id = "SOON", new_id("r")
+    assert (await call(inventory.stock.AdjustStock, request)).level.on_hand == 7
+    request.delta, request.request_id = -4, new_id("r")
+    error = await refused(call(inventory.stock.AdjustStock, request))
+    assert (error.reason, error.metadata["on_hand"]) == ("ON_HAND_NEGATIVE", "3")
+    request.lot, request.delta, request.request_id = "", -1, new_id("r")
+    assert (await call(inventory.stock.AdjustStock, request)).level.on_hand == 6
+    await assert_audit_holds(inventory)
+
+
+async def test_of_many_lots_the_first_to_expire_are_named(inventory: Stubs) -> None:
+    sku = await stocked(inventory)
+    for number in range(12):
+        await received(inventory, sku, 1, lot=f"L-{number}", expiry_date=_day(90 - number))
+    request = pb.AdjustStockRequest(request_id=new_id("r"), sku=sku, location="berlin", delta=-1, reason="broken")
+    error = await refused(call(inventory.stock.AdjustStock, request))
+    assert (error.metadata["lots"], error.metadata["lots[0].lot"]) == ("12", "L-11")
+    assert "lots[9].lot" in error.metadata
+    assert "lots[10].lot" not in error.metadata
+
+
+async def test_no_level_has_more_on_hand_than_it_can_be_set_to(inventory: Stubs) -> None:
+    sku = await stocked(inventory, MOST - 1)
+    await received(inventory, sku, 1, lot="LAST")
+    adjust = pb.AdjustStockRequest(sku=sku, location="berlin", delta=1, reason="found")
+    receive = pb.ReceiveStockRequest(sku=sku, location="berlin", quantity=2)
+    set_lot = pb.SetStockRequest(sku=sku, location="berlin", on_hand=3, lot="LAST")
+    for method, request, change in (
+        (inventory.stock.AdjustStock, adjust, 1),
+        (inventory.stock.ReceiveStock, receive, 2),
+        (inventory.stock.SetStock, set_lot, 2),
+    ):
+        request.request_id = new_id("r")
+        error = await refused(call(method, request))
+        assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "LEVEL_TOO_HIGH")
+        level = {"sku": sku, "location": "berlin"}
+        assert dict(error.metadata) == level | {"on_hand": str(MOST), "change": str(change), "most": str(MOST)}
+    whole = pb.SetStockRequest(request_id=new_id("r"), sku=sku, location="berlin", on_hand=MOST)
+    assert (await call(inventory.stock.SetStock, whole)).level.on_hand == MOST
+    whole.on_hand, whole.request_id = 1, new_id("r")
+    assert (await call(inventory.stock.SetStock, whole)).level.on_hand == 1
+    await assert_audit_holds(inventory)
+
+
+async def test_receipts_at_once_do_not_pass_the_bound_together(inventory: Stubs) -> None:
+    sku = await stocked(inventory, MOST - 3)
+    found = await asyncio.gather(*(received(inventory, sku, 1) for _ in range(10)), return_exceptions=True)
+    reasons = [error.reason for error in found if isinstance(error, ServiceError)]
+    assert reasons == ["LEVEL_TOO_HIGH"] * 7
+    assert numbers(await stock_of(inventory, sku))[0] == MOST
     await assert_audit_holds(inventory)
 
 

@@ -286,3 +286,30 @@ async def test_an_order_does_not_take_a_reservation_that_is_not_its_own(shop: Sh
     [(state, cause, status)] = await shop.rows("SELECT state, cause, payment_status FROM orders")
     assert (state, cause) in (("CANCELLED", "REQUEST_ID_REUSED"), ("CANCELLING", "REQUEST_ID_REUSED"))
     assert status not in ("AUTHORIZED", "CAPTURED")
+
+
+def owned_by_an_earlier_release(shop: Shop, order_id: str) -> None:
+    """Its reservation is as an earlier release made it, after the migration had renamed the owners of that day."""
+    shop.inventory.reservations[order_id].owner = order_id
+
+
+async def test_an_order_that_an_earlier_release_reserved_for_is_finished(shop: Shop) -> None:
+    order_id = await reserved_and_died(shop)
+    owned_by_an_earlier_release(shop, order_id)
+    await shop.resume()
+    assert await shop.rows("SELECT state FROM orders") == [("CONFIRMED",)]
+    await shop.audit()
+
+
+@pytest.mark.parametrize("state", ["RESERVED", "CONFIRMED"])
+async def test_an_order_that_an_earlier_release_reserved_for_is_cancelled(shop: Shop, state: str) -> None:
+    if state == "CONFIRMED":
+        order_id = (await shop.place()).order.order_id
+    else:
+        order_id = await reserved_and_died(shop)
+        await shop.execute("UPDATE orders SET due_at = now()")
+    owned_by_an_earlier_release(shop, order_id)
+    shop.inventory.wire.after["CancelReservation"] = [lost()]
+    assert (await shop.cancel(order_id)).state == order_pb2.Order.STATE_CANCELLED
+    assert shop.inventory.held("SERUM") == 0
+    await shop.audit()

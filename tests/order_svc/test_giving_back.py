@@ -179,3 +179,14 @@ async def test_money_that_the_provider_does_not_give_back_keeps_the_order_open(s
     after = await shop.get(order.order_id)
     assert (after.state, after.payment.refunded_minor) == (Order.STATE_CONFIRMED, 2600)
     await shop.audit()
+
+
+async def test_an_order_that_an_earlier_release_stored_is_given_back_alike(shop: Shop) -> None:
+    order = await bought(shop)
+    earlier = "lines #- '{0,cancelled_quantity}' #- '{0,refunded_minor}'"
+    await shop.execute(f"UPDATE orders SET lines = {earlier}")
+    assert (await shop.get(order.order_id)).lines[0].cancelled_quantity == 0
+    shop.inventory.leave(order.order_id, "SERUM", 4)
+    after = await shop.cancel(order.order_id)
+    assert (after.lines[0].cancelled_quantity, after.payment.refunded_minor) == (1, 1300)
+    await shop.audit()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
-from chassis.db import Database
+from chassis.db import POOL_SIZE, Database
 from chassis.errors import ServiceError
 from gen.order.v1 import order_pb2
 from tests import databases, servers
@@ -39,8 +39,21 @@ async def test_an_order_outlives_its_database(own_postgres: Running, step: str) 
         except ServiceError as failed:
             assert failed.code is grpc.StatusCode.UNAVAILABLE
         own_postgres.start()
+        await _until_connected(db)
         await shop.resume()
         answer = await shop.place(request_id=request_id, codes=["TEN"])
         assert (answer.order.state, answer.replayed) == (order_pb2.Order.STATE_CONFIRMED, True)
         await shop.audit()
     await db.close()
+
+
+async def _until_connected(db: Database) -> None:
+    """Each connection that died with the server fails once; the pool replaces it."""
+    for _ in range(POOL_SIZE):
+        try:
+            await db.first_row("SELECT 1", ())
+        except ServiceError as error:
+            assert error.reason == "JOURNAL_UNREACHABLE"
+        else:
+            return
+    raise AssertionError("the pool found no connection to a server that is up")

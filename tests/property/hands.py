@@ -58,7 +58,8 @@ class Hands(Example):
         if lot and lot not in lots and (delta < 0 or not somewhere):
             assert reason == "LOT_NOT_FOUND"
         elif lots.get(lot, 0) + delta < 0:
-            assert reason == "ON_HAND_NEGATIVE"
+            in_lots = any(units for name, units in lots.items() if name)
+            assert reason == ("LOT_REQUIRED" if in_lots and not lot else "ON_HAND_NEGATIVE")
         else:
             assert reason == ""
             self.model.level(f"{sku}@{location}").lots[lot] += delta

@@ -124,6 +124,8 @@ class Model:
     def cancel(self, id: str) -> None:
         """What is open of a sale comes back."""
         held = self.held[id]
+        if held.open:
+            self.events["cancelled", id] += 1
         for key, units in held.open.items():
             self.levels[key].committed -= units
             held.gone[key] += units
@@ -138,6 +140,7 @@ class Model:
             self.levels[key].leave(units)
             self.levels[key].committed -= units
             held.gone[key] += units
+        self.events["fulfilled", id] += 1
         return True
 
 

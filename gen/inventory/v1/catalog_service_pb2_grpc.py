@@ -72,7 +72,7 @@ class CatalogServiceServicer:
     """
 
     def CreateSku(self, request, context):
-        """Creates one sku. Atomic; idempotent by request_id. SKU_TAKEN, FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED.
+        """Creates one sku. Atomic; idempotent by request_id. SKU_TAKEN, SKU_DIFFERS_ONLY_IN_FORM, FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,7 +107,8 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchUpsertSkus(self, request, context):
-        """Creates or replaces up to 500 skus, all or nothing; idempotent by request_id. FIELD_INVALID names the sku.
+        """Creates or replaces up to 500 skus, all or nothing; idempotent by request_id. FIELD_INVALID names the sku;
+        SKU_DIFFERS_ONLY_IN_FORM.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

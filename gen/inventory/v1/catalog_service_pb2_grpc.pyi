@@ -34,7 +34,7 @@ class CatalogServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CatalogServiceAsyncStub: ...
     CreateSku: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateSkuRequest, _catalog_service_pb2.CreateSkuResponse]
-    """Creates one sku. Atomic; idempotent by request_id. SKU_TAKEN, FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED."""
+    """Creates one sku. Atomic; idempotent by request_id. SKU_TAKEN, SKU_DIFFERS_ONLY_IN_FORM, FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED."""
     GetSku: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetSkuRequest, _catalog_service_pb2.GetSkuResponse]
     """Reads one sku. SKU_NOT_FOUND."""
     BatchGetSkus: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.BatchGetSkusRequest, _catalog_service_pb2.BatchGetSkusResponse]
@@ -44,7 +44,9 @@ class CatalogServiceStub:
     UpdateSku: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.UpdateSkuRequest, _catalog_service_pb2.UpdateSkuResponse]
     """Changes the masked fields of one sku. Atomic; idempotent by request_id. SKU_NOT_FOUND, VERSION_STALE, FIELD_INVALID."""
     BatchUpsertSkus: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.BatchUpsertSkusRequest, _catalog_service_pb2.BatchUpsertSkusResponse]
-    """Creates or replaces up to 500 skus, all or nothing; idempotent by request_id. FIELD_INVALID names the sku."""
+    """Creates or replaces up to 500 skus, all or nothing; idempotent by request_id. FIELD_INVALID names the sku;
+    SKU_DIFFERS_ONLY_IN_FORM.
+    """
 
 @_typing.type_check_only
 class CatalogServiceAsyncStub(CatalogServiceStub):
@@ -52,7 +54,7 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateSku: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateSkuRequest, _catalog_service_pb2.CreateSkuResponse]  # type: ignore[assignment]
-    """Creates one sku. Atomic; idempotent by request_id. SKU_TAKEN, FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED."""
+    """Creates one sku. Atomic; idempotent by request_id. SKU_TAKEN, SKU_DIFFERS_ONLY_IN_FORM, FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED."""
     GetSku: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetSkuRequest, _catalog_service_pb2.GetSkuResponse]  # type: ignore[assignment]
     """Reads one sku. SKU_NOT_FOUND."""
     BatchGetSkus: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.BatchGetSkusRequest, _catalog_service_pb2.BatchGetSkusResponse]  # type: ignore[assignment]
@@ -62,7 +64,9 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     UpdateSku: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.UpdateSkuRequest, _catalog_service_pb2.UpdateSkuResponse]  # type: ignore[assignment]
     """Changes the masked fields of one sku. Atomic; idempotent by request_id. SKU_NOT_FOUND, VERSION_STALE, FIELD_INVALID."""
     BatchUpsertSkus: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.BatchUpsertSkusRequest, _catalog_service_pb2.BatchUpsertSkusResponse]  # type: ignore[assignment]
-    """Creates or replaces up to 500 skus, all or nothing; idempotent by request_id. FIELD_INVALID names the sku."""
+    """Creates or replaces up to 500 skus, all or nothing; idempotent by request_id. FIELD_INVALID names the sku;
+    SKU_DIFFERS_ONLY_IN_FORM.
+    """
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     """What there is to stock and sell."""
@@ -73,7 +77,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.CreateSkuRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.CreateSkuResponse, _abc.Awaitable[_catalog_service_pb2.CreateSkuResponse]]:
-        """Creates one sku. Atomic; idempotent by request_id. SKU_TAKEN, FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED."""
+        """Creates one sku. Atomic; idempotent by request_id. SKU_TAKEN, SKU_DIFFERS_ONLY_IN_FORM, FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED."""
 
     @_abc_1.abstractmethod
     def GetSku(
@@ -113,6 +117,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.BatchUpsertSkusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.BatchUpsertSkusResponse, _abc.Awaitable[_catalog_service_pb2.BatchUpsertSkusResponse]]:
-        """Creates or replaces up to 500 skus, all or nothing; idempotent by request_id. FIELD_INVALID names the sku."""
+        """Creates or replaces up to 500 skus, all or nothing; idempotent by request_id. FIELD_INVALID names the sku;
+        SKU_DIFFERS_ONLY_IN_FORM.
+        """
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

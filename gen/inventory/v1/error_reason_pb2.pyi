@@ -62,6 +62,19 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the request names another owner than the reservation has, and no force_reason. Example:
     {"reservation_id": "r-1"}.
     """
+    ERROR_REASON_SKU_DIFFERS_ONLY_IN_FORM: _ErrorReason.ValueType  # 18
+    """ALREADY_EXISTS: a sku that differs in case only exists already, or stands in the same batch; `field` where a batch names it.
+    Example: {"sku": "serum-30", "existing": "SERUM-30", "field": "skus[3].sku"}.
+    """
+    ERROR_REASON_LOT_REQUIRED: _ErrorReason.ValueType  # 19
+    """FAILED_PRECONDITION: what lies there has lot numbers, so the change must name one; at most 10 are listed, first to expire first.
+    Example: {"sku": "SERUM-30", "location": "berlin", "field": "lot", "unnamed": "0", "lots": "1", "lots[0].lot": "L-1",
+    "lots[0].on_hand": "8"}.
+    """
+    ERROR_REASON_LEVEL_TOO_HIGH: _ErrorReason.ValueType  # 20
+    """FAILED_PRECONDITION: the level would be above 1,000,000,000. Example: {"sku": "SERUM-30", "location": "berlin",
+    "on_hand": "999999999", "change": "2", "most": "1000000000"}.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of the inventory service, beside those of common.v1.ErrorReason."""
@@ -105,5 +118,18 @@ ERROR_REASON_NO_FIT_LOT: ErrorReason.ValueType  # 16
 ERROR_REASON_RESERVATION_OWNED_BY_ANOTHER: ErrorReason.ValueType  # 17
 """FAILED_PRECONDITION: the request names another owner than the reservation has, and no force_reason. Example:
 {"reservation_id": "r-1"}.
+"""
+ERROR_REASON_SKU_DIFFERS_ONLY_IN_FORM: ErrorReason.ValueType  # 18
+"""ALREADY_EXISTS: a sku that differs in case only exists already, or stands in the same batch; `field` where a batch names it.
+Example: {"sku": "serum-30", "existing": "SERUM-30", "field": "skus[3].sku"}.
+"""
+ERROR_REASON_LOT_REQUIRED: ErrorReason.ValueType  # 19
+"""FAILED_PRECONDITION: what lies there has lot numbers, so the change must name one; at most 10 are listed, first to expire first.
+Example: {"sku": "SERUM-30", "location": "berlin", "field": "lot", "unnamed": "0", "lots": "1", "lots[0].lot": "L-1",
+"lots[0].on_hand": "8"}.
+"""
+ERROR_REASON_LEVEL_TOO_HIGH: ErrorReason.ValueType  # 20
+"""FAILED_PRECONDITION: the level would be above 1,000,000,000. Example: {"sku": "SERUM-30", "location": "berlin",
+"on_hand": "999999999", "change": "2", "most": "1000000000"}.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -36,7 +36,9 @@ class Sku(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
-    """1 to 64 characters of A-Z a-z 0-9 . _ - /, starting with a letter or digit; unique."""
+    """1 to 64 characters of A-Z a-z 0-9 . _ - /, starting with a letter or digit; unique. Case matters, and no new sku may
+    differ from another one in case only.
+    """
     name: _builtins.str
     """What people call it; 1 to 200 characters."""
     category: _builtins.str

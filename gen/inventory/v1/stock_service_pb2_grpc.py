@@ -132,7 +132,8 @@ class StockServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReceiveStock(self, request, context):
-        """Goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id. SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER.
+        """Goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id. SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER,
+        LEVEL_TOO_HIGH (no level has more than 1,000,000,000 on hand).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,7 +141,8 @@ class StockServiceServicer:
 
     def AdjustStock(self, request, context):
         """Corrects on_hand by a delta, with a reason. Atomic; idempotent by request_id. A count is never refused because of what was
-        promised: available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND.
+        promised: available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND,
+        LOT_REQUIRED (less of a sku that lies there in lots, and no lot named), LEVEL_TOO_HIGH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -148,7 +150,7 @@ class StockServiceServicer:
 
     def SetStock(self, request, context):
         """Sets on_hand to an absolute number if the level still has the expected version. Atomic; idempotent by request_id.
-        VERSION_STALE, SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_NOT_FOUND.
+        VERSION_STALE, SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_NOT_FOUND, LEVEL_TOO_HIGH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

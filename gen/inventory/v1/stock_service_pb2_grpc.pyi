@@ -44,14 +44,17 @@ class StockServiceStub:
     ListStock: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.ListStockRequest, _stock_service_pb2.ListStockResponse]
     """Lists stock levels by sku and location, a page at a time. PAGE_TOKEN_INVALID."""
     ReceiveStock: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.ReceiveStockRequest, _stock_service_pb2.ReceiveStockResponse]
-    """Goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id. SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER."""
+    """Goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id. SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER,
+    LEVEL_TOO_HIGH (no level has more than 1,000,000,000 on hand).
+    """
     AdjustStock: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.AdjustStockRequest, _stock_service_pb2.AdjustStockResponse]
     """Corrects on_hand by a delta, with a reason. Atomic; idempotent by request_id. A count is never refused because of what was
-    promised: available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND.
+    promised: available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND,
+    LOT_REQUIRED (less of a sku that lies there in lots, and no lot named), LEVEL_TOO_HIGH.
     """
     SetStock: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.SetStockRequest, _stock_service_pb2.SetStockResponse]
     """Sets on_hand to an absolute number if the level still has the expected version. Atomic; idempotent by request_id.
-    VERSION_STALE, SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_NOT_FOUND.
+    VERSION_STALE, SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_NOT_FOUND, LEVEL_TOO_HIGH.
     """
     ListMovements: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.ListMovementsRequest, _stock_service_pb2.ListMovementsResponse]
     """Lists movements of one sku, newest first, a page at a time. SKU_NOT_FOUND, PAGE_TOKEN_INVALID."""
@@ -76,14 +79,17 @@ class StockServiceAsyncStub(StockServiceStub):
     ListStock: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.ListStockRequest, _stock_service_pb2.ListStockResponse]  # type: ignore[assignment]
     """Lists stock levels by sku and location, a page at a time. PAGE_TOKEN_INVALID."""
     ReceiveStock: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.ReceiveStockRequest, _stock_service_pb2.ReceiveStockResponse]  # type: ignore[assignment]
-    """Goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id. SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER."""
+    """Goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id. SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER,
+    LEVEL_TOO_HIGH (no level has more than 1,000,000,000 on hand).
+    """
     AdjustStock: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.AdjustStockRequest, _stock_service_pb2.AdjustStockResponse]  # type: ignore[assignment]
     """Corrects on_hand by a delta, with a reason. Atomic; idempotent by request_id. A count is never refused because of what was
-    promised: available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND.
+    promised: available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND,
+    LOT_REQUIRED (less of a sku that lies there in lots, and no lot named), LEVEL_TOO_HIGH.
     """
     SetStock: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.SetStockRequest, _stock_service_pb2.SetStockResponse]  # type: ignore[assignment]
     """Sets on_hand to an absolute number if the level still has the expected version. Atomic; idempotent by request_id.
-    VERSION_STALE, SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_NOT_FOUND.
+    VERSION_STALE, SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_NOT_FOUND, LEVEL_TOO_HIGH.
     """
     ListMovements: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.ListMovementsRequest, _stock_service_pb2.ListMovementsResponse]  # type: ignore[assignment]
     """Lists movements of one sku, newest first, a page at a time. SKU_NOT_FOUND, PAGE_TOKEN_INVALID."""
@@ -141,7 +147,9 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _stock_service_pb2.ReceiveStockRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_stock_service_pb2.ReceiveStockResponse, _abc.Awaitable[_stock_service_pb2.ReceiveStockResponse]]:
-        """Goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id. SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER."""
+        """Goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id. SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER,
+        LEVEL_TOO_HIGH (no level has more than 1,000,000,000 on hand).
+        """
 
     @_abc_1.abstractmethod
     def AdjustStock(
@@ -150,7 +158,8 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_stock_service_pb2.AdjustStockResponse, _abc.Awaitable[_stock_service_pb2.AdjustStockResponse]]:
         """Corrects on_hand by a delta, with a reason. Atomic; idempotent by request_id. A count is never refused because of what was
-        promised: available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND.
+        promised: available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND,
+        LOT_REQUIRED (less of a sku that lies there in lots, and no lot named), LEVEL_TOO_HIGH.
         """
 
     @_abc_1.abstractmethod
@@ -160,7 +169,7 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_stock_service_pb2.SetStockResponse, _abc.Awaitable[_stock_service_pb2.SetStockResponse]]:
         """Sets on_hand to an absolute number if the level still has the expected version. Atomic; idempotent by request_id.
-        VERSION_STALE, SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_NOT_FOUND.
+        VERSION_STALE, SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_NOT_FOUND, LEVEL_TOO_HIGH.
         """
 
     @_abc_1.abstractmethod

@@ -102,7 +102,10 @@ class Promotion(_message.Message):
     used: _builtins.int
     """Uses given and not given back, committed or not."""
     first_order_only: _builtins.bool
-    """Only for a customer's first order: none that was confirmed and not cancelled came before it. Not for guests."""
+    """Only for a customer's first order: none that was confirmed and not cancelled came before it, and no other order of the customer
+    holds a promotion for first orders. Of any number of orders at once one gets it; when that one is cancelled, or lapses, the
+    next may. Orders without such a promotion are known by their confirmation's event, milliseconds after it. Not for guests.
+    """
     minimum_purchases: _builtins.int
     """Only for customers with at least so many confirmed orders that were not cancelled; 0 to 1,000, 0 asks for none. Not for guests."""
     minimum_available: _builtins.int

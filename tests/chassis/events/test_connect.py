@@ -25,7 +25,9 @@ def test_a_missing_client_library_is_told_by_the_name_of_its_extra(
     for name in [name for name in sys.modules if name.startswith(f"{library}.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(ImportError, match=rf"^{scheme}:// needs {library}.*: pip install 'one-stock\[{extra}\]'$"):
+    with pytest.raises(
+        ImportError, match=rf"^{scheme}:// needs {library}.*: in a checkout, pip install '\.\[{extra}\]'$"
+    ):
         brokers.connect(f"{scheme}://somewhere:1")
 
 

@@ -1,0 +1,20 @@
+"""gRPC reflection as tools need it: grpcio's servicer, which also finds methods, not just services and messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf import descriptor_pool
+from grpc_reflection.v1alpha._async import ReflectionServicer
+
+
+class Reflection(ReflectionServicer):  # type: ignore[misc]
+    """`grpcurl describe inventory.v1.StockService.GetStock` asks for a method by its full name."""
+
+    def _file_containing_symbol(self, request: Any, fully_qualified_name: str) -> Any:
+        service, _, method = fully_qualified_name.rpartition(".")
+        try:
+            known = method in descriptor_pool.Default().FindServiceByName(service).methods_by_name
+        except KeyError:
+            known = False
+        return super()._file_containing_symbol(request, service if known else fully_qualified_name)

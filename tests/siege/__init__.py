@@ -1,0 +1,1 @@
+"""Attacks on a running product, and what its callers notice of them."""

@@ -1,0 +1,48 @@
+"""What is attacked: addresses and credentials that an attacker is given, passed on to its process as one argument."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from urllib.parse import urlsplit
+
+import orjson
+
+
+@dataclass(frozen=True)
+class Target:
+    """`token` is for the attacks of a caller gone bad; the others use the ticket of a public page, or nothing."""
+
+    edge: str
+    grpc: str
+    token: str
+    ticket: str
+    scale: float = 1.0
+    """A part of the full number of sockets, for the short form."""
+
+    @property
+    def host(self) -> str:
+        """Of the edge."""
+        return str(urlsplit(self.edge).hostname)
+
+    @property
+    def port(self) -> int:
+        """Of the edge."""
+        return int(urlsplit(self.edge).port or 0)
+
+    @property
+    def websocket(self) -> str:
+        """The edge's URL for WebSockets."""
+        return self.edge.replace("http", "ws", 1)
+
+    def number(self, full: int) -> int:
+        """So many in this run."""
+        return max(1, int(full * self.scale))
+
+    def argument(self) -> str:
+        """For a process's command line."""
+        return orjson.dumps(asdict(self)).decode()
+
+
+def parsed(argument: str) -> Target:
+    """The other way round."""
+    return Target(**orjson.loads(argument))
