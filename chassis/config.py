@@ -214,6 +214,14 @@ def log_level() -> str:
     return level
 
 
+def watchdog() -> bool:
+    """WATCHDOG: off for somebody with a debugger, whose process stands still; on otherwise."""
+    given = text("WATCHDOG", "on")
+    if given not in ("on", "off"):
+        raise ConfigError(f"WATCHDOG={given} is neither on nor off")
+    return given == "on"
+
+
 def workers(service: str) -> int:
     """How many processes serve a service's address, for example INVENTORY_WORKERS; WORKERS is for those without one."""
     return whole(f"{service.upper()}_WORKERS", whole("WORKERS", 1, 1, MOST_WORKERS), 1, MOST_WORKERS)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import platform
+import socket
 import threading
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from wsgiref.simple_server import WSGIServer
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIEnvironment
 
-from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest, start_http_server
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.registry import Collector
 
-from chassis import metrics, telemetry
+from chassis import metrics, telemetry, watchdog
 from chassis.metrics import Family, Number, Spread
 
 log = telemetry.logger()
@@ -53,7 +57,7 @@ def text() -> bytes:
 
 
 def listen(address: str, again: bool = False) -> WSGIServer | None:
-    """Answers `GET /metrics` at host:port from a thread of its own, until shut down; None when `address` is empty.
+    """Answers `GET /metrics` and `/readyz` at host:port from a thread of its own, until shut down; None without an address.
 
     A thread, because a process whose loop is busy or stuck is the one to look at. A port that is taken is a warning: not
     being seen is no reason not to serve. It is tried again, since a predecessor that drains gives its port back.
@@ -62,7 +66,7 @@ def listen(address: str, again: bool = False) -> WSGIServer | None:
         return None
     host, _, port = address.rpartition(":")
     try:
-        server, _ = start_http_server(int(port), host.strip("[]"), registry())
+        server = make_server(host.strip("[]"), int(port), _application(), _family(host), _Quiet)
     except (OSError, OverflowError) as taken:
         if not again:
             log.warning("metrics.not_shown", address=address, error=str(taken))
@@ -70,8 +74,40 @@ def listen(address: str, again: bool = False) -> WSGIServer | None:
         later.daemon = True
         later.start()
         return None
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     log.debug("metrics.listening", address=address)
     return server
+
+
+class _Quiet(WSGIRequestHandler):
+    """Logs no requests."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing."""
+
+
+class _Six(ThreadingWSGIServer):
+    """For an address of IPv6."""
+
+    address_family = socket.AF_INET6
+
+
+def _family(host: str) -> type[ThreadingWSGIServer]:
+    return _Six if ":" in host else ThreadingWSGIServer
+
+
+def _application() -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
+    shown = make_wsgi_app(registry())
+
+    def answer(environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        if environment["PATH_INFO"] != "/readyz":
+            found: Iterable[bytes] = shown(environment, start)
+            return found
+        wrong = watchdog.complaint()
+        start("503 Service Unavailable" if wrong else "200 OK", [("Content-Type", "text/plain; charset=utf-8")])
+        return [f"{wrong or 'ready'}\n".encode()]
+
+    return answer
 
 
 def release() -> str:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 import uvloop
 
-from chassis import config, exposition, telemetry, tracing, workers
+from chassis import config, exposition, telemetry, tracing, watchdog, workers
 from chassis.config import ConfigError
 
 
@@ -43,13 +43,14 @@ def run(name: str, load: Callable[[], Settings], serve: Callable[[Settings], Cor
         config.reflection()
         config.page_token_key()
         config.kept_days()
+        config.watchdog()
         workers.divide(name, settings.address)
         show(name)
     except ConfigError as wrong:
         raise SystemExit(f"{name}: {wrong}") from None
     workers.end_with_supervisor()
     calm_collector()
-    uvloop.run(serve(settings))
+    uvloop.run(watchdog.watched(serve(settings)))
 
 
 def calm_collector() -> None:

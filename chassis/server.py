@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -14,7 +13,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-from chassis import bounds_check, config, context, errors, malformed, telemetry, tracing
+from chassis import bounds_check, config, context, errors, malformed, telemetry, tracing, watchdog
 from chassis.health import Health
 from chassis.intake import Intake
 from chassis.interceptors import errors as answers
@@ -115,9 +114,7 @@ class Server:
     async def run_until_stopped(self) -> None:
         """Publishes readiness until SIGTERM or SIGINT, then drains."""
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+        watchdog.on_stop(stop.set)
         watcher = asyncio.create_task(self.watch_readiness())
         await stop.wait()
         watcher.cancel()
@@ -140,6 +137,7 @@ class Server:
 
     async def stop(self) -> None:
         """Says NOT_SERVING, takes no new RPCs, waits for the running ones."""
+        watchdog.ready(False)
         await self._health.enter_graceful_shutdown()
         lame_duck_s = config.lame_duck_s()
         if lame_duck_s:  # who watches our health goes elsewhere before we refuse
@@ -149,6 +147,7 @@ class Server:
             await asyncio.wait_for(self._server.stop(drain_s), drain_s + 1)
 
     async def _publish(self, ready: bool) -> None:
+        watchdog.ready(ready)
         status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in ("", *self._names):
             await self._health.set(name, status)

@@ -13,11 +13,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from chassis import config, restarts, sockets, telemetry
+from chassis import config, restarts, sockets, telemetry, watchdog
 from chassis.config import ConfigError
 
 GRACE_S = 9.5
 """Time for workers to drain, a little less than those who wait for us usually grant."""
+STOP_WITHIN_S = GRACE_S + 3.0
+"""For the supervisor itself, which then has cut its workers."""
 SHORT_LIVES = 5
 """When every worker has ended this often in a row soon after its start, there is a reason that starting does not cure."""
 
@@ -90,9 +92,7 @@ class Supervisor:
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT, or until it is hopeless; returns when all workers have ended."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+        watchdog.on_stop(self._stop.set, STOP_WITHIN_S)
         tasks = [asyncio.create_task(worker.keep()) for worker in self._workers]
         await self._stop.wait()
         for worker in self._workers:
@@ -121,7 +121,7 @@ def main() -> None:
     lifeline, ours = os.pipe()
     supervisor = Supervisor(int(count), [sys.executable, *arguments], lifeline)
     try:
-        asyncio.run(supervisor.run())
+        asyncio.run(watchdog.watched(supervisor.run()))
     finally:
         held.close()
         os.close(ours)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-import signal
 import socket
 import sys
 
 import uvloop
 
-from chassis import process, sockets, telemetry, workers
+from chassis import config as chassis_config
+from chassis import process, sockets, telemetry, watchdog, workers
 from chassis.config import ConfigError
 from chassis.events import broker
 from edge import app, config
@@ -37,17 +37,16 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     drain_s = DRAIN_S - math.ceil(max(settings.lame_duck_s, DRAINED_WITHIN_S))
     server = serving(application, seats, drain_s)
     loop = asyncio.get_running_loop()
-
     draining: list[asyncio.Task[None]] = []
 
     async def drain() -> None:
         """From now on not ready; who asks /readyz goes elsewhere, then we take no new connections."""
         application.state.draining = True
+        watchdog.ready(False)
         await asyncio.gather(asyncio.sleep(settings.lame_duck_s), hub.drain())
         server.should_exit = True
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: draining.append(loop.create_task(drain())))
+    watchdog.on_stop(lambda: draining.append(loop.create_task(drain())))
     log.info("edge.listening", host=settings.host, port=settings.port)
     hub.start()
     seats.start()
@@ -65,6 +64,7 @@ def main() -> None:
         telemetry.configure("edge")
         process.allow_many_connections()
         settings = config.from_environment()
+        chassis_config.watchdog()
         workers.divide("edge", settings.address)
         listener = sockets.bound(settings.address)
         listener.listen(BACKLOG)
@@ -73,7 +73,7 @@ def main() -> None:
         sys.exit(f"edge: {wrong}")
     workers.end_with_supervisor()
     process.calm_collector()
-    uvloop.run(serve(settings, listener))
+    uvloop.run(watchdog.watched(serve(settings, listener)))
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def create(settings: Settings, clients: Clients, hub: Hub) -> FastAPI:
     app.state.draining = False
     app.state.webhook_keys = settings.webhook_keys
     app.state.push = Push(hub, StockReader(clients), Frames())
-    app.state.tickets = tickets = Tickets(settings.api_token)
+    app.state.tickets = tickets = Tickets(settings.ticket_key)
     for router in _routers():
         # Appended, not included: an included router is matched twice per request.
         app.router.routes.extend(router.routes)

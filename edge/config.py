@@ -10,6 +10,9 @@ from chassis import config
 from chassis.config import ConfigError
 from edge.webhooks import standard
 
+LEAST_KEY_CHARACTERS = 32
+"""Of base64 that is 192 bits."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -18,6 +21,7 @@ class Settings:
     host: str
     port: int
     api_token: str = field(repr=False)
+    ticket_key: str = field(repr=False)
     webhook_keys: tuple[bytes, ...] = field(repr=False)
     inventory_address: str
     order_address: str
@@ -44,10 +48,12 @@ class Settings:
 def from_environment() -> Settings:
     """Reads all settings; ConfigError with one clear line for the first that cannot be used."""
     host, port = _listen_on(config.listening_address("edge"))
+    token = config.api_token()
     return Settings(
         host=host,
         port=port,
-        api_token=config.api_token(),
+        api_token=token,
+        ticket_key=_ticket_key(token),
         webhook_keys=standard.keys(config.text("SANDBOX_WEBHOOK_SECRET", "")),
         inventory_address=config.address("inventory"),
         order_address=config.address("order"),
@@ -60,6 +66,16 @@ def from_environment() -> Settings:
         docs=_switch("EDGE_DOCS", "on"),
         hsts=_switch("EDGE_HSTS", "off"),
     )
+
+
+def _ticket_key(api_token: str) -> str:
+    """Tickets are in the hands of strangers, who may guess at their key for as long as they like."""
+    key = config.text("TICKET_KEY")
+    if len(key) < LEAST_KEY_CHARACTERS:
+        raise ConfigError(f"TICKET_KEY must have at least {LEAST_KEY_CHARACTERS} characters, made at random")
+    if key == api_token:
+        raise ConfigError("TICKET_KEY must be another value than API_TOKEN")
+    return key
 
 
 def _listen_on(address: str) -> tuple[str, int]:

@@ -131,6 +131,12 @@ def invalid_field(field: str, message: str) -> Problem:
     return invalid([{"field": field, "reason": "FIELD_INVALID", "message": message}])
 
 
+def too_costly(limit: str, most: int) -> Problem:
+    """The problem for a GraphQL document beyond one of its limits; `limit` is what there may be `most` of."""
+    words = f"A query may have at most {most} {limit}."
+    return Problem(422, "QUERY_TOO_COSTLY", words, {"limit": limit, "most": str(most)})
+
+
 def from_header(wrong: HeaderInvalid) -> Problem:
     """The problem for a header that cannot be used; its name stands where a field's path would."""
     return invalid_field(wrong.name, wrong.description)
@@ -174,6 +180,13 @@ def unauthenticated(reason: str, detail: str, challenge: bytes) -> Problem:
 def overloaded(detail: str) -> Problem:
     """503: refused before anything was done."""
     return Problem(503, "OVERLOADED", detail, headers=((b"retry-after", b"1"),))
+
+
+def too_many_connections(of: str, most: int) -> Problem:
+    """429: one ticket or one address has all the live connections that it may have. `of` names which."""
+    words = f"One {of} may have at most {most} live connections at once."
+    about = {"limit": of, "most": str(most)}
+    return Problem(429, "TOO_MANY_CONNECTIONS", words, about, headers=((b"retry-after", b"5"),))
 
 
 def _status(error: ServiceError, conditional: bool) -> int:

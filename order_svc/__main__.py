@@ -15,27 +15,41 @@ from chassis.jobs import Jobs
 from chassis.leader import Leader
 from chassis.retention import Retention
 from chassis.server import Server, Servicer
-from gen.order.v1 import events_pb2, order_service_pb2, order_service_pb2_grpc, saga_service_pb2, saga_service_pb2_grpc
+from gen.order.v1 import (
+    audit_service_pb2,
+    audit_service_pb2_grpc,
+    events_pb2,
+    order_service_pb2,
+    order_service_pb2_grpc,
+    saga_service_pb2,
+    saga_service_pb2_grpc,
+)
 from order_svc import config
+from order_svc.api.audit import AuditServicer
 from order_svc.api.errors import TABLE
 from order_svc.api.orders import OrderServicer
 from order_svc.api.sagas import SagaServicer
+from order_svc.app.auditing import AuditOrders
 from order_svc.app.cancelling import CancelOrder
 from order_svc.app.checkout import Checkout
 from order_svc.app.payment_events import RecordPaymentEvent
 from order_svc.app.placing import PlaceOrder
 from order_svc.app.reading import ReadOrders
+from order_svc.app.repairing import RepairFinding
 from order_svc.app.runs import Runs
 from order_svc.app.saga import Saga
 from order_svc.app.steering import SteerSagas
 from order_svc.app.steps import Clock
 from order_svc.app.undo import Undo
+from order_svc.clients.evidence import Witnesses
 from order_svc.clients.inventory import Inventory
 from order_svc.clients.payments import PaymentProvider
 from order_svc.clients.promotions import Promotions
 from order_svc.clients.sandbox import Sandbox
 from order_svc.jobs.count_stuck import CountStuck
 from order_svc.jobs.resume import PAUSE_S, Resume
+from order_svc.store.audit_walk import AuditWalk
+from order_svc.store.findings import Findings
 from order_svc.store.history import History
 from order_svc.store.leases import Leases
 from order_svc.store.orders import Orders
@@ -49,6 +63,7 @@ class Service:
 
     servicers: list[Servicer]
     resume: Resume
+    audit: AuditOrders
 
 
 def compose(
@@ -77,7 +92,12 @@ def compose(
         Servicer(order_service_pb2, order_service_pb2_grpc, "OrderService", order_servicer, ("PlaceOrder",)),
         Servicer(saga_service_pb2, saga_service_pb2_grpc, "SagaService", saga_servicer),
     ]
-    return Service(servicers, Resume(leases, saga))
+    walk, findings = AuditWalk(db), Findings(db)
+    audit = AuditOrders(walk, findings, Witnesses(inventory, promo), providers, clock)
+    repair = RepairFinding(audit, findings, orders, leases, runs, cancel, stock, promotions, providers)
+    audit_servicer = AuditServicer(audit, repair, findings, walk)
+    servicers.append(Servicer(audit_service_pb2, audit_service_pb2_grpc, "AuditService", audit_servicer))
+    return Service(servicers, Resume(leases, saga), audit)
 
 
 async def serve(settings: config.Settings) -> None:
@@ -96,6 +116,7 @@ async def serve(settings: config.Settings) -> None:
     leader.start()
     jobs.start("resume", service.resume.run_once, PAUSE_S)
     events_out.start(jobs, leader)
+    jobs.start("audit", service.audit.run_once, 1.0, leader.leading)
     jobs.start("count-stuck", CountStuck(db).run_once, 10.0)
     jobs.start("forget", Retention(db, keeps_requests=False).run_once, 60.0, leader.leading)
 

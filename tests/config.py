@@ -33,9 +33,11 @@ def load() -> TestSettings:
         "REDIS_URL",
         "BROKER_URL",
         "API_TOKEN",
+        "TICKET_KEY",
         "SEED",
         "LOCAL_DIR",
         "LOG_LEVEL",
+        "WATCHDOG",
         "WEBHOOK_ALLOW_PRIVATE",
         "BASE_PORT",
         "EVENT_RETENTION_DAYS",
@@ -64,3 +66,9 @@ def load() -> TestSettings:
 def _path(name: str) -> Path | None:
     given = os.environ.get(name)
     return Path(given) if given else None
+
+
+def short_times() -> float | None:
+    """SHORT_TIMES: after how many seconds the watchdog of a process of tests ends it; None for the product's own time."""
+    given = os.environ.get("SHORT_TIMES")
+    return None if given is None else float(given)

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import ModuleType
 
 from chassis.db import Database
-from chassis.events import broker, relay
+from chassis.events import broker, database_size, relay
 from chassis.events.backlog import Backlog
+from chassis.events.database_size import DatabaseSize
 from chassis.events.dead_letters import DeadLetters
 from chassis.events.event import ContentType
 from chassis.events.event_types import EventTypes
@@ -39,6 +40,7 @@ class EventSource:
         self._db = db
         self._dead_letters = DeadLetters(db)
         self._backlog = Backlog(db)
+        self._size = DatabaseSize(db)
         self.types = EventTypes(modules)
         self.broker = broker.connect(broker_url)
         self._relay = Relay(db, self.broker, source, self.types, content_type, on_restored=on_restored)
@@ -51,6 +53,7 @@ class EventSource:
         jobs.start("relay", self._relay.run_round, relay.PAUSE_S, leader.leading, relay.REST, written)
         jobs.start("maintain-broker", self._relay.maintain_once, relay.MAINTAIN_S, leader.leading)
         jobs.start("tell", leader.tell, TELL_S, leader.following, relay.REST, written)
+        jobs.start("database-size", self._size.run_once, database_size.EVERY_S, leader.leading)
         jobs.start("backlog", self._backlog.run_once, 5.0)
         jobs.start("dead-letters", self._dead_letters.count, 5.0)
 

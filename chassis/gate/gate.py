@@ -154,6 +154,13 @@ class Gate:
         if policy != "noeviction":
             raise errors.unavailable("GATE_UNREACHABLE", f"Redis has maxmemory-policy {policy}, it must be noeviction")
 
+    async def measure(self) -> None:
+        """Shows how much memory the server has and may have."""
+        async with _translated(0):
+            memory = await self._redis.info("memory")
+        meters.MEMORY.set(int(memory["used_memory"]))
+        meters.MEMORY_MOST.set(int(memory.get("maxmemory") or memory.get("total_system_memory") or 0))
+
     async def announce(self, epoch: int) -> None:
         """Notes that keys of this epoch may exist, before the first is written."""
         async with _translated(epoch):

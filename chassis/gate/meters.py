@@ -18,6 +18,9 @@ RESTORES = metrics.counter(
     "gate_restores_noticed_total", "How often this process found that the journal was restored from a backup"
 )
 
+MEMORY = metrics.gauge("gate_memory_bytes", "Memory that the gate's server uses, with all its databases")
+MEMORY_MOST = metrics.gauge("gate_memory_most_bytes", "Memory that it may use: maxmemory, else all of its machine's")
+
 CALL_SECONDS = metrics.histogram("journal_call_seconds", "One transaction of the journal, with its connection", "call")
 BREAKER = metrics.gauge("journal_breaker_open", "1 while requests are refused because the journal failed just now")
 GUARD_REFUSALS = metrics.counter(

@@ -59,6 +59,7 @@ class Partition:
         """Starts the stages and the loops that mend what crashes leave: in one process, save that each knows its epoch."""
         self.claims.start()
         jobs.start("watch-gate", self.epochs.watch, 1.0)
+        jobs.start("measure-gate", self.gate.measure, 15.0, leading)
         jobs.start("sweep", self.sweeper.run_once, 1.0, leading, SWEEP_REST)
         jobs.start("expire-reservations", self.sweeper.expire_once, 0.5, leading)
         jobs.start("apply-adjustments", self.adjustments.run_once, 1.0, leading)

@@ -86,10 +86,7 @@ class Rebuilds:
         """The current epoch."""
         async with self._db.connection() as connection:
             row = await (await connection.execute(CURRENT, (self.partition,))).fetchone()
-        if row is None:
-            return Serving(0, "", True, NO_MARK)
-        epoch, run_id, same_life, *mark = row
-        return Serving(epoch, run_id, same_life, Mark(*mark))
+        return Serving(0, "", True, NO_MARK) if row is None else Serving(row[0], row[1], row[2], Mark(row[3], row[4]))
 
     async def advance(self, epoch: int, seen: Mark, token: str) -> Mark | None:
         """Raises the journal's mark and returns it, durable; None when epoch or mark are not what was seen any more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from chassis import watchdog
 from chassis.config import ConfigError
 from chassis.local import config, lock, ports
 from chassis.local.errors import CannotStart
@@ -20,7 +21,8 @@ def main() -> None:
             )
             from chassis.local import runner  # brings grpc and httpx: not needed to refuse
 
-            asyncio.run(runner.run(settings, descriptor))
+            # It has nobody who would start it again: where it hangs is named, it goes on.
+            asyncio.run(watchdog.watched(runner.run(settings, descriptor), ends=False))
     except (CannotStart, ConfigError) as reason:
         print(f"one-stock cannot start: {reason}", file=sys.stderr)
         raise SystemExit(1) from None

@@ -57,6 +57,7 @@ def environment(settings: Settings, kept: Kept, database_url: str, redis_url: st
         **{variable: str(settings.addresses[name]) for name, variable in VARIABLES.items()},
         "API_TOKEN": settings.token or kept.secret("token"),
         "PAGE_TOKEN_KEY": settings.environment.get("PAGE_TOKEN_KEY") or kept.secret("page_token_key"),
+        "TICKET_KEY": settings.environment.get("TICKET_KEY") or kept.secret("ticket_key"),
         "SANDBOX_WEBHOOK_SECRET": settings.webhook_secret or kept.webhook_secret(),
         # receivers on this machine, such as a developer's own
         "WEBHOOK_ALLOW_PRIVATE": settings.environment.get("WEBHOOK_ALLOW_PRIVATE", "on"),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
+from chassis import watchdog
 from chassis.local import backing, readiness, seed, summary
 from chassis.local.backing import Backing
 from chassis.local.child import Child
@@ -122,12 +123,11 @@ class Runner:
 async def run(settings: Settings, lock: int) -> None:
     """Starts, waits for Ctrl-C or SIGTERM, ends. A second Ctrl-C ends the children without waiting for them."""
     stop, now = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, lambda: (now if stop.is_set() else stop).set())
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    watchdog.on_stop(lambda: (now if stop.is_set() else stop).set(), None, signals)
     console = Console(settings.colour)
-    watchdog = Watchdog(held=[lock])
-    runner = Runner(settings, console, watchdog)
+    guard = Watchdog(held=[lock])
+    runner = Runner(settings, console, guard)
     stopped = asyncio.create_task(stop.wait())
     starting = asyncio.create_task(runner.start())
     try:
@@ -143,7 +143,7 @@ async def run(settings: Settings, lock: int) -> None:
         if stop.is_set():
             console.say("\nclosing the shop")
         await runner.stop(now)
-        watchdog.close()
+        guard.close()
 
 
 async def _result(starting: asyncio.Task[None]) -> None:

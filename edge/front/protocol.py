@@ -15,6 +15,7 @@ from edge import headers, problems
 from edge.front import metrics, refusals
 from edge.front.refusals import Refused
 from edge.front.seats import CONNECTION, Seat, Seats
+from edge.front.sockets import TRANSPORT
 from edge.problems import Problem
 
 NOTHING, HEAD, BODY = 0, 1, 2
@@ -98,6 +99,7 @@ class FrontProtocol(HttpToolsProtocol):
         """The first byte of a request."""
         super().on_message_begin()
         self.scope[CONNECTION] = self.seat  # type: ignore[literal-required]
+        self.scope[TRANSPORT] = self.transport  # type: ignore[literal-required]
         self._receiving, self._since = HEAD, self.seats.now
         self._head_bytes = self._body_bytes = self._raw_bytes = 0
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
 from edge import problems
+from edge.graphql.limits import OperationUnknown
 from edge.graphql.schema import Context, schema
 
 
@@ -24,10 +25,11 @@ async def run(
             context_value=context,
             allowed_operation_types=(OperationType.QUERY,),
         )
-    except CannotGetOperationTypeError as unknown:
-        raise problems.invalid_field("operationName", "must name one of several operations of the query") from unknown
     except InvalidOperationTypeError as other:
         raise problems.invalid_field("query", "must be a query; subscriptions need a WebSocket") from other
+    for error in result.errors or ():
+        if isinstance(error, OperationUnknown):
+            raise problems.invalid_field("operationName", error.words) from error
     document: dict[str, Any] = {"data": result.data}
     if result.errors:
         document["errors"] = [error.formatted for error in result.errors]

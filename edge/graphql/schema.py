@@ -13,42 +13,47 @@ from typing import Any
 import strawberry
 from graphql import GraphQLError
 from pydantic import ValidationError
-from strawberry.extensions import MaskErrors, MaxAliasesLimiter, MaxTokensLimiter, QueryDepthLimiter
+from strawberry.extensions import MaskErrors
+from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, Info
+from strawberry.types.execution import PreExecutionError
 
 from edge import problems
-from edge.graphql import types
+from edge.graphql import limits, types
+from edge.graphql.connection import Connection
 from edge.graphql.errors import answered, is_ours, of_problem
 from edge.graphql.reads import Reads
 from edge.graphql.source import Source
 from edge.problems import Problem
 from edge.push import asking
 from edge.push.door import Push
-from edge.push.filters import Grant
+from edge.push.visitor import Visitor
 from edge.schemas.orders import OrderQuery
 from edge.schemas.streams import StreamQuery
 
-MOST_DEPTH = 8
-"""The deepest query that makes sense, orders > orders > lines > field, has 4."""
-MOST_TOKENS = 1_000
-MOST_ALIASES = 15
-"""Each alias of a query is a call of a service."""
 log = logging.getLogger("edge.graphql")
 
 
 @dataclass
 class Context:
-    """What resolvers need; strawberry puts the connection's first message into `connection_params`."""
+    """What resolvers need. `live` is the WebSocket of a subscription; a query over HTTP has none."""
 
     push: Push
     reads: Reads
-    grant: Grant
-    connection_params: dict[str, object] | None = None
+    visitor: Visitor
+    live: Connection | None = None
+
+    @property
+    def connection(self) -> Connection:
+        """The WebSocket; asked for only where there is one."""
+        if self.live is None:
+            raise RuntimeError("subscriptions need a WebSocket")
+        return self.live
 
     def everything(self) -> Reads:
         """The reads, for who may see everything. GraphQLError for a ticket."""
-        if self.grant.topics is None:
+        if self.visitor.grant.topics is None:
             return self.reads
         problem = Problem(
             403, "SCOPE_MISSING", "Queries need the API token; a ticket only subscribes.", {"scope": "query"}
@@ -133,8 +138,8 @@ class Subscription:
 async def _source(info: Asked, wanted: dict[str, Any]) -> AsyncIterator[Source]:
     asked = _valid(StreamQuery, wanted)
     context = info.context
-    subscriber = await answered(context.push.admit("graphql", asking.to_filter(asked), context.grant, asked.after))
-    source = Source(context.push.hub, subscriber, bool(asked.after))
+    subscriber = await answered(context.push.admit("graphql", asking.to_filter(asked), context.visitor, asked.after))
+    source = Source(context.push.hub, subscriber, bool(asked.after), context.connection)
     try:
         yield source
     finally:
@@ -149,8 +154,26 @@ def _valid(model: Any, given: dict[str, Any]) -> Any:
         raise of_problem(problems.from_validation(wrong.errors(include_url=False, include_context=False))) from None
 
 
-class QuietSchema(strawberry.Schema):
-    """Logs what went wrong inside, not what callers got wrong."""
+class BoundedSchema(strawberry.Schema):
+    """Bounds what a document may cost, and logs what went wrong inside, not what callers got wrong."""
+
+    async def _prepare_operation_async(
+        self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
+    ) -> PreExecutionError | None:
+        """What HTTP and WebSocket both go through. Parsing and validating are ours, so that both are bounded."""
+        everything = context.context.visitor.grant.topics is None
+        try:
+            context.graphql_document = limits.admitted(
+                context.query or "", context.variables, context.operation_name, everything
+            )
+        except GraphQLError as error:
+            return _refused(context, [error])
+        context.validation_rules = ()
+        refused = await super()._prepare_operation_async(context, extensions_runner)
+        if refused is not None:
+            return refused
+        found = limits.violations(self._schema, context.graphql_document)
+        return _refused(context, found) if found else None
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         del execution_context
@@ -159,17 +182,19 @@ class QuietSchema(strawberry.Schema):
                 log.error("graphql: %s", error, exc_info=error.original_error)
 
 
+def _refused(context: ExecutionContext, errors: list[GraphQLError]) -> PreExecutionError:
+    context.pre_execution_errors = errors
+    return PreExecutionError(data=None, errors=errors)
+
+
 @cache
 def schema() -> strawberry.Schema:
     """Made once per process."""
-    return QuietSchema(
+    return BoundedSchema(
         query=Query,
         subscription=Subscription,
         config=StrawberryConfig(scalar_map=types.SCALARS),
         extensions=[
-            lambda: QueryDepthLimiter(MOST_DEPTH),
-            lambda: MaxTokensLimiter(MOST_TOKENS),
-            lambda: MaxAliasesLimiter(MOST_ALIASES),
             lambda: MaskErrors(lambda error: not is_ours(error), problems.INTERNAL_DETAIL),
         ],
     )

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from edge import problems
+from edge.graphql.connection import Connection
 from edge.graphql.errors import of_problem
 from edge.problems import Problem
 from edge.push import metrics
@@ -20,10 +21,12 @@ from edge.push.subscriber import EXPIRED, RESTART, TOO_SLOW, Control, Ending, Su
 class Source:
     """Iterate it; `close` it. GraphQLError when it ends: its `extensions.metadata.token` resumes."""
 
-    def __init__(self, hub: Hub, subscriber: Subscriber, resumes: bool) -> None:
+    def __init__(self, hub: Hub, subscriber: Subscriber, resumes: bool, connection: Connection) -> None:
         self._hub = hub
         self._subscriber = subscriber
+        self._connection = connection
         hub.enter(subscriber)
+        subscriber.ended.add_done_callback(self._part)
         self._arriving: asyncio.Task[None] | None = None
         if resumes:
             arriving = CatchUp(hub, subscriber).run()
@@ -60,10 +63,15 @@ class Source:
             self._arriving.cancel()
             await asyncio.gather(self._arriving, return_exceptions=True)
 
+    def _part(self, ended: asyncio.Future[Ending]) -> None:
+        """At once: who iterates may be waiting for a client that does not read."""
+        if ended.result() is TOO_SLOW:
+            metrics.SLOW.value += 1
+            self._connection.end(TOO_SLOW)
+
     def _ended(self, ending: Ending) -> Exception:
         metadata = {"token": self._subscriber.sent_token}
         if ending is TOO_SLOW:
-            metrics.SLOW.value += 1
             return of_problem(Problem(503, "OVERLOADED", "This client reads too slowly.", metadata))
         if ending is RESTART:
             ended = problems.shutting_down()

@@ -13,12 +13,16 @@ from strawberry.asgi import GraphQL
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
 from chassis import context
-from edge import answers, headers, problems
-from edge.call import GRANT
+from edge import answers, headers
+from edge.graphql.connection import Connection
+from edge.graphql.messages import Adapter, Handler, decoded
 from edge.graphql.reads import Reads
 from edge.graphql.schema import Context, schema
-from edge.push.hub import MOST_CLIENTS
+from edge.push.door import Push
+from edge.push.visitor import Visitor
 
+CONNECTION = "edge.graphql.connection"
+"""Scope key: the `Connection`."""
 INIT_WITHIN = timedelta(seconds=10)
 """From the handshake to connection_init."""
 MOST_SUBSCRIPTIONS = 20
@@ -28,6 +32,9 @@ MOST_SUBSCRIPTIONS = 20
 class View(GraphQL[Any, Any]):
     """Origins are not checked: who connects shows a token or a ticket."""
 
+    graphql_transport_ws_handler_class = Handler
+    websocket_adapter_class = Adapter
+
     def __init__(self) -> None:
         super().__init__(
             schema(),
@@ -36,24 +43,29 @@ class View(GraphQL[Any, Any]):
             max_subscriptions_per_connection=MOST_SUBSCRIPTIONS,
             allowed_origins=["*"],
         )
-        self._connections = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""
         given = next((value for name, value in scope["headers"] if name == headers.REQUEST_ID), None)
         context.request_id.set(headers.request_id(given))
-        if self._connections >= MOST_CLIENTS or scope["app"].state.draining:
-            await answers.deny(answers.of_problem(problems.overloaded("No more connections now.")), send)
+        push: Push = scope["app"].state.push
+        visitor = Visitor.of(scope)
+        refused = push.refusal(visitor, push.hub.connections)
+        if refused is not None:
+            await answers.deny(answers.of_problem(refused), send)
             return
-        self._connections += 1
+        connection = scope[CONNECTION] = Connection(push.hub, visitor, send)
+        connection.begin()
         try:
-            await super().__call__(scope, receive, send)
-        except (TypeError, AttributeError):  # a message that is JSON and not an object
-            await send({"type": "websocket.close", "code": 4400, "reason": "Failed to parse message"})
+            await super().__call__(scope, receive, connection.send)
         finally:
-            self._connections -= 1
+            await connection.leave()
+
+    def decode_json(self, data: str | bytes) -> object:
+        """A message of a client."""
+        return decoded(data)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # noqa: ARG002
         """For the resolvers of one connection."""
-        state = request.app.state
-        return Context(state.push, Reads(state.clients), request.scope[GRANT])
+        state, connection = request.app.state, request.scope[CONNECTION]
+        return Context(state.push, Reads(state.clients), connection.visitor, connection)

@@ -99,6 +99,19 @@ class Grant:
     orders: frozenset[str] = NOTHING
     expires_s: float | None = None
     """Unix seconds after which nothing is shown any more; None: it does not end."""
+    ticket: str = ""
+    """The signature of the ticket that it came with: connections are counted by it. "" for the API token."""
+
+    @property
+    def sources(self) -> frozenset[str] | None:
+        """Whose events it may see; None: all."""
+        if self.topics is None:
+            return None
+        return frozenset(source for topic in self.topics for source in topics.SOURCES_OF_TOPIC[topic])
+
+    def ended(self, unix_s: float) -> bool:
+        """Whether nothing is shown any more."""
+        return self.expires_s is not None and self.expires_s <= unix_s
 
     def narrow(self, wanted: Filter) -> Filter:
         """The filter within the grant: what it leaves open is what was granted. ScopeMissing when it asks for more."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from chassis import telemetry
 from chassis.events.broker import Broker, BrokerUnreachable, Tail
@@ -13,10 +14,11 @@ from chassis.events.event_types import EventTypes
 from edge.push import metrics, resume_token
 from edge.push.feed import GAP_S, Feed
 from edge.push.index import Index
+from edge.push.places import Places
 from edge.push.pushed import PRIVATE, Pushed
 from edge.push.ring import Ring
 from edge.push.services import EventLog
-from edge.push.subscriber import BEAT, RESTART, Subscriber, merged
+from edge.push.subscriber import BEAT, EXPIRED, RESTART, TOO_SLOW, Subscriber, merged
 
 log = telemetry.logger()
 
@@ -28,8 +30,6 @@ HEARTBEAT_S = 15.0
 """Shorter than the idle limits of proxies, which begin at 30 s."""
 SLICE = 100
 """Events that are passed on in one go, before the process answers others."""
-MOST_CLIENTS = 2_000
-"""Connections per process: with a hundred of them taking everything, one core is busy at 1,000 events per second."""
 CANCEL_AGAIN_S = 0.2
 DRAINED_WITHIN_S = 1.0
 """For telling all clients that this process ends; who does not read in that time comes back with the token it has."""
@@ -39,7 +39,12 @@ class Hub:
     """One per process. `start` it inside the running loop; without a broker it reads the logs alone."""
 
     def __init__(
-        self, broker: Broker | None, logs: Mapping[str, EventLog], event_types: EventTypes, ring: Ring | None = None
+        self,
+        broker: Broker | None,
+        logs: Mapping[str, EventLog],
+        event_types: EventTypes,
+        ring: Ring | None = None,
+        unix_s: Callable[[], float] = time.time,
     ) -> None:
         self.ring = ring or Ring()
         self.feeds = {source: Feed(source, one, self._publish, self._jumped) for source, one in logs.items()}
@@ -49,6 +54,11 @@ class Hub:
         self._positions: dict[str, int] = {}
         self._index = Index()
         self._subscribers: set[Subscriber] = set()
+        self._timers: dict[Subscriber, asyncio.TimerHandle] = {}
+        self.places = Places()
+        self.connections = Places()
+        """Of GraphQL; each of their subscriptions has a place of its own as well."""
+        self.unix_s = unix_s
         self.following = False
         """Whether the broker is there; without it the logs are asked again and again."""
         self._empty = asyncio.Event()
@@ -59,6 +69,8 @@ class Hub:
         """Begins to follow."""
         runs = [feed.run(lambda: self.following) for feed in self.feeds.values()]
         runs.append(self._beat())
+        metrics.WAITING_BYTES.read_from(lambda: sum(one.waiting_bytes for one in list(self._subscribers)))
+        metrics.SOCKET_BYTES.read_from(lambda: sum(one.visitor.socket_bytes for one in list(self._subscribers)))
         if self._broker is not None:
             runs.append(self._follow(self._broker))
         self._tasks = [asyncio.create_task(run) for run in runs]
@@ -93,11 +105,6 @@ class Hub:
         return len(self._subscribers)
 
     @property
-    def full(self) -> bool:
-        """Whether it takes no more clients."""
-        return len(self._subscribers) >= MOST_CLIENTS
-
-    @property
     def positions(self) -> dict[str, int]:
         """How far each source has come; those of which nothing is known yet are missing. A copy."""
         return dict(self._positions)
@@ -114,9 +121,14 @@ class Hub:
         return sorted(feed.source for feed in wanted if not feed.known.is_set())
 
     def enter(self, subscriber: Subscriber) -> None:
-        """A client is there; it is offered nothing before `join`."""
+        """A client is there; it is offered nothing before `join`. When its ticket ends, so does it, in every protocol."""
         self._subscribers.add(subscriber)
+        self.places.take(subscriber.visitor)
         self._empty.clear()
+        expires_s = subscriber.visitor.grant.expires_s
+        if expires_s is not None:
+            within_s = max(0.0, expires_s - self.unix_s())
+            self._timers[subscriber] = asyncio.get_running_loop().call_later(within_s, subscriber.end, EXPIRED)
         metrics.CONNECTIONS.of(subscriber.kind).value += 1
 
     def join(self, subscriber: Subscriber) -> None:
@@ -134,13 +146,16 @@ class Hub:
         """The client is gone."""
         self.part(subscriber)
         self._subscribers.discard(subscriber)
+        self.places.leave(subscriber.visitor)
+        if timer := self._timers.pop(subscriber, None):
+            timer.cancel()
         metrics.CONNECTIONS.of(subscriber.kind).value -= 1
         if not self._subscribers:
             self._empty.set()
 
     def token(self, subscriber: Subscriber) -> str:
         """Resumes from here: for a client that is live and for which nothing waits."""
-        positions = self._positions
+        positions = subscriber.shown(self._positions)
         if all(positions.get(source, -1) >= place for source, place in subscriber.floors.items()):
             return resume_token.encode(positions)
         return resume_token.encode(merged(positions, subscriber.floors))
@@ -211,7 +226,9 @@ class Hub:
             self.beat()
 
     def beat(self) -> None:
-        """Has every client that is up to date told so."""
+        """Tells every client that is up to date so; closes those that read nothing for long."""
         for subscriber in self._subscribers:
-            if not len(subscriber):
+            if subscriber.is_stuck():
+                subscriber.end(TOO_SLOW)
+            elif not len(subscriber):
                 subscriber.say(BEAT)

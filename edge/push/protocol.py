@@ -1,6 +1,6 @@
-"""The server's WebSocket protocol with two additions: ready-made frames, and an end also for those who do not read.
+"""The server's protocols with what ASGI has no word for: the socket, ready-made frames, an end for those who do not read.
 
-ASGI has no word for either. `websocket.frame` writes the bytes as they are; with `last` it does not wait for a slow reader.
+`websocket.frame` writes the bytes as they are; with `last` it does not wait for a slow reader.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from edge.front.seats import Seat
+from edge.front.sockets import TRANSPORT, cut_off
 
 FRAME = "websocket.frame"
 LINGER_S = 5.0
@@ -38,6 +39,11 @@ class PushProtocol(WebSocketsSansIOProtocol):
         if self.seat is not None:
             self.seat.leave()
 
+    async def run_asgi(self) -> None:
+        """Serves the connection."""
+        self.scope[TRANSPORT] = self.transport  # type: ignore[literal-required]
+        await super().run_asgi()
+
     async def send(self, message: Any) -> None:
         """One ASGI message."""
         if message["type"] == FRAME:
@@ -58,4 +64,4 @@ class PushProtocol(WebSocketsSansIOProtocol):
         self._cut_off_later()
 
     def _cut_off_later(self) -> None:
-        self.loop.call_later(LINGER_S, self.transport.abort)
+        self.loop.call_later(LINGER_S, cut_off, self.transport)

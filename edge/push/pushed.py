@@ -85,6 +85,18 @@ class Pushed:
         """Resumes after it, for who has everything before it."""
         return resume_token.encode(self.positions)
 
+    def token_of(self, sources: frozenset[str]) -> str:
+        """The same for who may see only these sources; made once for all tickets of one kind."""
+        found = self._tokens.get(sources)
+        if found is None:
+            places = {source: place for source, place in self.positions.items() if source in sources}
+            found = self._tokens[sources] = resume_token.encode(places)
+        return found
+
+    @cached_property
+    def _tokens(self) -> dict[frozenset[str], str]:
+        return {}
+
     @cached_property
     def sse(self) -> bytes:
         """As one server-sent event with its own token."""

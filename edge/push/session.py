@@ -18,7 +18,6 @@ from edge.push.pushed import Pushed
 from edge.push.services import StockReader
 from edge.push.subscriber import (
     BEAT,
-    EXPIRED,
     FAILED,
     GONE,
     MOST_WAITING,
@@ -71,7 +70,6 @@ class Session:
         """From hello to goodbye. `resumes`: the subscriber's floors are those of a token."""
         subscriber, hub = self._subscriber, self._hub
         hub.enter(subscriber)
-        timer = self._expiry()
         tasks: list[asyncio.Task[None]] = []
         try:
             if not resumes:
@@ -85,8 +83,6 @@ class Session:
                 await self._part(ending)
         finally:
             hub.leave(subscriber)
-            if timer is not None:
-                timer.cancel()
             await _cancelled(tasks)
 
     async def snapshot(self) -> None:
@@ -167,13 +163,6 @@ class Session:
         else:
             body |= {"code": ending.code, "reason": ending.why}
         await self._wire.part(ending.word, body, ending)
-
-    def _expiry(self) -> asyncio.TimerHandle | None:
-        expires_s = self._subscriber.grant.expires_s
-        if expires_s is None:
-            return None
-        within_s = max(0.0, expires_s - time.time())
-        return asyncio.get_running_loop().call_later(within_s, self._subscriber.end, EXPIRED)
 
     def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Without the request's context: its deadline is that of a short answer, not of a stream."""

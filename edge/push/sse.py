@@ -18,13 +18,14 @@ from edge.push.subscriber import Ending, Subscriber
 
 RETRY_MS = 1_000
 PART_WITHIN_S = 2.0
-"""For the last words to a client that does not read; its browser comes back with the last id that it saw."""
+"""For the last words; then the socket is cut off, read or not. A browser comes back with the last id that it saw."""
 CONTENT_TYPE = b"text/event-stream; charset=utf-8"
 HEADERS = [
     (b"content-type", CONTENT_TYPE),
     (b"cache-control", b"no-store"),
     # Nothing is shown for a cookie, only for a token or ticket that the page must have: any page may hold one.
     (b"access-control-allow-origin", b"*"),
+    (b"connection", b"close"),  # the socket ends with the stream, also for a client that does not read its end
     (b"x-accel-buffering", b"no"),  # nginx would keep events until a buffer is full
 ]
 
@@ -71,6 +72,7 @@ class EventStreamWire:
     async def part(self, word: str, body: Mapping[str, Any], ending: Ending) -> None:  # noqa: ARG002 - the body says it
         retry = b"retry: %d\n" % (RETRY_MS + body.get("after_ms", 0))
         last = b"%bevent: %b\ndata: %b\n\n" % (retry, word.encode(), orjson.dumps(body))
+        asyncio.get_running_loop().call_later(PART_WITHIN_S, self._subscriber.visitor.cut_off)
         with suppress(TimeoutError):
             async with asyncio.timeout(PART_WITHIN_S):
                 await self._body(last, more=False)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from edge.push import resume_token
-from edge.push.filters import EVERYTHING, Filter, Grant
+from edge.push.filters import Filter
 from edge.push.pushed import PRIVATE, Pushed
+from edge.push.visitor import OPERATOR, Visitor
 
 MOST_WAITING = 2_000
 """Events that wait for one client: two seconds at 1,000 events per second. Who is further behind comes back with its token."""
@@ -19,6 +20,9 @@ MOST_WAITING_BYTES = 4 * 1024 * 1024
 MOST_PER_MESSAGE = 200
 MOST_MESSAGE_BYTES = 256 * 1024
 """Of several events in one message; a single larger event goes alone."""
+
+STUCK_BEATS = 2
+"""Heartbeats in a row without anything sent, although something waits: 30 to 45 s in which the client read nothing."""
 
 Kind = Literal["websocket", "sse", "graphql"]
 
@@ -54,10 +58,13 @@ BEAT = Control("heartbeat", {})
 class Subscriber:
     """`floors`: positions that the client has already; events up to them are not for it."""
 
-    def __init__(self, kind: Kind, wanted: Filter, grant: Grant = EVERYTHING, floors: Mapping[str, int] | None = None):
+    def __init__(
+        self, kind: Kind, wanted: Filter, visitor: Visitor = OPERATOR, floors: Mapping[str, int] | None = None
+    ):
         self.kind = kind
         self.filter = wanted
-        self.grant = grant
+        self.visitor = visitor
+        self._sources = visitor.grant.sources
         self.floors: dict[str, int] = dict(floors or {})
         self.versions: dict[tuple[str, str], int] = {}
         """Levels that a snapshot told, until their next change: older changes are not for the client."""
@@ -66,6 +73,9 @@ class Subscriber:
         self.sent_token = resume_token.encode(self.floors)
         """Resumes after the last message that was written."""
         self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._takes = 0
+        self._takes_before = 0
+        self._stuck_beats = 0
         self._held = False
         self._waiting: deque[Pushed | Control] = deque()
         self._bytes = 0
@@ -75,6 +85,24 @@ class Subscriber:
     def __len__(self) -> int:
         """How many things wait."""
         return len(self._waiting)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Of the events that wait, as JSON."""
+        return self._bytes
+
+    def is_stuck(self) -> bool:
+        """Asked at every beat: whether something waits and nothing was sent for some beats."""
+        waits = bool(self._waiting) and not self._held
+        self._stuck_beats = self._stuck_beats + 1 if waits and self._takes == self._takes_before else 0
+        self._takes_before = self._takes
+        return self._stuck_beats >= STUCK_BEATS
+
+    def shown(self, positions: Mapping[str, int]) -> Mapping[str, int]:
+        """Those of the sources that the client may see: a ticket for stock says nothing of how many orders there were."""
+        if self._sources is None:
+            return positions
+        return {source: place for source, place in positions.items() if source in self._sources}
 
     def offer(self, pushed: Pushed) -> None:
         """An event that the filter takes. Ends the client when it is too far behind."""
@@ -141,6 +169,7 @@ class Subscriber:
         while self._held or not self._waiting:
             self._ready.clear()
             await self._ready.wait()
+        self._takes += 1
         first = self._waiting.popleft()
         if isinstance(first, Control):
             self._room.set()
@@ -161,9 +190,9 @@ class Subscriber:
         """Resumes after this event: its own token, unless the client had seen more of some source before."""
         if pushed.number == PRIVATE:
             return pushed.token
-        floors, positions = self.floors, pushed.positions
+        floors, positions = self.floors, self.shown(pushed.positions)
         if all(positions.get(source, -1) >= place for source, place in floors.items()):
-            return pushed.token
+            return pushed.token if self._sources is None else pushed.token_of(self._sources)
         return resume_token.encode(merged(positions, floors))
 
     def _known(self, pushed: Pushed) -> bool:

@@ -13,8 +13,8 @@ import orjson
 
 from edge.push.filters import Grant
 
-PURPOSE = b"one-stock stream ticket 1"
-"""Makes the signing key another one than the token; a new number makes all tickets void."""
+PURPOSE = b"one-stock stream ticket 2"
+"""Makes the signing key one that signs nothing else; a new number makes all tickets void."""
 PROTOCOL_PREFIX = "ticket."
 """How a WebSocket carries it among its subprotocols."""
 
@@ -28,10 +28,10 @@ class TicketExpired(Exception):
 
 
 class Tickets:
-    """Signs and reads tickets; every process with the same API token reads them."""
+    """Signs and reads tickets; every process with the same TICKET_KEY reads them."""
 
-    def __init__(self, api_token: str, unix_s: Callable[[], float] = time.time) -> None:
-        self._key = hmac.digest(api_token.encode(), PURPOSE, hashlib.sha256)
+    def __init__(self, key: str, unix_s: Callable[[], float] = time.time) -> None:
+        self._key = hmac.digest(key.encode(), PURPOSE, hashlib.sha256)
         self._unix_s = unix_s
 
     def issue(self, topics: Sequence[str], skus: Sequence[str], orders: Sequence[str], ttl_s: int) -> tuple[str, float]:
@@ -52,7 +52,7 @@ class Tickets:
             raise TicketInvalid from odd
         if claims["e"] <= self._unix_s():
             raise TicketExpired
-        return Grant(frozenset(claims["t"]), frozenset(claims["s"]), frozenset(claims["o"]), claims["e"])
+        return Grant(frozenset(claims["t"]), frozenset(claims["s"]), frozenset(claims["o"]), claims["e"], signature)
 
     def _signature(self, body: str) -> str:
         return _text(hmac.digest(self._key, body.encode(), hashlib.sha256))

@@ -12,7 +12,6 @@ from starlette.types import Receive, Scope, Send
 
 from chassis import context
 from edge import answers, headers, problems
-from edge.call import GRANT
 from edge.problems import Problem
 from edge.push import asking
 from edge.push.door import Push, allowed
@@ -22,6 +21,7 @@ from edge.push.pushed import Pushed
 from edge.push.session import Session
 from edge.push.subscriber import Control, Ending, Subscriber
 from edge.push.tickets import PROTOCOL_PREFIX
+from edge.push.visitor import Visitor
 from edge.schemas.streams import Message, StreamQuery, Subscription
 
 SUBPROTOCOL = "one-stock.v1"
@@ -38,8 +38,8 @@ class WebSocketStream:
         push: Push = scope["app"].state.push
         try:
             query = _query(scope["query_string"])
-            grant, token = scope[GRANT], query.after or query.last_event_id
-            subscriber = await push.admit("websocket", asking.to_filter(query), grant, token)
+            token = query.after or query.last_event_id
+            subscriber = await push.admit("websocket", asking.to_filter(query), Visitor.of(scope), token)
             snapshot = asking.wants_snapshot(query, subscriber.filter, bool(token))
         except Problem as refused:
             await answers.deny(answers.of_problem(refused), send)
@@ -97,7 +97,7 @@ class WebSocketWire:
 
     async def _subscribe(self, asked: Subscription) -> None:
         push, subscriber = self._push, self._subscriber
-        wanted = allowed(subscriber.grant, asking.to_filter(asked))
+        wanted = allowed(subscriber.visitor.grant, asking.to_filter(asked))
         snapshot = asking.wants_snapshot(asked, wanted, False)
         if unknown := await push.hub.unknown(wanted.sources(push.hub.feeds), 0):
             raise Problem(
@@ -130,6 +130,10 @@ def _message(raw: str | bytes) -> Message:
         raise problems.from_validation(wrong.errors(include_url=False, include_context=False)) from wrong
     if len(asked.model_fields_set) != 1:
         raise problems.invalid_field("body", "must have one of subscribe, unsubscribe and ping")
+    try:
+        orjson.dumps(asked.ping)
+    except TypeError:
+        raise problems.invalid_field("ping", "must hold whole numbers of up to 64 bits") from None
     if "unsubscribe" in asked.model_fields_set and asked.unsubscribe is not True:
         raise problems.invalid_field("unsubscribe", "must be true")
     if "subscribe" in asked.model_fields_set and asked.subscribe is None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from edge.answers import Answer
-from edge.call import GRANT, Call
+from edge.call import Call
 from edge.graphql import queries
 from edge.graphql.reads import Reads
 from edge.graphql.schema import Context
+from edge.push.visitor import Visitor
 from edge.routes.routers import under
 from edge.schemas import graphql as shapes
 
@@ -19,5 +20,5 @@ router = under("", "graphql")
     summary="Ask for stock, orders and offers in GraphQL; what went wrong in a query stands in errors",
 )
 async def query(call: Call, body: shapes.GraphQLQuery) -> Answer:
-    context = Context(call.push, Reads(call.clients), call.scope[GRANT])
+    context = Context(call.push, Reads(call.clients), Visitor.of(call.scope))
     return Answer(await queries.run(context, body.query, body.variables, body.operation_name))

@@ -9,9 +9,10 @@ from fastapi import Query
 from starlette.responses import Response
 
 from edge.answers import Answer
-from edge.call import GRANT, Call
+from edge.call import Call
 from edge.push import asking, sse
 from edge.push.sse import EventStream
+from edge.push.visitor import Visitor
 from edge.routes.routers import under_v1
 from edge.schemas import streams as schema
 
@@ -39,7 +40,7 @@ async def stream(call: Call, query: Annotated[schema.StreamQuery, Query()]) -> A
         return Answer(b"", content_type=sse.CONTENT_TYPE)
     header = call.header(LAST_EVENT_ID)
     token = header.decode("latin-1") if header else query.last_event_id or query.after
-    subscriber = await call.push.admit("sse", asking.to_filter(query), call.scope[GRANT], token)
+    subscriber = await call.push.admit("sse", asking.to_filter(query), Visitor.of(call.scope), token)
     snapshot = asking.wants_snapshot(query, subscriber.filter, bool(token))
     return EventStream(call.push, subscriber, snapshot, bool(token))
 

@@ -235,6 +235,16 @@ _STATES = {
 }
 
 
+def reservation_state(path: str, state: int) -> str:
+    """Its name without prefix; empty when unspecified."""
+    if state == reservation_pb2.Reservation.STATE_UNSPECIFIED:
+        return ""
+    for name, value in _STATES.items():
+        if value == state:
+            return name
+    raise errors.invalid(path, "FIELD_INVALID", f"does not know {state}")
+
+
 def reservation_to(reservation: Reservation, progress: dict[str, Progress]) -> reservation_pb2.Reservation:
     """A reservation; `progress` by level key is empty unless goods have moved."""
     message = reservation_pb2.Reservation()  # filled in place: a message given to a constructor is copied

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from chassis import bounds_check, errors, requests, timestamps
+from chassis import bounds_check, errors, pagination, requests, timestamps
 from chassis.interceptors.errors import to_service_error
 from gen.inventory.v1 import reservation_service_pb2 as pb
 from gen.inventory.v1 import reservation_service_pb2_grpc as pb_grpc
@@ -17,6 +17,8 @@ from inventory_svc.api.errors import TABLE
 from inventory_svc.app.fulfillment import Fulfillment
 from inventory_svc.app.reservations import Held, Reservations
 
+LOOKED_AT = 50
+"""Reservations of a page that does not say how many."""
 Rpc: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 MOST_BATCH_LINES = 2_000
 """Of all reservations of a batch together."""
@@ -82,6 +84,23 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
     async def GetReservation(self, request: pb.GetReservationRequest, context: Rpc) -> pb.GetReservationResponse:
         held = await self._reservations.get(request.reservation_id)
         return pb.GetReservationResponse(reservation=convert.held_to(held))
+
+    async def BatchGetReservations(
+        self,
+        request: pb.BatchGetReservationsRequest,
+        context: Rpc,
+    ) -> pb.BatchGetReservationsResponse:
+        found = await self._reservations.get_many(request.reservation_ids)
+        return pb.BatchGetReservationsResponse(reservations=map(convert.held_to, found))
+
+    async def ListReservations(self, request: pb.ListReservationsRequest, context: Rpc) -> pb.ListReservationsResponse:
+        state = convert.reservation_state("state", request.state)
+        query = f"reservations {state} {request.owner_prefix}"
+        key = pagination.after(query, request.page_token, str)
+        limit = request.page_size or LOOKED_AT
+        found, last = await self._reservations.page(key[0] if key else "", limit, state, request.owner_prefix)
+        token = pagination.token(query, [last]) if last else ""
+        return pb.ListReservationsResponse(reservations=map(convert.held_to, found), next_page_token=token)
 
     async def FulfillReservation(
         self,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from chassis import ids, requests
-from chassis.db import Database
+from chassis.db import Database, Tx
 from chassis.errors import ServiceError
 from chassis.gate.claims import GuardRefused, Reserved
 from chassis.gate.journal import Become
@@ -26,7 +27,7 @@ from inventory_svc.domain.errors import (
 )
 from inventory_svc.domain.lines import BasketLine, canonical, merge
 from inventory_svc.domain.model import Actor, Progress, level_key
-from inventory_svc.store import movements, skus
+from inventory_svc.store import movements, reservations, skus
 
 LAPSE_FRESH_S = 1.0
 """A sold-out answer may tell the next lapse from a look this old: a flash crowd costs one look a second."""
@@ -101,6 +102,23 @@ class Reservations:
             return Held(found, {})
         async with self._db.connection() as connection:
             return Held(found, await movements.progress(connection, reservation_id))
+
+    async def get_many(self, reservation_ids: Sequence[str]) -> list[Held]:
+        """Those that exist, by id."""
+        async with self._db.connection() as connection:
+            return await self._read(connection, reservation_ids)
+
+    async def page(self, after: str, limit: int, state: str, owner_prefix: str) -> tuple[list[Held], str]:
+        """Those that match among the next `limit` by id, and the last id that was looked at, empty at the end."""
+        async with self._db.connection() as connection:
+            ids, last = await reservations.page(connection, after, limit, state, owner_prefix)
+            return await self._read(connection, ids), last
+
+    async def _read(self, tx: Tx, ids: Sequence[str]) -> list[Held]:
+        found = await self._journal.read_in(tx, ids)
+        sold = [one.id for one in found.values() if one.state == "COMMITTED"]
+        moved = await movements.progress_of(tx, sold) if sold else {}
+        return [Held(one, moved.get(one.id, {})) for _, one in sorted(found.items())]
 
     async def _keys(self, line: BasketLine) -> tuple[str, ...]:
         names = line.locations or await self._locations.names()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
+from chassis import metrics
 from chassis.db import Tx
 from inventory_svc.domain.lots import LotStock
 from inventory_svc.domain.model import Level, level_key
@@ -44,6 +45,12 @@ SELECT s.sku, s.location, s.on_hand, s.reserved, s.committed, s.unavailable, s.b
    AND (%(category)s = '' OR k.category = %(category)s OR k.category LIKE %(below)s)
    AND (%(most)s::bigint IS NULL OR s.on_hand - s.reserved - s.committed - s.unavailable <= %(most)s)
  ORDER BY s.sku, s.location LIMIT %(limit)s"""
+
+
+SHORTFALLS = metrics.counter(
+    "stock_shortfalls_total",
+    "Changes by hand and expired lots that left less than is promised, tries that were undone too",
+)
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,10 @@ async def change(tx: Tx, key: str, changes: Sequence[Change]) -> Level:
         "cause": changes[0].kind,
     }
     row = await (await tx.execute(CHANGE, sums)).fetchone()
-    return Level(*(row or ()))
+    level = Level(*(row or ()))
+    if sum(one.on_hand - one.unavailable for one in changes) < 0 and level.available < 0:
+        SHORTFALLS.add()
+    return level
 
 
 async def of_skus(tx: Tx, skus: Sequence[str]) -> dict[str, list[Level]]:

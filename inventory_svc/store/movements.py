@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, LiteralString
 
 from chassis.db import Tx
@@ -14,9 +15,9 @@ SELECT id, kind, reference, key, lot, on_hand_delta, reserved_delta, committed_d
    AND id < %(before)s
  ORDER BY id DESC LIMIT %(limit)s"""
 PROGRESS: LiteralString = """
-SELECT key, -coalesce(sum(committed_delta) FILTER (WHERE kind = 'FULFILL'), 0)::bigint,
+SELECT reservation_id, key, -coalesce(sum(committed_delta) FILTER (WHERE kind = 'FULFILL'), 0)::bigint,
        -coalesce(sum(committed_delta) FILTER (WHERE kind = 'CANCEL'), 0)::bigint
-  FROM stock_movements WHERE reservation_id = %s GROUP BY key"""
+  FROM stock_movements WHERE reservation_id = ANY (%s) GROUP BY reservation_id, key"""
 
 
 async def page(tx: Tx, sku: str, location: str, before: int, limit: int) -> list[Movement]:
@@ -27,8 +28,15 @@ async def page(tx: Tx, sku: str, location: str, before: int, limit: int) -> list
 
 async def progress(tx: Tx, reservation_id: str) -> dict[str, Progress]:
     """What left and what was cancelled of a committed reservation, by level key."""
-    rows = await (await tx.execute(PROGRESS, (reservation_id,))).fetchall()
-    return {row[0]: Progress(row[1], row[2]) for row in rows}
+    return (await progress_of(tx, [reservation_id])).get(reservation_id, {})
+
+
+async def progress_of(tx: Tx, reservation_ids: Sequence[str]) -> dict[str, dict[str, Progress]]:
+    """The same for several at once; those of which nothing moved are absent."""
+    found: dict[str, dict[str, Progress]] = {}
+    for id, key, fulfilled, cancelled in await (await tx.execute(PROGRESS, (list(reservation_ids),))).fetchall():
+        found.setdefault(id, {})[key] = Progress(fulfilled, cancelled)
+    return found
 
 
 def _movement(row: tuple[Any, ...]) -> Movement:

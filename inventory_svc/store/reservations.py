@@ -8,6 +8,10 @@ from chassis.db import Tx
 
 LOCK: LiteralString = "SELECT state, owner, lines FROM reservations WHERE id = %s FOR NO KEY UPDATE"
 
+PAGE: LiteralString = """
+SELECT id, (%(state)s = '' OR state = %(state)s) AND starts_with(owner, %(prefix)s)
+  FROM reservations WHERE id > %(after)s ORDER BY id LIMIT %(limit)s"""
+
 
 class Locked(NamedTuple):
     """What decides whether units of a reservation may move."""
@@ -16,6 +20,13 @@ class Locked(NamedTuple):
     owner: str
     quantities: dict[str, int]
     """Units per level key."""
+
+
+async def page(tx: Tx, after: str, limit: int, state: str, owner_prefix: str) -> tuple[list[str], str]:
+    """Ids that match among the next `limit` reservations, and the last id that was looked at, empty at the end."""
+    values = {"after": after, "limit": limit, "state": state, "prefix": owner_prefix}
+    rows = await (await tx.execute(PAGE, values)).fetchall()
+    return [row[0] for row in rows if row[1]], rows[-1][0] if len(rows) == limit else ""
 
 
 async def lock(tx: Tx, reservation_id: str) -> Locked | None:

@@ -13,6 +13,7 @@ TABLE: ErrorTable = {
     errors.OrderNotFound: grpc.StatusCode.NOT_FOUND,
     errors.PaymentNotFound: grpc.StatusCode.NOT_FOUND,
     errors.SkuNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.FindingNotFound: grpc.StatusCode.NOT_FOUND,
     errors.ProviderUnknown: grpc.StatusCode.INVALID_ARGUMENT,
     errors.CurrencyMismatch: grpc.StatusCode.INVALID_ARGUMENT,
     errors.AmountTooLarge: grpc.StatusCode.INVALID_ARGUMENT,

@@ -85,6 +85,15 @@ class OrderStateForbids(DomainError):
         super().__init__(f"order {order_id} is {state}", order_id=order_id, state=state)
 
 
+class FindingNotFound(DomainError):
+    """The audit has no such finding."""
+
+    reason = "FINDING_NOT_FOUND"
+
+    def __init__(self, finding_id: str) -> None:
+        super().__init__(f"the audit has no finding {finding_id}", finding_id=finding_id)
+
+
 class GoodsHaveLeft(OrderStateForbids):
     """A confirmed order cannot be cancelled: none of its goods is in the house any more."""
 

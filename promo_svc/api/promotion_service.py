@@ -105,6 +105,12 @@ class PromotionServicer:
         redemption = await self._redemptions.get(message.redemption_id)
         return pb.GetRedemptionResponse(redemption=redemption_convert.redemption_message(redemption))
 
+    async def BatchGetRedemptions(
+        self, message: pb.BatchGetRedemptionsRequest, _rpc: Any
+    ) -> pb.BatchGetRedemptionsResponse:
+        found = await self._redemptions.get_many(message.redemption_ids)
+        return pb.BatchGetRedemptionsResponse(redemptions=map(redemption_convert.redemption_message, found))
+
     async def AuditUsage(self, _message: pb.AuditUsageRequest, _rpc: Any) -> pb.AuditUsageResponse:
         findings = await self._redemptions.audit()
         return pb.AuditUsageResponse(

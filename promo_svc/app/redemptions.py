@@ -106,6 +106,11 @@ class Redemptions:
             raise RedemptionNotFound(redemption_id)
         return redemptions.redemption(found)
 
+    async def get_many(self, redemption_ids: Sequence[str]) -> list[Redemption]:
+        """Those that exist, by id."""
+        found = await self._partition.journal.read(redemption_ids)
+        return [redemptions.redemption(one) for _, one in sorted(found.items())]
+
     async def audit(self) -> Findings:
         """Gate, journal and movements compared once."""
         return await self._partition.audit.run_once()

@@ -1,20 +1,24 @@
 """`python -m tests.chassis.answering`: a service without a database, whose GetSku tells which process answered.
 
-Run by the tests of workers: INVENTORY_ADDRESS and INVENTORY_WORKERS say where and how many.
+Run by the tests of workers: INVENTORY_ADDRESS and INVENTORY_WORKERS say where and how many. The skus `slow`,
+`hang-in-python`, `hang-in-c` and `log-a-lot` do what they say. With SHORT_TIMES its watchdog names a hang
+after half a second and ends it after SHORT_TIMES seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 from dataclasses import dataclass
 from typing import Any
 
-from chassis import config, process, telemetry
+from chassis import config, process, telemetry, watchdog
 from chassis.server import Server, Servicer
 from gen.inventory.v1 import catalog_service_pb2 as pb
 from gen.inventory.v1 import catalog_service_pb2_grpc as pb_grpc
 from gen.inventory.v1.sku_pb2 import Sku
+from tests import config as test_config
 
 log = telemetry.logger()
 
@@ -22,6 +26,17 @@ log = telemetry.logger()
 @dataclass(frozen=True)
 class Settings:
     address: str
+
+
+def hang_in_python() -> None:
+    """For ever, between one step of Python and the next."""
+    while True:
+        pass
+
+
+def hang_in_c() -> None:
+    """For centuries, without letting go of Python's lock."""
+    re.match(r"(a+)+$", "a" * 80 + "b")
 
 
 class Answering:
@@ -34,6 +49,15 @@ class Answering:
         if request.sku == "slow":
             log.info("slow.begun")
             await asyncio.sleep(0.5)
+        elif request.sku == "hang-in-python":
+            log.info("hang.begins")
+            hang_in_python()
+        elif request.sku == "hang-in-c":
+            log.info("hang.begins")
+            hang_in_c()
+        elif request.sku == "log-a-lot":
+            while True:
+                log.warning("nobody.reads", words="x" * 4096)
         number = config.worker_number()
         return pb.GetSkuResponse(sku=Sku(sku=str(os.getpid()), name="alone" if number is None else str(number)))
 
@@ -55,4 +79,6 @@ def load() -> Settings:
 
 
 if __name__ == "__main__":
+    if ends_s := test_config.short_times():
+        watchdog.TIMES = watchdog.Times(turn_s=0.1, hangs_s=0.5, ends_s=ends_s, margin_s=1.0)
     process.run("inventory", load, serve)

@@ -17,13 +17,16 @@ from edge.webhooks import standard
 from tests.edge.far_side import FarSide
 
 TOKEN = "test-token-0123456789-ABCDEFGHIJ"
+TICKET_KEY = "a-key-of-tests-that-signs-tickets-only"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 """The secret of the specification's golden vector."""
 
 
 def settings_for(address: str) -> Settings:
     """Settings whose services are one server."""
-    return Settings("127.0.0.1", 0, TOKEN, standard.keys(WEBHOOK_SECRET), address, address, address, address)
+    return Settings(
+        "127.0.0.1", 0, TOKEN, TICKET_KEY, standard.keys(WEBHOOK_SECRET), address, address, address, address
+    )
 
 
 def idle_hub(clients: Clients) -> Hub:

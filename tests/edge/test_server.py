@@ -17,7 +17,7 @@ from chassis.local import ports
 from gen.inventory.v1.catalog_service_pb2 import GetSkuResponse
 from gen.inventory.v1.sku_pb2 import Sku
 from tests import config
-from tests.edge.conftest import TOKEN
+from tests.edge.conftest import TICKET_KEY, TOKEN
 from tests.edge.far_side import FarSide
 
 START_TRIES = 200
@@ -29,6 +29,7 @@ async def start(far_side: FarSide, port: int, **changed: str) -> Process:
         **config.load().environment,
         **services,
         "API_TOKEN": TOKEN,
+        "TICKET_KEY": TICKET_KEY,
         "BROKER_URL": f"redis://127.0.0.1:{ports.free()}/1",  # none is there: push reads the logs
         "EDGE_ADDRESS": f"127.0.0.1:{port}",
         **changed,
@@ -88,6 +89,9 @@ async def test_a_real_server_keeps_encoded_slashes_and_drains_on_sigterm(far_sid
         ({"API_TOKEN": "hunter2"}, b"API_TOKEN must have at least 32 random characters"),
         ({"EDGE_ADDRESS": "0.0.0.0:8080"}, b"ALLOW_PLAINTEXT_HTTP=on"),
         ({"EDGE_METRICS_ADDRESS": "0.0.0.0:9150"}, b"ALLOW_OPEN_METRICS=on"),
+        ({"TICKET_KEY": "x" * 31}, b"TICKET_KEY must have at least 32 characters"),
+        ({"TICKET_KEY": ""}, b"TICKET_KEY"),
+        ({"TICKET_KEY": TICKET_KEY, "API_TOKEN": TICKET_KEY}, b"another value than API_TOKEN"),
         ({"LOG_LEVEL": "loud"}, b"LOG_LEVEL"),
     ],
 )

@@ -37,6 +37,7 @@ class Cluster:
         self.points = home / "points"
         self.addresses = {name: f"127.0.0.1:{ports.free()}" for name in VARIABLES}
         self.token = secrets.token_urlsafe(32)
+        self.ticket_key = secrets.token_urlsafe(24)
         self.proxies: dict[str, Proxy] = {}
         """`postgres:inventory`, `postgres:order`, `postgres:promo`, `valkey`."""
         self.services: dict[str, Supervised] = {}
@@ -127,7 +128,9 @@ class Cluster:
             "BROKER_URL": urlunsplit(streams),
             **{variable: self.addresses[name] for name, variable in VARIABLES.items()},
             "API_TOKEN": self.token,
+            "TICKET_KEY": self.ticket_key,
             "PYTHONUNBUFFERED": "1",
+            "WATCHDOG": "off",  # a process that was stopped for 90 s must go on and do no harm; the watchdog would end it
             "WORKERS": "1",
             **{f"{name.upper()}_METRICS_ADDRESS": "" for name in VARIABLES},
             config.POINTS_VARIABLE: str(self.points),

@@ -204,3 +204,59 @@ async def test_five_hundred_buyers_over_grpc_get_exactly_fifty_units(inventory: 
     assert set(winners) <= set(ids)
     assert numbers(await stock_of(inventory, sku)) == (50, 50, 0, 0, 0)
     await assert_audit_holds(inventory)
+
+
+async def test_many_reservations_are_read_at_once_with_what_became_of_their_units(inventory: Stubs) -> None:
+    sku = await stocked(inventory, 9)
+    sold, active = await committed(inventory, line(sku, 3)), await reserved(inventory, line(sku, 2))
+    request = pb.CancelReservationRequest(request_id=new_id("cancel"), reservation_id=sold)
+    request.lines.add(sku=sku, location="berlin", quantity=1)
+    await call(inventory.reservations.CancelReservation, request)
+    ids = [sold, active.reservation_id, "nobody", sold]
+    answer = await call(
+        inventory.reservations.BatchGetReservations, pb.BatchGetReservationsRequest(reservation_ids=ids)
+    )
+    found = {one.reservation_id: one for one in answer.reservations}
+    assert len(answer.reservations) == 2
+    assert (found[sold].state, found[sold].lines[0].cancelled) == (Reservation.STATE_COMMITTED, 1)
+    assert found[active.reservation_id].state == Reservation.STATE_ACTIVE
+
+
+async def test_reservations_are_listed_by_state_and_owner_page_by_page(inventory: Stubs) -> None:
+    sku = await stocked(inventory, 9)
+    owner = new_id("lister")
+    made = [await reserved(inventory, line(sku), owner=f"{owner}:{number}") for number in range(5)]
+    done = pb.CommitReservationRequest(reservation_id=made[0].reservation_id, owner=f"{owner}:0")
+    await call(inventory.reservations.CommitReservation, done)
+    listed: list[str] = []
+    token = ""
+    while True:
+        request = pb.ListReservationsRequest(
+            page_size=3, page_token=token, owner_prefix=f"{owner}:", state=Reservation.STATE_ACTIVE
+        )
+        answer = await call(inventory.reservations.ListReservations, request)
+        listed += [one.reservation_id for one in answer.reservations]
+        token = answer.next_page_token
+        if not token:
+            break
+    assert listed == sorted(one.reservation_id for one in made[1:])
+
+
+async def test_a_page_token_of_another_list_is_refused(inventory: Stubs) -> None:
+    sku = await stocked(inventory, 9)
+    for _ in range(2):
+        await reserved(inventory, line(sku))
+    request = pb.ListReservationsRequest(page_size=1)
+    token = (await call(inventory.reservations.ListReservations, request)).next_page_token
+    other = pb.ListReservationsRequest(page_size=1, page_token=token, owner_prefix="x")
+    error = await refused(call(inventory.reservations.ListReservations, other))
+    assert error.reason == "PAGE_TOKEN_INVALID"
+
+
+async def test_reading_many_reservations_refuses_none_and_too_many(inventory: Stubs) -> None:
+    for ids in ([], ["r"] * 501, [""]):
+        request = pb.BatchGetReservationsRequest(reservation_ids=ids)
+        error = await refused(call(inventory.reservations.BatchGetReservations, request))
+        assert error.metadata["field"].startswith("reservation_ids"), ids
+    unknown = pb.ListReservationsRequest(state=77)  # type: ignore[arg-type]
+    assert (await refused(call(inventory.reservations.ListReservations, unknown))).metadata["field"] == "state"

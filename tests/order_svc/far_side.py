@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,61 +18,14 @@ from gen.inventory.v1 import (
     reservation_service_pb2_grpc,
 )
 from gen.promo.v1 import promotion_service_pb2, promotion_service_pb2_grpc, quote_pb2
+from tests.order_svc.wire import FAILED, Wire, lost, refuses
 
-FAILED = grpc.StatusCode.FAILED_PRECONDITION
+__all__ = ["FAILED", "Wire", "lost", "refuses"]
+
 ACTIVE, COMMITTED = reservation_pb2.Reservation.STATE_ACTIVE, reservation_pb2.Reservation.STATE_COMMITTED
 RELEASED, ABORTED = reservation_pb2.Reservation.STATE_RELEASED, reservation_pb2.Reservation.STATE_ABORTED
 EXPIRED = reservation_pb2.Reservation.STATE_EXPIRED
 Uses = quote_pb2.Redemption
-
-
-@dataclass
-class Wire:
-    """What goes wrong on the way: a method's name to what happens to its next calls."""
-
-    before: dict[str, list[ServiceError]] = field(default_factory=dict)
-    """The call fails and nothing is done."""
-    after: dict[str, list[ServiceError]] = field(default_factory=dict)
-    """It is done and the answer gets lost."""
-    held: dict[str, asyncio.Event] = field(default_factory=dict)
-    """The call waits until the event is set."""
-    calls: list[str] = field(default_factory=list)
-    _watched: list[tuple[str, int, asyncio.Event]] = field(default_factory=list)
-
-    async def called(self, name: str, times: int = 1) -> None:
-        """Returns once the method was called that often."""
-        if self.calls.count(name) < times:
-            event = asyncio.Event()
-            self._watched.append((name, times, event))
-            await asyncio.wait_for(event.wait(), 10)
-
-    async def carry(self, name: str, work: Callable[[], Any]) -> Any:
-        """One call."""
-        self.calls.append(name)
-        for watched, times, event in self._watched:
-            if self.calls.count(watched) >= times:
-                event.set()
-        if name in self.held:
-            await self.held[name].wait()
-        _raise_next(self.before, name)
-        result = work()
-        _raise_next(self.after, name)
-        return result
-
-
-def _raise_next(failures: dict[str, list[ServiceError]], name: str) -> None:
-    if failures.get(name):
-        raise failures[name].pop(0)
-
-
-def lost() -> ServiceError:
-    """A call whose answer never came."""
-    return ServiceError(grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE", "connection reset")
-
-
-def refuses(reason: str, **metadata: str) -> ServiceError:
-    """A definite no."""
-    return ServiceError(FAILED, reason, reason.lower(), metadata)
 
 
 @dataclass
@@ -99,6 +51,8 @@ class FakeInventory:
             "CommitReservation": self.commit,
             "ReleaseReservation": self.release,
             "CancelReservation": self.cancel,
+            "BatchGetReservations": self.read_many,
+            "ListReservations": self.page,
         }
 
     def held(self, sku: str) -> int:
@@ -154,6 +108,20 @@ class FakeInventory:
         if request.reservation_id not in self.reservations:
             raise ServiceError(grpc.StatusCode.NOT_FOUND, "RESERVATION_NOT_FOUND", "unknown")
         return reservation_service_pb2.GetReservationResponse(reservation=self.reservations[request.reservation_id])
+
+    def read_many(self, request: Any) -> reservation_service_pb2.BatchGetReservationsResponse:
+        found = [self.reservations[id] for id in request.reservation_ids if id in self.reservations]
+        return reservation_service_pb2.BatchGetReservationsResponse(reservations=found)
+
+    def page(self, request: Any) -> reservation_service_pb2.ListReservationsResponse:
+        ids = sorted(id for id in self.reservations if id > request.page_token)[: request.page_size]
+        found = [self.reservations[id] for id in ids]
+        return reservation_service_pb2.ListReservationsResponse(
+            reservations=[
+                one for one in found if one.state == request.state and one.owner.startswith(request.owner_prefix)
+            ],
+            next_page_token=ids[-1] if len(ids) == request.page_size else "",
+        )
 
     def extend(self, request: Any) -> reservation_service_pb2.ExtendReservationResponse:
         found = self._live(request)
@@ -255,12 +223,17 @@ class FakePromotions:
             "RedeemPromotions": self.redeem,
             "CommitRedemption": self.commit,
             "ReleaseRedemption": self.release,
+            "BatchGetRedemptions": self.read_many,
         }
 
     def used(self, code: str) -> int:
         """Uses claimed or committed."""
         live = (Uses.STATE_ACTIVE, Uses.STATE_COMMITTED)
         return sum(1 for each in self.redemptions.values() if each.state in live and code in each.promotion_ids)
+
+    def read_many(self, request: Any) -> promotion_service_pb2.BatchGetRedemptionsResponse:
+        found = [self.redemptions[id] for id in request.redemption_ids if id in self.redemptions]
+        return promotion_service_pb2.BatchGetRedemptionsResponse(redemptions=found)
 
     def quote(self, request: Any) -> promotion_service_pb2.QuotePromotionsResponse:
         quote = quote_pb2.Quote()

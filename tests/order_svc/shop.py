@@ -18,7 +18,14 @@ import grpc
 from chassis import client, context
 from chassis.db import Database
 from chassis.server import Server
-from gen.order.v1 import order_pb2, order_service_pb2, order_service_pb2_grpc, saga_service_pb2, saga_service_pb2_grpc
+from gen.order.v1 import (
+    audit_service_pb2_grpc,
+    order_pb2,
+    order_service_pb2,
+    order_service_pb2_grpc,
+    saga_service_pb2,
+    saga_service_pb2_grpc,
+)
 from order_svc.__main__ import Service, compose
 from order_svc.api.errors import TABLE
 from order_svc.clients.payments import PaymentProvider
@@ -27,7 +34,9 @@ from order_svc.store.sandbox_payments import SandboxPayments
 from tests.order_svc import far_side
 from tests.order_svc.far_side import FakeInventory, FakePromotions
 
-TABLES = "orders, order_transitions, saga_steps, payment_events, sandbox_payments, sandbox_parts, outbox"
+TABLES = (
+    "audit_findings, orders, order_transitions, saga_steps, payment_events, sandbox_payments, sandbox_parts, outbox"
+)
 PAYMENT_WAIT_S = 780
 _numbers = itertools.count(1)
 
@@ -76,6 +85,7 @@ class Shop:
         self.own_channel = client.connect(f"127.0.0.1:{self.server.port}")
         self.orders = order_service_pb2_grpc.OrderServiceStub(self.own_channel)
         self.sagas = saga_service_pb2_grpc.SagaServiceStub(self.own_channel)
+        self.audits = audit_service_pb2_grpc.AuditServiceStub(self.own_channel)
 
     async def call(self, method: str, request: Any, within_s: float | None = None) -> Any:
         """A method of OrderService."""
@@ -205,7 +215,8 @@ class Shop:
             """SELECT o.order_id FROM orders o WHERE o.state IS DISTINCT FROM (
                    SELECT to_state FROM order_transitions t WHERE t.order_id = o.order_id ORDER BY id DESC LIMIT 1)
                 OR 'STATE_' || o.state IS DISTINCT FROM (
-                   SELECT payload -> 'order' ->> 'state' FROM outbox WHERE key = o.order_id ORDER BY id DESC LIMIT 1)"""
+                   SELECT payload -> 'order' ->> 'state' FROM outbox
+                    WHERE key = o.order_id AND starts_with(type, 'order.order.') ORDER BY id DESC LIMIT 1)"""
         )
         assert last == []
 

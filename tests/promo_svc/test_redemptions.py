@@ -259,3 +259,21 @@ async def test_the_always_on_audit_walks_the_levels_of_uses(
     status = (await client.call(promo.GetAuditStatus, pb.GetAuditStatusRequest(), calls.TIMEOUT_S)).status
     assert status.levels > 0
     assert (status.drift_up_units, status.drift_down_units, status.repairs, status.journal_mismatches) == (0, 0, 0, 0)
+
+
+async def test_many_redemptions_are_read_at_once(promo: PromotionServiceStub) -> None:
+    promotion = await calls.active(promo)
+    first, second = calls.new_id("order"), calls.new_id("order")
+    for order in (first, second):
+        await calls.redeemed(promo, order, promotion)
+    request = pb.BatchGetRedemptionsRequest(redemption_ids=[first, "nobody", second, first])
+    answer: pb.BatchGetRedemptionsResponse = await client.call(promo.BatchGetRedemptions, request)
+    assert sorted(one.redemption_id for one in answer.redemptions) == sorted([first, second])
+    assert {one.state for one in answer.redemptions} == {State.STATE_ACTIVE}
+
+
+async def test_reading_many_redemptions_refuses_none_and_too_many(promo: PromotionServiceStub) -> None:
+    for ids in ([], ["r"] * 501):
+        request = pb.BatchGetRedemptionsRequest(redemption_ids=ids)
+        error = await calls.refused(client.call(promo.BatchGetRedemptions, request))
+        assert error.metadata["field"] == "redemption_ids"

@@ -70,6 +70,16 @@ class ReservationServiceStub:
                 request_serializer=inventory_dot_v1_dot_reservation__service__pb2.GetReservationRequest.SerializeToString,
                 response_deserializer=inventory_dot_v1_dot_reservation__service__pb2.GetReservationResponse.FromString,
                 _registered_method=True)
+        self.BatchGetReservations = channel.unary_unary(
+                '/inventory.v1.ReservationService/BatchGetReservations',
+                request_serializer=inventory_dot_v1_dot_reservation__service__pb2.BatchGetReservationsRequest.SerializeToString,
+                response_deserializer=inventory_dot_v1_dot_reservation__service__pb2.BatchGetReservationsResponse.FromString,
+                _registered_method=True)
+        self.ListReservations = channel.unary_unary(
+                '/inventory.v1.ReservationService/ListReservations',
+                request_serializer=inventory_dot_v1_dot_reservation__service__pb2.ListReservationsRequest.SerializeToString,
+                response_deserializer=inventory_dot_v1_dot_reservation__service__pb2.ListReservationsResponse.FromString,
+                _registered_method=True)
         self.FulfillReservation = channel.unary_unary(
                 '/inventory.v1.ReservationService/FulfillReservation',
                 request_serializer=inventory_dot_v1_dot_reservation__service__pb2.FulfillReservationRequest.SerializeToString,
@@ -141,6 +151,20 @@ class ReservationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchGetReservations(self, request, context):
+        """Reads up to 500 reservations at once, with what left and what was cancelled. Unknown ids are absent from the answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReservations(self, request, context):
+        """Lists reservations by id, a page at a time. PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def FulfillReservation(self, request, context):
         """Goods leave: on_hand and committed fall, first-expired lots first, and which lots left is recorded. Atomic; idempotent by request_id.
         RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN, NO_FIT_LOT.
@@ -194,6 +218,16 @@ def add_ReservationServiceServicer_to_server(servicer, server):
                     servicer.GetReservation,
                     request_deserializer=inventory_dot_v1_dot_reservation__service__pb2.GetReservationRequest.FromString,
                     response_serializer=inventory_dot_v1_dot_reservation__service__pb2.GetReservationResponse.SerializeToString,
+            ),
+            'BatchGetReservations': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetReservations,
+                    request_deserializer=inventory_dot_v1_dot_reservation__service__pb2.BatchGetReservationsRequest.FromString,
+                    response_serializer=inventory_dot_v1_dot_reservation__service__pb2.BatchGetReservationsResponse.SerializeToString,
+            ),
+            'ListReservations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReservations,
+                    request_deserializer=inventory_dot_v1_dot_reservation__service__pb2.ListReservationsRequest.FromString,
+                    response_serializer=inventory_dot_v1_dot_reservation__service__pb2.ListReservationsResponse.SerializeToString,
             ),
             'FulfillReservation': grpc.unary_unary_rpc_method_handler(
                     servicer.FulfillReservation,
@@ -396,6 +430,60 @@ class ReservationService:
             '/inventory.v1.ReservationService/GetReservation',
             inventory_dot_v1_dot_reservation__service__pb2.GetReservationRequest.SerializeToString,
             inventory_dot_v1_dot_reservation__service__pb2.GetReservationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetReservations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/inventory.v1.ReservationService/BatchGetReservations',
+            inventory_dot_v1_dot_reservation__service__pb2.BatchGetReservationsRequest.SerializeToString,
+            inventory_dot_v1_dot_reservation__service__pb2.BatchGetReservationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReservations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/inventory.v1.ReservationService/ListReservations',
+            inventory_dot_v1_dot_reservation__service__pb2.ListReservationsRequest.SerializeToString,
+            inventory_dot_v1_dot_reservation__service__pb2.ListReservationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -57,6 +57,10 @@ class ReservationServiceStub:
     """
     GetReservation: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.GetReservationRequest, _reservation_service_pb2.GetReservationResponse]
     """Reads one reservation. RESERVATION_NOT_FOUND."""
+    BatchGetReservations: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.BatchGetReservationsRequest, _reservation_service_pb2.BatchGetReservationsResponse]
+    """Reads up to 500 reservations at once, with what left and what was cancelled. Unknown ids are absent from the answer."""
+    ListReservations: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ListReservationsRequest, _reservation_service_pb2.ListReservationsResponse]
+    """Lists reservations by id, a page at a time. PAGE_TOKEN_INVALID."""
     FulfillReservation: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.FulfillReservationRequest, _reservation_service_pb2.FulfillReservationResponse]
     """Goods leave: on_hand and committed fall, first-expired lots first, and which lots left is recorded. Atomic; idempotent by request_id.
     RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN, NO_FIT_LOT.
@@ -95,6 +99,10 @@ class ReservationServiceAsyncStub(ReservationServiceStub):
     """
     GetReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.GetReservationRequest, _reservation_service_pb2.GetReservationResponse]  # type: ignore[assignment]
     """Reads one reservation. RESERVATION_NOT_FOUND."""
+    BatchGetReservations: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.BatchGetReservationsRequest, _reservation_service_pb2.BatchGetReservationsResponse]  # type: ignore[assignment]
+    """Reads up to 500 reservations at once, with what left and what was cancelled. Unknown ids are absent from the answer."""
+    ListReservations: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ListReservationsRequest, _reservation_service_pb2.ListReservationsResponse]  # type: ignore[assignment]
+    """Lists reservations by id, a page at a time. PAGE_TOKEN_INVALID."""
     FulfillReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.FulfillReservationRequest, _reservation_service_pb2.FulfillReservationResponse]  # type: ignore[assignment]
     """Goods leave: on_hand and committed fall, first-expired lots first, and which lots left is recorded. Atomic; idempotent by request_id.
     RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN, NO_FIT_LOT.
@@ -172,6 +180,22 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_reservation_service_pb2.GetReservationResponse, _abc.Awaitable[_reservation_service_pb2.GetReservationResponse]]:
         """Reads one reservation. RESERVATION_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def BatchGetReservations(
+        self,
+        request: _reservation_service_pb2.BatchGetReservationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reservation_service_pb2.BatchGetReservationsResponse, _abc.Awaitable[_reservation_service_pb2.BatchGetReservationsResponse]]:
+        """Reads up to 500 reservations at once, with what left and what was cancelled. Unknown ids are absent from the answer."""
+
+    @_abc_1.abstractmethod
+    def ListReservations(
+        self,
+        request: _reservation_service_pb2.ListReservationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reservation_service_pb2.ListReservationsResponse, _abc.Awaitable[_reservation_service_pb2.ListReservationsResponse]]:
+        """Lists reservations by id, a page at a time. PAGE_TOKEN_INVALID."""
 
     @_abc_1.abstractmethod
     def FulfillReservation(

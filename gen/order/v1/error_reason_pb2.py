@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1border/v1/error_reason.proto\x12\x08order.v1*\xa7\x02\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12 \n\x1c\x45RROR_REASON_ORDER_NOT_FOUND\x10\x01\x12!\n\x1d\x45RROR_REASON_PAYMENT_DECLINED\x10\x02\x12!\n\x1d\x45RROR_REASON_PROVIDER_UNKNOWN\x10\x03\x12\"\n\x1e\x45RROR_REASON_CURRENCY_MISMATCH\x10\x04\x12$\n ERROR_REASON_ORDER_STATE_FORBIDS\x10\x05\x12\"\n\x1e\x45RROR_REASON_PAYMENT_NOT_FOUND\x10\x06\x12$\n ERROR_REASON_CODE_NOT_APPLICABLE\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1border/v1/error_reason.proto\x12\x08order.v1*\xcb\x02\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12 \n\x1c\x45RROR_REASON_ORDER_NOT_FOUND\x10\x01\x12!\n\x1d\x45RROR_REASON_PAYMENT_DECLINED\x10\x02\x12!\n\x1d\x45RROR_REASON_PROVIDER_UNKNOWN\x10\x03\x12\"\n\x1e\x45RROR_REASON_CURRENCY_MISMATCH\x10\x04\x12$\n ERROR_REASON_ORDER_STATE_FORBIDS\x10\x05\x12\"\n\x1e\x45RROR_REASON_PAYMENT_NOT_FOUND\x10\x06\x12$\n ERROR_REASON_CODE_NOT_APPLICABLE\x10\x07\x12\"\n\x1e\x45RROR_REASON_FINDING_NOT_FOUND\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'order.v1.error_reason_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=42
-  _globals['_ERRORREASON']._serialized_end=337
+  _globals['_ERRORREASON']._serialized_end=373
 # @@protoc_insertion_point(module_scope)

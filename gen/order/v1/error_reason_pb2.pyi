@@ -40,6 +40,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND: no payment has this reference. Example: {"payment_reference": "pay-1"}."""
     ERROR_REASON_CODE_NOT_APPLICABLE: _ErrorReason.ValueType  # 7
     """FAILED_PRECONDITION: a code was presented and does not apply. Example: {"code": "WELCOME10", "why": "CODE_UNKNOWN"}."""
+    ERROR_REASON_FINDING_NOT_FOUND: _ErrorReason.ValueType  # 8
+    """NOT_FOUND: the audit has no such finding. Example: {"finding_id": "o-1/money_left"}."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons of the order service, beside those of common.v1.ErrorReason and, passed on, inventory's and promo's."""
@@ -62,4 +64,6 @@ ERROR_REASON_PAYMENT_NOT_FOUND: ErrorReason.ValueType  # 6
 """NOT_FOUND: no payment has this reference. Example: {"payment_reference": "pay-1"}."""
 ERROR_REASON_CODE_NOT_APPLICABLE: ErrorReason.ValueType  # 7
 """FAILED_PRECONDITION: a code was presented and does not apply. Example: {"code": "WELCOME10", "why": "CODE_UNKNOWN"}."""
+ERROR_REASON_FINDING_NOT_FOUND: ErrorReason.ValueType  # 8
+"""NOT_FOUND: the audit has no such finding. Example: {"finding_id": "o-1/money_left"}."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from gen.common.v1 import event_options_pb2 as common_dot_v1_dot_event__options__pb2
+from gen.order.v1 import audit_pb2 as order_dot_v1_dot_audit__pb2
 from gen.order.v1 import order_pb2 as order_dot_v1_dot_order__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15order/v1/events.proto\x12\x08order.v1\x1a\x1d\x63ommon/v1/event_options.proto\x1a\x14order/v1/order.proto\"\xc1\x02\n\x0cOrderChanged\x12\x1e\n\x05order\x18\x01 \x01(\x0b\x32\x0f.order.v1.Order\x12-\n\x0eprevious_state\x18\x02 \x01(\x0e\x32\x15.order.v1.Order.State:\xe1\x01\xaa\xbb\x18\x12order.order.placed\xaa\xbb\x18\x12order.order.priced\xaa\xbb\x18\x14order.order.reserved\xaa\xbb\x18\x17order.order.authorizing\xaa\xbb\x18\x16order.order.authorized\xaa\xbb\x18\x15order.order.confirmed\xaa\xbb\x18\x16order.order.cancelling\xaa\xbb\x18\x15order.order.cancelled\xaa\xbb\x18\x18order.order.needs_reviewb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15order/v1/events.proto\x12\x08order.v1\x1a\x1d\x63ommon/v1/event_options.proto\x1a\x14order/v1/audit.proto\x1a\x14order/v1/order.proto\"\xc1\x02\n\x0cOrderChanged\x12\x1e\n\x05order\x18\x01 \x01(\x0b\x32\x0f.order.v1.Order\x12-\n\x0eprevious_state\x18\x02 \x01(\x0e\x32\x15.order.v1.Order.State:\xe1\x01\xaa\xbb\x18\x12order.order.placed\xaa\xbb\x18\x12order.order.priced\xaa\xbb\x18\x14order.order.reserved\xaa\xbb\x18\x17order.order.authorizing\xaa\xbb\x18\x16order.order.authorized\xaa\xbb\x18\x15order.order.confirmed\xaa\xbb\x18\x16order.order.cancelling\xaa\xbb\x18\x15order.order.cancelled\xaa\xbb\x18\x18order.order.needs_review\"\x9c\x01\n\x13\x41uditFindingChanged\x12\'\n\x07\x66inding\x18\x01 \x01(\x0b\x32\x16.order.v1.AuditFinding:\\\xaa\xbb\x18\x1corder.audit.finding_reported\xaa\xbb\x18\x1corder.audit.finding_repaired\xaa\xbb\x18\x18order.audit.finding_goneb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,6 +36,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ORDERCHANGED']._loaded_options = None
   _globals['_ORDERCHANGED']._serialized_options = b'\252\273\030\022order.order.placed\252\273\030\022order.order.priced\252\273\030\024order.order.reserved\252\273\030\027order.order.authorizing\252\273\030\026order.order.authorized\252\273\030\025order.order.confirmed\252\273\030\026order.order.cancelling\252\273\030\025order.order.cancelled\252\273\030\030order.order.needs_review'
-  _globals['_ORDERCHANGED']._serialized_start=89
-  _globals['_ORDERCHANGED']._serialized_end=410
+  _globals['_AUDITFINDINGCHANGED']._loaded_options = None
+  _globals['_AUDITFINDINGCHANGED']._serialized_options = b'\252\273\030\034order.audit.finding_reported\252\273\030\034order.audit.finding_repaired\252\273\030\030order.audit.finding_gone'
+  _globals['_ORDERCHANGED']._serialized_start=111
+  _globals['_ORDERCHANGED']._serialized_end=432
+  _globals['_AUDITFINDINGCHANGED']._serialized_start=435
+  _globals['_AUDITFINDINGCHANGED']._serialized_end=591
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ isort:skip_file
 
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from gen.order.v1 import audit_pb2 as _audit_pb2
 from gen.order.v1 import order_pb2 as _order_pb2
 import builtins as _builtins
 import sys
@@ -44,3 +45,27 @@ class OrderChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OrderChanged: _TypeAlias = OrderChanged  # noqa: Y015
+
+@_typing.final
+class AuditFindingChanged(_message.Message):
+    """order.audit.<what>, keyed by order id: an order contradicts stock, money or promotion uses, or does so no longer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINDING_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def finding(self) -> _audit_pb2.AuditFinding:
+        """After it."""
+
+    def __init__(
+        self,
+        *,
+        finding: _audit_pb2.AuditFinding | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditFindingChanged: _TypeAlias = AuditFindingChanged  # noqa: Y015

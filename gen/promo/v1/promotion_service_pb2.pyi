@@ -607,6 +607,54 @@ class GetRedemptionResponse(_message.Message):
 Global___GetRedemptionResponse: _TypeAlias = GetRedemptionResponse  # noqa: Y015
 
 @_typing.final
+class BatchGetRedemptionsRequest(_message.Message):
+    """Request of BatchGetRedemptions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REDEMPTION_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def redemption_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 500 ids. An id that is named twice is answered once."""
+
+    def __init__(
+        self,
+        *,
+        redemption_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["redemption_ids", b"redemption_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetRedemptionsRequest: _TypeAlias = BatchGetRedemptionsRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetRedemptionsResponse(_message.Message):
+    """Response of BatchGetRedemptions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REDEMPTIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def redemptions(self) -> _containers.RepeatedCompositeFieldContainer[_quote_pb2.Redemption]:
+        """Those that exist, in any order."""
+
+    def __init__(
+        self,
+        *,
+        redemptions: _abc.Iterable[_quote_pb2.Redemption] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["redemptions", b"redemptions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetRedemptionsResponse: _TypeAlias = BatchGetRedemptionsResponse  # noqa: Y015
+
+@_typing.final
 class AuditUsageRequest(_message.Message):
     """Request of AuditUsage."""
 

@@ -105,6 +105,11 @@ class PromotionServiceStub:
                 request_serializer=promo_dot_v1_dot_promotion__service__pb2.GetRedemptionRequest.SerializeToString,
                 response_deserializer=promo_dot_v1_dot_promotion__service__pb2.GetRedemptionResponse.FromString,
                 _registered_method=True)
+        self.BatchGetRedemptions = channel.unary_unary(
+                '/promo.v1.PromotionService/BatchGetRedemptions',
+                request_serializer=promo_dot_v1_dot_promotion__service__pb2.BatchGetRedemptionsRequest.SerializeToString,
+                response_deserializer=promo_dot_v1_dot_promotion__service__pb2.BatchGetRedemptionsResponse.FromString,
+                _registered_method=True)
         self.AuditUsage = channel.unary_unary(
                 '/promo.v1.PromotionService/AuditUsage',
                 request_serializer=promo_dot_v1_dot_promotion__service__pb2.AuditUsageRequest.SerializeToString,
@@ -222,6 +227,13 @@ class PromotionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchGetRedemptions(self, request, context):
+        """Reads up to 500 redemptions at once. Unknown ids are absent from the answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AuditUsage(self, request, context):
         """Compares gate and journal once, without repairing anything: the numbers that must be zero.
         """
@@ -308,6 +320,11 @@ def add_PromotionServiceServicer_to_server(servicer, server):
                     servicer.GetRedemption,
                     request_deserializer=promo_dot_v1_dot_promotion__service__pb2.GetRedemptionRequest.FromString,
                     response_serializer=promo_dot_v1_dot_promotion__service__pb2.GetRedemptionResponse.SerializeToString,
+            ),
+            'BatchGetRedemptions': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetRedemptions,
+                    request_deserializer=promo_dot_v1_dot_promotion__service__pb2.BatchGetRedemptionsRequest.FromString,
+                    response_serializer=promo_dot_v1_dot_promotion__service__pb2.BatchGetRedemptionsResponse.SerializeToString,
             ),
             'AuditUsage': grpc.unary_unary_rpc_method_handler(
                     servicer.AuditUsage,
@@ -699,6 +716,33 @@ class PromotionService:
             '/promo.v1.PromotionService/GetRedemption',
             promo_dot_v1_dot_promotion__service__pb2.GetRedemptionRequest.SerializeToString,
             promo_dot_v1_dot_promotion__service__pb2.GetRedemptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetRedemptions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promo.v1.PromotionService/BatchGetRedemptions',
+            promo_dot_v1_dot_promotion__service__pb2.BatchGetRedemptionsRequest.SerializeToString,
+            promo_dot_v1_dot_promotion__service__pb2.BatchGetRedemptionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

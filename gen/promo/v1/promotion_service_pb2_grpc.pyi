@@ -66,6 +66,8 @@ class PromotionServiceStub:
     """
     GetRedemption: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.GetRedemptionRequest, _promotion_service_pb2.GetRedemptionResponse]
     """Reads one redemption. REDEMPTION_NOT_FOUND."""
+    BatchGetRedemptions: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.BatchGetRedemptionsRequest, _promotion_service_pb2.BatchGetRedemptionsResponse]
+    """Reads up to 500 redemptions at once. Unknown ids are absent from the answer."""
     AuditUsage: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.AuditUsageRequest, _promotion_service_pb2.AuditUsageResponse]
     """Compares gate and journal once, without repairing anything: the numbers that must be zero."""
     GetAuditStatus: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.GetAuditStatusRequest, _promotion_service_pb2.GetAuditStatusResponse]
@@ -109,6 +111,8 @@ class PromotionServiceAsyncStub(PromotionServiceStub):
     """
     GetRedemption: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.GetRedemptionRequest, _promotion_service_pb2.GetRedemptionResponse]  # type: ignore[assignment]
     """Reads one redemption. REDEMPTION_NOT_FOUND."""
+    BatchGetRedemptions: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.BatchGetRedemptionsRequest, _promotion_service_pb2.BatchGetRedemptionsResponse]  # type: ignore[assignment]
+    """Reads up to 500 redemptions at once. Unknown ids are absent from the answer."""
     AuditUsage: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.AuditUsageRequest, _promotion_service_pb2.AuditUsageResponse]  # type: ignore[assignment]
     """Compares gate and journal once, without repairing anything: the numbers that must be zero."""
     GetAuditStatus: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.GetAuditStatusRequest, _promotion_service_pb2.GetAuditStatusResponse]  # type: ignore[assignment]
@@ -233,6 +237,14 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.GetRedemptionResponse, _abc.Awaitable[_promotion_service_pb2.GetRedemptionResponse]]:
         """Reads one redemption. REDEMPTION_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def BatchGetRedemptions(
+        self,
+        request: _promotion_service_pb2.BatchGetRedemptionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_promotion_service_pb2.BatchGetRedemptionsResponse, _abc.Awaitable[_promotion_service_pb2.BatchGetRedemptionsResponse]]:
+        """Reads up to 500 redemptions at once. Unknown ids are absent from the answer."""
 
     @_abc_1.abstractmethod
     def AuditUsage(

@@ -244,14 +244,14 @@ async def test_a_ticket_subscribes_to_what_it_names_and_queries_nothing(served: 
     ticket, _ = served.application.state.tickets.issue(["stock"], ["A"], [], 600)
     async with subscribing(served, ticket) as client:
         await client.subscribe("subscription {orderChanged {position}}")
-        assert _refusal(await client.hear()) == ("SCOPE_MISSING", 403)
+        assert refusal_of(await client.hear()) == ("SCOPE_MISSING", 403)
         await client.say({"id": "2", "type": "subscribe", "payload": {"query": "{offers {name}}"}})
         while (answer := await client.hear()).get("id") != "2":
             pass
-        assert _refusal(answer) == ("SCOPE_MISSING", 403)
+        assert refusal_of(answer) == ("SCOPE_MISSING", 403)
 
 
-def _refusal(message: dict[str, Any]) -> tuple[str, int]:
+def refusal_of(message: dict[str, Any]) -> tuple[str, int]:
     payload = message["payload"]
     error = payload[0] if isinstance(payload, list) else payload["errors"][0]
     return error["extensions"]["reason"], error["extensions"]["status"]
@@ -270,4 +270,4 @@ async def test_a_process_that_ends_says_so_to_subscriptions(served: Served) -> N
         await client.subscribe("subscription {stockChanged {position}}")
         await entered(served)
         await served.hub.drain()
-        assert _refusal(await client.hear()) == ("SHUTTING_DOWN", 503)
+        assert refusal_of(await client.hear()) == ("SHUTTING_DOWN", 503)

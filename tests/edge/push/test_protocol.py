@@ -11,8 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from edge.push import hub as hubs
-from edge.push import metrics, resume_token
+from edge.push import metrics, places, resume_token
 from gen.inventory.v1.events_pb2 import ReservationChanged
 from gen.inventory.v1.reservation_pb2 import Reservation, ReservationLine
 from gen.inventory.v1.stock_pb2 import StockLevel
@@ -124,6 +123,10 @@ async def test_a_client_changes_its_mind(served: Served, far_side: FarSide) -> N
         ({"subscribe": {"shops": ["A"]}}, 422, "subscribe.shops"),
         ({"subscribe": {"snapshot": True}}, 422, "snapshot"),
         ({"unsubscribe": False}, 422, "unsubscribe"),
+        ('{"ping": 18446744073709551616}', 422, "ping"),
+        ('{"ping": [{"deep": -9223372036854775809}]}', 422, "ping"),
+        ('{"ping": "\\ud800"}', 400, None),
+        ('{"ping": ' + "[" * 50_000 + "]" * 50_000 + "}", 400, None),
     ],
 )
 async def test_a_wrong_message_gets_an_error_with_its_place_and_the_connection_stays(
@@ -182,12 +185,12 @@ async def refused(served: Served, query: str, token: str | None) -> dict[str, An
 async def test_more_connections_than_a_process_takes_are_refused(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hubs, "MOST_CLIENTS", 1)
+    monkeypatch.setattr(places, "MOST_CLIENTS", 1)
     async with listening(served.url, TOKEN):
         problem = await refused(served, "", TOKEN)
         assert (problem["status"], problem["reason"]) == (503, "OVERLOADED")
     async with asyncio.timeout(WITHIN_S):
-        while served.hub.full:
+        while served.hub.clients:
             await asyncio.sleep(0)
     async with listening(served.url, TOKEN) as again:
         assert again.token
