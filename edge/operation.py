@@ -84,12 +84,11 @@ class Operation(APIRoute):
         """Methods of all operations of this path, HEAD among them: see `know_each_other`."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """HEAD goes where GET goes. A path that is spelled out hides those with parameters, whatever the method."""
+        """HEAD goes where GET goes. The first path that fits hides the others, whatever the method: see app._routers."""
         match, child = super().matches(scope)
         if match is Match.PARTIAL:
             method = scope["method"]
-            hides = not self._path_names and method not in self.path_methods
-            if hides or (method == "HEAD" and "GET" in self.own_methods):
+            if method not in self.path_methods or (method == "HEAD" and "GET" in self.own_methods):
                 return Match.FULL, child
         return match, child
 

@@ -14,6 +14,7 @@ from edge.openapi.reasons import REASONS
 from edge.openapi.refusals import Refusals
 from edge.operation import Operation
 from edge.schemas import skus, webhooks
+from edge.schemas.bounds import ANY_TEXT
 
 PROBLEM_TYPE = problems.CONTENT_TYPE.decode()
 PROBLEM = {"$ref": "#/components/schemas/ProblemAnswer"}
@@ -117,6 +118,8 @@ def _as_sent(parameter: dict[str, Any]) -> None:
     if len(kinds) == 1:
         del schema["anyOf"]
         schema.update(kinds[0])
+    if parameter["in"] == "path" and schema["pattern"] == ANY_TEXT:
+        schema["not"] = {"enum": [".", ".."]}  # clients take such segments out of a URL
     if schema.get("type") == "array":
         parameter.update(style="form", explode=False)
 

@@ -89,11 +89,18 @@ OF_OPERATION: Mapping[str, Refusals] = {
     ),
     "get_reservation": Refusals(("RESERVATION_NOT_FOUND",)),
     "commit_reservation": Refusals(
-        ("RESERVATION_NOT_FOUND", "RESERVATION_EXPIRED", "RESERVATION_RELEASED", "RESERVATION_ABORTED")
+        (
+            "RESERVATION_OWNED_BY_ANOTHER",
+            "RESERVATION_NOT_FOUND",
+            "RESERVATION_EXPIRED",
+            "RESERVATION_RELEASED",
+            "RESERVATION_ABORTED",
+        )
     ),
-    "release_reservation": Refusals(("RESERVATION_COMMITTED",)),
+    "release_reservation": Refusals(("RESERVATION_OWNED_BY_ANOTHER", "RESERVATION_COMMITTED")),
     "extend_reservation": Refusals(
         (
+            "RESERVATION_OWNED_BY_ANOTHER",
             "RESERVATION_NOT_FOUND",
             "RESERVATION_EXPIRED",
             "RESERVATION_RELEASED",
@@ -102,20 +109,36 @@ OF_OPERATION: Mapping[str, Refusals] = {
         )
     ),
     "fulfill_reservation": Refusals(
-        ("RESERVATION_NOT_FOUND", "RESERVATION_NOT_COMMITTED", "QUANTITY_NOT_OPEN", "NO_FIT_LOT")
+        (
+            "RESERVATION_OWNED_BY_ANOTHER",
+            "RESERVATION_NOT_FOUND",
+            "RESERVATION_NOT_COMMITTED",
+            "QUANTITY_NOT_OPEN",
+            "NO_FIT_LOT",
+        )
     ),
-    "cancel_reservation": Refusals(("RESERVATION_NOT_FOUND", "RESERVATION_NOT_COMMITTED", "QUANTITY_NOT_OPEN")),
+    "cancel_reservation": Refusals(
+        ("RESERVATION_OWNED_BY_ANOTHER", "RESERVATION_NOT_FOUND", "RESERVATION_NOT_COMMITTED", "QUANTITY_NOT_OPEN")
+    ),
     "create_location": Refusals(("LOCATION_TAKEN",), {"time_zone": "a zone of the IANA database"}),
     "receive_stock": Refusals(
-        ("SKU_NOT_FOUND", "LOCATION_NOT_FOUND", "LOT_DATES_DIFFER"), {"expiry_date": "not before manufacture_date"}
+        ("SKU_NOT_FOUND", "LOCATION_NOT_FOUND", "LEVEL_TOO_HIGH", "LOT_DATES_DIFFER"),
+        {"expiry_date": "not before manufacture_date"},
     ),
-    "adjust_stock": Refusals(("SKU_NOT_FOUND", "LOCATION_NOT_FOUND", "ON_HAND_NEGATIVE", "LOT_NOT_FOUND")),
-    "adjust_named_stock": Refusals(("SKU_NOT_FOUND", "LOCATION_NOT_FOUND", "ON_HAND_NEGATIVE", "LOT_NOT_FOUND")),
-    "set_stock": Refusals(("SKU_NOT_FOUND", "LOCATION_NOT_FOUND", "LOT_NOT_FOUND")),
+    "adjust_stock": Refusals(
+        ("SKU_NOT_FOUND", "LOCATION_NOT_FOUND", "ON_HAND_NEGATIVE", "LEVEL_TOO_HIGH", "LOT_NOT_FOUND", "LOT_REQUIRED")
+    ),
+    "adjust_named_stock": Refusals(
+        ("SKU_NOT_FOUND", "LOCATION_NOT_FOUND", "ON_HAND_NEGATIVE", "LEVEL_TOO_HIGH", "LOT_NOT_FOUND", "LOT_REQUIRED")
+    ),
+    "set_stock": Refusals(("SKU_NOT_FOUND", "LOCATION_NOT_FOUND", "LEVEL_TOO_HIGH", "LOT_NOT_FOUND")),
     "get_stock": Refusals(("SKU_NOT_FOUND",)),
     "list_movements": Refusals(("SKU_NOT_FOUND",)),
-    "create_sku": Refusals(("SKU_TAKEN",), ATTRIBUTES),
-    "upsert_skus": Refusals((), {"skus[].attributes": ATTRIBUTES["attributes"], "skus[].sku": "one entry per sku"}),
+    "create_sku": Refusals(("SKU_TAKEN", "SKU_DIFFERS_ONLY_IN_FORM"), ATTRIBUTES),
+    "upsert_skus": Refusals(
+        ("SKU_DIFFERS_ONLY_IN_FORM",),
+        {"skus[].attributes": ATTRIBUTES["attributes"], "skus[].sku": "one entry per sku"},
+    ),
     "get_sku": Refusals(("SKU_NOT_FOUND",)),
     "update_sku": Refusals(("SKU_NOT_FOUND",), ATTRIBUTES),
     "quote_promotions": Refusals(

@@ -232,6 +232,22 @@ async def test_a_path_that_is_spelled_out_is_never_a_skus(
     assert not far_side.calls
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/inventory/reservations/rsv_1", "GET, HEAD"),
+        ("PUT", "/v1/inventory/SERUM-30/movements", "GET, HEAD"),
+        ("GET", "/v1/inventory/SERUM-30/berlin", "PATCH, PUT"),
+    ],
+)
+async def test_the_more_exact_path_decides_which_methods_there_are(
+    rest: httpx.AsyncClient, far_side: FarSide, method: str, path: str, allowed: str
+) -> None:
+    answer = await rest.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert not far_side.calls
+
+
 async def test_words_that_begin_with_the_protos_path_do_not_say_it_twice(
     rest: httpx.AsyncClient, far_side: FarSide
 ) -> None:

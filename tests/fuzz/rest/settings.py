@@ -17,9 +17,6 @@ gives the operation (`x-reasons`, `x-rules`; see edge/openapi/refusals.py) by `r
 REFUSED = ["400", "401", "404", "405", "409", "412", "413", "422"]
 """What schema-invalid input may be answered. An unknown id is found out before a wrong body is."""
 
-WORKERS = 3
-"""Threads of one process: while one waits for an answer another makes its next request."""
-
 BOUND: Mapping[str, tuple[str, float]] = {
     "path.sku": ("skus", 0.8),
     "path.location": ("locations", 0.8),
@@ -75,7 +72,6 @@ def project(plan: Plan) -> dict[str, Any]:
         "base-url": plan.edge,
         "seed": plan.seed,
         "max-time": max(1, round(plan.seconds)),
-        "workers": WORKERS,
         "continue-on-failure": True,
         "request-timeout": 30,
         "suppress-health-check": ["all"],
