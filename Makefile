@@ -8,7 +8,7 @@ LOCAL_DIR ?= .local
 export LOCAL_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo pay call trace bench bench-push fault delivery sim sim-mutations test check gen lint format types drift lock migration
+.PHONY: help run demo pay call trace audit restore-drill siege fuzz bench bench-push fault delivery sim sim-mutations test test-installed check gen lint format types drift lock migration
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,18 @@ call: $(READY) ## Call a service of the running product: make call RPC=inventory
 
 trace: $(READY) ## Show where a traced request spent its time, the last one or: make trace ID=my-request
 	@exec $(IN)/python -m chassis.trace_view "$(LOCAL_DIR)/traces.jsonl" "$(ID)"
+
+audit: $(READY) ## Compare stock, orders, promotions and events of a running `make run`: make audit REPAIR=1
+	@exec $(IN)/python -m chassis.local.audit
+
+restore-drill: $(READY) ## Restore a backup while orders come in, and judge how soon all is right again
+	@exec $(IN)/python -m tests.restore
+
+siege: $(READY) ## Attack a product and measure what its callers notice: make siege SIEGE_SECONDS=60 SIEGE_ONLY=half-open
+	@exec $(IN)/python -m tests.siege
+
+fuzz: $(READY) ## Call every method and route with hostile input: make fuzz FUZZ_SECONDS=600 FUZZ_SEED=1
+	@exec $(IN)/python -m tests.fuzz
 
 bench: $(READY) ## Measure everything next to its limits and its alternatives: make bench BENCH_SECONDS=1 BENCH_LONG=1
 	@exec $(IN)/python -m tests.bench
@@ -48,6 +60,9 @@ sim-mutations: $(READY) ## Show that the simulation misses each safeguard of the
 
 test: $(READY) ## Run the tests on real servers, on all cores: make test ARGS="tests/edge -x"
 	@exec $(IN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+test-installed: $(READY) ## Run what has SQL or Lua on the PostgreSQL (14 to 17) and Redis that packages have installed
+	@exec $(IN)/python -m tests.installed $(ARGS)
 
 check: ## Run all that CI runs
 	@exec .ci/run

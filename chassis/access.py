@@ -20,6 +20,8 @@ FAILED = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "INTER
 """Codes that say something about us; the others say something about the request."""
 
 
+MOST_CHARACTERS = 500
+"""Of an exception's text in a line: it may hold what the caller sent."""
 KIND = ("method", "route", "code", "status", "reason", "kind")
 """Facts that make two notes of one event differ in kind. None of them holds what a caller can make up."""
 
@@ -42,6 +44,8 @@ class BoundedLog:
             if self._left_out:
                 log.warning("log.left_out", lines=self._left_out)
                 self._left_out = 0
+        if raised is not None:
+            facts.setdefault("kind", _kind_of(raised))
         kind = (event, *(facts.get(name) for name in KIND))
         if kind in self._kinds or len(self._kinds) >= LINES_PER_S:
             self._left_out += 1
@@ -51,6 +55,15 @@ class BoundedLog:
             log.warning(event, **facts)
         else:
             log.error(event, exc_info=raised, **facts)
+
+
+def _kind_of(raised: BaseException) -> str:
+    """The exception's class, and the line that raised it."""
+    trace = raised.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
+    return f"{type(raised).__qualname__}{where}"
 
 
 requests = BoundedLog()

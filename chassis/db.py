@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, TypeVar
@@ -35,6 +36,8 @@ SETTINGS = (
 )
 TRIES = 4
 """A deadlock or a serialization failure is run again this often; each try starts from the beginning."""
+PAUSE_S = 0.02
+"""Before the second try, and longer before the next ones: the transaction that won gets its locks meanwhile."""
 
 
 class Database:
@@ -88,15 +91,26 @@ class Database:
             raise named from error
 
     async def first_row(self, statement: str, values: Values) -> Row | None:
-        """One statement's first row, in a transaction of its own."""
-        async with self.connection() as connection:
-            return await (await connection.execute(statement, values)).fetchone()
+        """One statement's first row, in a transaction of its own; again after a deadlock."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                async with self.connection() as connection:
+                    return await (await connection.execute(statement, values)).fetchone()
+            except errors.ServiceError as error:
+                await _pause_or_raise(error, attempt)
+        raise AssertionError("unreachable")
 
     async def first_rows(self, statements: Sequence[tuple[str, Values]]) -> list[Row | None]:
-        """Several statements' first rows, in one round trip and one transaction: all are done or none."""
-        async with self.connection() as connection, connection.pipeline():
-            cursors = [await connection.execute(*statement) for statement in statements]
-            return [await cursor.fetchone() for cursor in cursors]
+        """Several statements' first rows, in one round trip and one transaction: all are done or none. Again after a
+        deadlock."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                async with self.connection() as connection, connection.pipeline():
+                    cursors = [await connection.execute(*statement) for statement in statements]
+                    return [await cursor.fetchone() for cursor in cursors]
+            except errors.ServiceError as error:
+                await _pause_or_raise(error, attempt)
+        raise AssertionError("unreachable")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
@@ -113,7 +127,13 @@ class Database:
         open, so repeat it with the same ids; TRANSACTION_CONFLICT when others were in the way at every try.
         """
         with tracing.inner("db.transaction"):
-            return await asyncio.shield(asyncio.create_task(self._run(work)))
+            task = asyncio.create_task(self._run(work))
+            try:
+                return await asyncio.shield(task)
+            except asyncio.CancelledError:
+                _keep(task)
+                task.add_done_callback(_abandoned)
+                raise
 
     async def _run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         for attempt in range(1, TRIES + 1):
@@ -121,9 +141,7 @@ class Database:
                 async with self.connection() as connection, connection.transaction():
                     result = await work(connection)
             except errors.ServiceError as error:
-                if error.reason != db_errors.CONFLICT or attempt == TRIES:
-                    raise
-                log.info("db.retried", attempt=attempt)
+                await _pause_or_raise(error, attempt)
             else:
                 self.written.set()
                 return result
@@ -147,6 +165,21 @@ class Database:
     async def _check(self) -> None:
         with patience.of(patience.PROBE_S):
             await self._pool.check()
+
+
+def _abandoned(task: asyncio.Task[Any]) -> None:
+    """A transaction whose caller is gone has ended: nobody else asks how. A refusal, which has a reason, is nothing to tell."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not hasattr(error, "reason"):
+        access.bugs.note("db.abandoned_failed", error, error=repr(error)[: access.MOST_CHARACTERS])
+
+
+async def _pause_or_raise(error: errors.ServiceError, attempt: int) -> None:
+    """Postgres has rolled back what lost to another transaction, so it may run again, TRIES times in all."""
+    if error.reason != db_errors.CONFLICT or attempt == TRIES:
+        raise error
+    log.info("db.retried", attempt=attempt)
+    await asyncio.sleep(PAUSE_S * attempt * (0.5 + random.random()))
 
 
 _background: set[asyncio.Task[Any]] = set()

@@ -15,10 +15,9 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeAlias
 
-import grpc
 import orjson
 
-from chassis import config, context, timestamps
+from chassis import config, context, errors, timestamps
 from chassis.errors import ServiceError
 
 Part: TypeAlias = "str | int | datetime"
@@ -91,9 +90,4 @@ def _key() -> bytes:
 
 
 def _invalid() -> ServiceError:
-    return ServiceError(
-        grpc.StatusCode.INVALID_ARGUMENT,
-        "PAGE_TOKEN_INVALID",
-        "page_token: is not from a page of this query",
-        {"field": "page_token"},
-    )
+    return errors.invalid("page_token", "PAGE_TOKEN_INVALID", "is not from a page of this query")

@@ -11,14 +11,12 @@ from urllib.parse import parse_qsl, unquote
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis import context, telemetry
+from chassis import access, context
 from edge import answers, docs, headers, metrics, problems, secure_headers
 from edge.call import COUNTED, GRANT, PRINCIPAL, SLASH_IN_SEGMENT, STREAMING
 from edge.front.seats import CONNECTION, Seat
 from edge.push.filters import EVERYTHING, Grant
 from edge.push.tickets import PROTOCOL_PREFIX, TicketExpired, TicketInvalid, Tickets
-
-log = telemetry.logger()
 
 MOST_IN_FLIGHT = 4096
 """Requests served at once; more are refused at the door, so that a stampede costs its own callers and no memory."""
@@ -61,7 +59,7 @@ class Envelope:
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 request.status = message["status"]
-                message["headers"] = secure_headers.added([*message.get("headers", ()), id_header], over_tls)
+                message["headers"] = secure_headers.added(message.get("headers", ()), id_header, over_tls)
                 if scope.get(STREAMING):
                     request.end()  # what follows is no answer that anybody waits for
             await send(message)
@@ -74,7 +72,7 @@ class Envelope:
         except ClientDisconnect:
             request.status = CLIENT_CLOSED
         except Exception as failed:
-            log.exception("edge.failed", error=repr(failed))
+            access.bugs.note("edge.failed", failed, error=repr(failed)[: access.MOST_CHARACTERS])
             if request.status == 0:
                 await answers.send(answers.of_problem(problems.internal()), send_with_id)
         finally:

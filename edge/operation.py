@@ -19,15 +19,13 @@ from pydantic import BaseModel, ValidationError
 from starlette.routing import BaseRoute, Match
 from starlette.types import Message, Receive, Scope, Send
 
-from chassis import context, telemetry
+from chassis import access, context
 from chassis.errors import ServiceError
 from edge import answers, headers, problems
 from edge.answers import Answer
 from edge.call import SLASH_IN_SEGMENT, Call
 from edge.headers import HeaderInvalid
 from edge.problems import Problem
-
-log = telemetry.logger()
 
 
 class Stream(Protocol):
@@ -110,7 +108,7 @@ class Operation(APIRoute):
             conditional = call.header(headers.IF_MATCH) is not None
             problem = problems.from_service_error(refused, conditional, self._options.rest_path)
             if problem.status == 500:
-                log.exception("edge.call_failed", code=refused.code.name)
+                access.bugs.note("edge.call_failed", refused, code=refused.code.name)
             answer = answers.of_problem(problem)
         except HeaderInvalid as wrong:
             answer = answers.of_problem(problems.from_header(wrong))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 CACHE_CONTROL = b"cache-control"
 NO_STORE = (CACHE_CONTROL, b"no-store")
 POLICY = b"content-security-policy"
-OF_ANSWERS: tuple[tuple[bytes, bytes], ...] = (
+Header = tuple[bytes, bytes]
+OF_ANSWERS: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
@@ -15,14 +16,15 @@ OF_ANSWERS: tuple[tuple[bytes, bytes], ...] = (
     NO_STORE,
 )
 """Most answers hold customers, prices or secrets; none of them is a page."""
+MAY_DIFFER = frozenset({CACHE_CONTROL, POLICY})
 HSTS = (b"strict-transport-security", b"max-age=31536000")
 """A year. Only where the caller came by TLS: a browser would no longer find a plain `make run`."""
 
 
-def added(given: Iterable[tuple[bytes, bytes]], over_tls: bool) -> list[tuple[bytes, bytes]]:
+def added(given: Sequence[Header], id_header: Header, over_tls: bool) -> list[Header]:
     """An answer's headers with ours; what the handler says itself stays."""
-    names = {name for name, _ in given}
-    more = (
-        OF_ANSWERS if names.isdisjoint((CACHE_CONTROL, POLICY)) else [one for one in OF_ANSWERS if one[0] not in names]
-    )
-    return [*given, *more, HSTS] if over_tls else [*given, *more]
+    more: Sequence[Header] = OF_ANSWERS
+    for name, _ in given:
+        if name in MAY_DIFFER:
+            more = [one for one in more if one[0] != name]
+    return [*given, id_header, *more, HSTS] if over_tls else [*given, id_header, *more]

@@ -13,8 +13,6 @@ import redis.exceptions
 from chassis import access, db_errors, errors
 from chassis.errors import ServiceError
 
-MOST_CHARACTERS = 500
-"""Of an exception's text in the log: it may hold what the caller sent."""
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
@@ -62,16 +60,7 @@ def to_service_error(raised: Exception, table: ErrorTable) -> ServiceError:
 
 
 def _note(raised: Exception) -> None:
-    access.bugs.note("rpc.failed", raised, kind=_place(raised), error=repr(raised)[:MOST_CHARACTERS])
-
-
-def _place(raised: BaseException) -> str:
-    """What kind of exception it is, and the line that raised it."""
-    trace = raised.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f" {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
-    return f"{type(raised).__qualname__}{where}"
+    access.bugs.note("rpc.failed", raised, error=repr(raised)[: access.MOST_CHARACTERS])
 
 
 def _from_domain(raised: Any, code: grpc.StatusCode) -> ServiceError:

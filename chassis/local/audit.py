@@ -1,6 +1,7 @@
 """`python -m chassis.local.audit`: every audit of a running product in one table; with REPAIR=1 findings are repaired.
 
-Asks the services over gRPC at their usual addresses, and Postgres for events that wait. Ends with 1 when something is wrong.
+Asks the services of the `make run` in LOCAL_DIR, else those of the environment, and Postgres for events that wait. Ends with 1
+when something is wrong.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from chassis import client, config
 from chassis.config import ConfigError
 from chassis.errors import ServiceError
 from chassis.local import config as local_config
-from chassis.local.run_file import DATABASES
+from chassis.local.run_file import DATABASES, CannotRead, running
 from gen.common.v1 import event_service_pb2
 from gen.common.v1.event_service_pb2_grpc import EventServiceStub
 from gen.inventory.v1 import stock_service_pb2
@@ -28,6 +29,8 @@ from gen.promo.v1 import promotion_service_pb2
 from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
 
 SLICE = 500
+DEAD_LETTERS = 100
+"""The largest page of dead letters; more than that is told as that many."""
 CALL_S = 60.0
 """A comparison of all levels at once may take a while."""
 TRIES = 10
@@ -35,7 +38,7 @@ PAUSE_S = 1.0
 """Between tries: a number that differs because somebody sells is right at another look."""
 LATE_S = 60
 """Events that wait longer than this are late."""
-SHOWN = 50
+SHOWN = 1_000
 """Findings that are printed; the count is of all."""
 WAITING: LiteralString = """
 SELECT count(*) FROM (SELECT FROM outbox
@@ -115,18 +118,18 @@ async def dead_letters(addresses: Mapping[str, str]) -> Line:
     wrong, notes = 0, []
     for service, address in addresses.items():
         stub = EventServiceStub(client.connect(address))
-        request = event_service_pb2.ListDeadLettersRequest(page_size=SLICE)
+        request = event_service_pb2.ListDeadLettersRequest(page_size=DEAD_LETTERS)
         found = (await client.call(stub.ListDeadLetters, request, CALL_S)).dead_letters
         wrong += len(found)
         notes += [f"{service}: {one.event.type} {one.event.id} for {one.consumer}: {one.error}" for one in found]
     return Line("events: dead letters", f"{len(addresses)} services", wrong, notes)
 
 
-async def waiting(databases: Sequence[str]) -> Line:
+async def waiting(databases: Mapping[str, str]) -> Line:
     """Events that wait for the broker longer than a minute."""
     wrong, notes = 0, []
-    for name in databases:
-        async with await psycopg.AsyncConnection.connect(config.database_url(name), autocommit=True) as connection:
+    for name, url in databases.items():
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
             row = await (await connection.execute(WAITING, (LATE_S,))).fetchone()
         count = 0 if row is None else int(row[0])
         wrong += count
@@ -134,15 +137,25 @@ async def waiting(databases: Sequence[str]) -> Line:
     return Line("events: published", f"{len(databases)} outboxes", wrong, notes)
 
 
+def where() -> tuple[dict[str, str], dict[str, str]]:
+    """Addresses of the services and URLs of their databases: those of a `make run`, else those of the environment."""
+    try:
+        run = running(local_config.local_folder())
+    except CannotRead:
+        settings = local_config.load()
+        at = {service: settings.addresses[service].reachable for service in local_config.SERVICES}
+        return at, {name: config.database_url(name) for name in DATABASES.values()}
+    return {service: run[service] for service in local_config.SERVICES}, dict(run["databases"])
+
+
 async def audit(repair: bool) -> list[Line]:
     """The whole table."""
-    settings = local_config.load()
-    at = {service: settings.addresses[service].reachable for service in local_config.SERVICES}
+    at, databases = where()
     return [
         await orders(at["order"], repair),  # first: its repairs move stock and uses
         await stock(at["inventory"]),
         await uses(at["promo"]),
-        await waiting(list(DATABASES.values())),
+        await waiting(databases),
         await dead_letters(at),
     ]
 

@@ -74,7 +74,6 @@ class FrontProtocol(HttpToolsProtocol):
         if self._refused:
             self._discard(len(data))
             return
-        self._unset_keepalive_if_required()
         receiving, cycle = self._receiving, self.cycle
         self._chunk_bytes = len(data)
         try:
@@ -137,11 +136,16 @@ class FrontProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """The connection is idle, or goes on with what waits."""
+        """The connection is idle, or goes on with what waits. Unlike uvicorn's it sets no timer: the sweep looks."""
         self._since = self.seats.now
         if self.seat is not None:
             self.seat.served = True
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     def pause_writing(self) -> None:
         """The client reads too slowly."""

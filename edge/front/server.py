@@ -43,7 +43,6 @@ def serving(application: ASGIApp, seats: Seats, drain_s: int, port: int = 8000) 
             log_config=None,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=int(seats.limits.idle_s),
             timeout_graceful_shutdown=drain_s,
         )
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-FRONT_DOOR = ("HTTP_INVALID", "REQUEST_TOO_SLOW", "TARGET_TOO_LONG", "HEADERS_TOO_LARGE")
-"""Before any operation sees the request: see edge/front."""
-ALWAYS = (*FRONT_DOOR, "FIELD_REQUIRED", "FIELD_INVALID", "INTERNAL", "OVERLOADED")
+FRONT = ("HTTP_INVALID", "REQUEST_TOO_SLOW", "TARGET_TOO_LONG", "HEADERS_TOO_LARGE")
+"""Of the front door, before the path is known; the connection ends with them."""
+ALWAYS = ("FIELD_REQUIRED", "FIELD_INVALID", "INTERNAL", "OVERLOADED", *FRONT)
 CLOSED = ("TOKEN_INVALID",)
 WITH_BODY = ("JSON_INVALID", "BODY_TOO_LARGE")
 WITH_PARAMETER: Mapping[str, tuple[str, ...]] = {

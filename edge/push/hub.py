@@ -70,7 +70,9 @@ class Hub:
         runs = [feed.run(lambda: self.following) for feed in self.feeds.values()]
         runs.append(self._beat())
         metrics.WAITING_BYTES.read_from(lambda: sum(one.waiting_bytes for one in list(self._subscribers)))
-        metrics.SOCKET_BYTES.read_from(lambda: sum(one.visitor.socket_bytes for one in list(self._subscribers)))
+        metrics.SOCKET_BYTES.read_from(
+            lambda: sum(one.socket_bytes for one in {*self.places.visitors, *self.connections.visitors})
+        )
         if self._broker is not None:
             runs.append(self._follow(self._broker))
         self._tasks = [asyncio.create_task(run) for run in runs]

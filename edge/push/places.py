@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TypeVar
 
 from edge import problems
 from edge.problems import Problem
@@ -18,6 +19,8 @@ MOST_PER_TICKET = 20
 MOST_PER_ADDRESS = 200
 """For tickets: an office or a mobile network shares one address, a process has room for nine of these."""
 
+Key = TypeVar("Key")
+
 
 class Places:
     """Counts visitors. `take` does not wait; ask `refusal` just before it."""
@@ -26,11 +29,17 @@ class Places:
         self._taken = 0
         self._by_ticket: Counter[str] = Counter()
         self._by_address: Counter[str] = Counter()
+        self._sockets: Counter[Visitor] = Counter()
 
     @property
     def taken(self) -> int:
         """How many there are."""
         return self._taken
+
+    @property
+    def visitors(self) -> list[Visitor]:
+        """Each once, however many places it has; a copy, for any thread."""
+        return list(self._sockets)
 
     def refusal(self, visitor: Visitor) -> Problem | None:
         """Why there is no place for this visitor; None when there is one. Counted."""
@@ -47,6 +56,7 @@ class Places:
     def take(self, visitor: Visitor) -> None:
         """One more. Every `take` has its `leave`."""
         self._taken += 1
+        self._sockets[visitor] += 1
         if visitor.grant.ticket:
             self._by_ticket[visitor.grant.ticket] += 1
             self._by_address[visitor.address] += 1
@@ -54,11 +64,16 @@ class Places:
     def leave(self, visitor: Visitor) -> None:
         """One less."""
         self._taken -= 1
+        _drop(self._sockets, visitor)
         if visitor.grant.ticket:
-            for counts, key in ((self._by_ticket, visitor.grant.ticket), (self._by_address, visitor.address)):
-                counts[key] -= 1
-                if not counts[key]:
-                    del counts[key]
+            _drop(self._by_ticket, visitor.grant.ticket)
+            _drop(self._by_address, visitor.address)
+
+
+def _drop(counts: Counter[Key], key: Key) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
 
 
 def _too_many(of: str, most: int) -> Problem:

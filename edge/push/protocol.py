@@ -53,7 +53,11 @@ class PushProtocol(WebSocketsSansIOProtocol):
                 raise ClientDisconnected
             self.transport.write(message["frame"])
             return
-        if message["type"] == "websocket.close":
+        if message["type"] == "websocket.send":
+            await self.writable.wait()
+            if self.close_sent:  # meanwhile: uvicorn would call it a bug
+                raise ClientDisconnected
+        elif message["type"] == "websocket.close":
             self.writable.set()  # a few bytes more than the buffer should hold, then no others
             self._cut_off_later()
         await super().send(message)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -72,10 +71,15 @@ class EventStreamWire:
     async def part(self, word: str, body: Mapping[str, Any], ending: Ending) -> None:  # noqa: ARG002 - the body says it
         retry = b"retry: %d\n" % (RETRY_MS + body.get("after_ms", 0))
         last = b"%bevent: %b\ndata: %b\n\n" % (retry, word.encode(), orjson.dumps(body))
-        asyncio.get_running_loop().call_later(PART_WITHIN_S, self._subscriber.visitor.cut_off)
-        with suppress(TimeoutError):
+        visitor = self._subscriber.visitor
+        asyncio.get_running_loop().call_later(PART_WITHIN_S, visitor.cut_off)
+        try:
             async with asyncio.timeout(PART_WITHIN_S):
                 await self._body(last, more=False)
+        except TimeoutError:
+            visitor.cut_off()
+            if visitor.transport is not None:
+                await self.heard()  # else the server would log an answer without its end
 
     async def heard(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

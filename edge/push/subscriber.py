@@ -190,9 +190,11 @@ class Subscriber:
         """Resumes after this event: its own token, unless the client had seen more of some source before."""
         if pushed.number == PRIVATE:
             return pushed.token
-        floors, positions = self.floors, self.shown(pushed.positions)
+        floors, sources, positions = self.floors, self._sources, pushed.positions
+        if sources is not None:
+            positions = self.shown(positions)
         if all(positions.get(source, -1) >= place for source, place in floors.items()):
-            return pushed.token if self._sources is None else pushed.token_of(self._sources)
+            return pushed.token if sources is None else pushed.token_of(sources)
         return resume_token.encode(merged(positions, floors))
 
     def _known(self, pushed: Pushed) -> bool:

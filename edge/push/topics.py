@@ -30,7 +30,7 @@ SOURCES_OF_TOPIC: Mapping[str, tuple[str, ...]] = {
     "skus": ("inventory",),
     "orders": ("order",),
     "promotions": ("promo",),
-    "alerts": ("inventory", "promo"),
+    "alerts": ("inventory", "order", "promo"),
 }
 """OTHER may come from everywhere."""
 IDS_OF_TOPIC: Mapping[str, str] = {

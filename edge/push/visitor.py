@@ -12,9 +12,9 @@ from edge.front.sockets import TRANSPORT, cut_off
 from edge.push.filters import EVERYTHING, Grant
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Visitor:
-    """`address` is "" where the server does not say it; then only the other bounds count."""
+    """One per connection. `address` is "" where the server does not say it; then only the other bounds count."""
 
     grant: Grant = EVERYTHING
     address: str = ""

@@ -12,7 +12,7 @@ from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from chassis import bounds
-from gen.common.v1 import address_pb2, money_pb2
+from gen.common.v1 import address_pb2, event_service_pb2, money_pb2
 from gen.inventory.v1 import catalog_service_pb2, reservation_service_pb2, stock_service_pb2
 from gen.order.v1 import order_service_pb2
 from gen.promo.v1 import customer_service_pb2, promotion_service_pb2
@@ -20,6 +20,7 @@ from gen.webhook.v1 import webhook_service_pb2
 
 LOADED = (
     address_pb2,
+    event_service_pb2,
     money_pb2,
     catalog_service_pb2,
     reservation_service_pb2,

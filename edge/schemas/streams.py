@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
 
 from edge.push.topics import Topic
-from edge.schemas.bounds import most, text
+from edge.schemas.bounds import field, most, text
 from edge.schemas.fields import Body, LocationId, Query, SkuId
 
 MOST_SKUS = most("inventory.v1.BatchGetStockRequest", "skus")
@@ -32,7 +32,7 @@ def _truth(value: object) -> object:
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
-EventType = Annotated[str, text(1, 100, r"^[a-z_*]+(?:\.[a-z_*]+)*$")]
+EventType = Annotated[str, field("common.v1.ListEventsRequest", "types", entry=True)]
 Id = Annotated[str, text(1, 100, r"^[A-Za-z0-9._:-]+$")]
 """Of an order or a promotion: without a comma, which divides lists."""
 Topics = Annotated[list[Topic], Field(min_length=1, max_length=6)]

@@ -8,7 +8,7 @@ from order_svc.domain.order import Order
 from order_svc.domain.saga import waits_for_customer
 
 CONFIRM = (
-    "The customer has to confirm the payment with their bank (3-D Secure). The order goes on by itself when the provider "
+    "The customer has to confirm the payment with their bank (3-D Secure). The order continues by itself when the provider "
     "reports the outcome, and is cancelled when none comes in time."
 )
 SANDBOX = "sandbox"

@@ -27,6 +27,8 @@ SLICE = 200
 LOOK_AGAIN = 100
 """Orders with findings that one round looks at again."""
 ROUND_S = 1.0
+IDLE_S = 5.0
+"""Between looks at whether it is time for a walk or for another look."""
 REST = 19.0
 """After a round the audit rests this many times as long as it took: at most a twentieth of the time is the audit's."""
 WALK_EVERY_S = 60.0
@@ -78,10 +80,13 @@ class AuditOrders:
         async with self.walk.held() as walk:
             if walk is not None:
                 await self._step(walk)
-        await self.findings.forget()
-        audit_meters.show(await self.findings.counts(), await self.walk.read())
+        now = await self.walk.read()
+        audit_meters.show(await self.findings.counts(), now)
+        idle = now.stage == "IDLE" and not due
+        if idle:
+            await self.findings.forget()
         ended_s = self.monotonic_s()
-        self._not_before_s = ended_s + max(ROUND_S, (ended_s - began_s) * REST)
+        self._not_before_s = ended_s + max(IDLE_S if idle else ROUND_S, (ended_s - began_s) * REST)
         return 0
 
     async def _step(self, walk: Walk) -> None:

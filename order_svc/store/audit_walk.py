@@ -70,8 +70,10 @@ class AuditWalk:
             if row is None:
                 yield None
                 return
-            walk = Walk(*row)
+            walk, before = Walk(*row), Walk(*row)
             yield walk
+            if walk == before:
+                return
             values = (walk.stage, walk.position, walk.began_at, walk.orders, walk.reservations, walk.ended_at)
             await tx.execute(WRITE, (*values, walk.ended_ms, walk.ended_orders, walk.ended_reservations))
 

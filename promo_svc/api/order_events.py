@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 
 from chassis.db import Tx
@@ -47,5 +47,15 @@ def fact(message: events_pb2.OrderChanged) -> OrderFact | None:
         placed_at=order.create_time.ToDatetime(UTC),
         confirmed=not cancelled,
         cancelled_at=order.update_time.ToDatetime(UTC) if cancelled else None,
-        lines=tuple(OrderLine(line.sku, line.quantity, line.total_minor) for line in order.lines),
+        lines=tuple(_bought(order)),
     )
+
+
+def _bought(order: Order) -> Iterator[OrderLine]:
+    """What stands of an order that stands; all that it was of one that was cancelled."""
+    for line in order.lines:
+        if order.state == Order.STATE_CANCELLED:
+            yield OrderLine(line.sku, line.quantity, line.total_minor)
+        elif line.quantity > line.cancelled_quantity:
+            left = line.quantity - line.cancelled_quantity
+            yield OrderLine(line.sku, left, line.total_minor - line.refunded_minor)

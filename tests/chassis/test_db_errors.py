@@ -19,6 +19,8 @@ from chassis.errors import ServiceError
 ABORTED, UNAVAILABLE = grpc.StatusCode.ABORTED, grpc.StatusCode.UNAVAILABLE
 ADD: LiteralString = "UPDATE numbers SET number = number + 1 WHERE name = %s"
 
+WAITS: LiteralString = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+
 
 @pytest.fixture
 async def db(new_database: Callable[[str], str]) -> AsyncIterator[Database]:
@@ -92,6 +94,20 @@ async def test_a_deadlock_is_a_conflict_where_nothing_can_run_again(db: Database
     assert error.retry_after_ms is not None
     assert [(line["event"], line["sqlstate"]) for line in lines] == [("db.conflict", "40P01")]
     assert await _numbers(db) == [1, 1]
+
+
+async def test_statements_that_meet_a_deadlock_run_again(db: Database) -> None:
+    async with db.transaction() as holder:
+        await holder.execute("SET LOCAL deadlock_timeout = '60s'")  # the other one notices, and is ended
+        await holder.execute(ADD, ("b",))
+        statements = [(f"{ADD} RETURNING number", (name,)) for name in ("a", "b")]
+        waiting = asyncio.create_task(db.first_rows(statements))
+        async with asyncio.timeout(20):
+            while not await (await holder.execute(WAITS)).fetchall():
+                await asyncio.sleep(0)
+        await holder.execute(ADD, ("a",))
+    assert await waiting == [(2,), (2,)]
+    assert await _numbers(db) == [2, 2]
 
 
 async def test_concurrent_serializable_work_runs_again_until_it_fits(db: Database) -> None:

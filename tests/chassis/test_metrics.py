@@ -115,3 +115,16 @@ def test_a_flood_of_failures_writes_few_lines_and_says_how_many_are_missing(monk
         log.note("access.rpc", method="method 0", code="UNAVAILABLE")
     missing = 10 * (access.LINES_PER_S + 5) - access.LINES_PER_S
     assert lines[-2] == {"event": "log.left_out", "log_level": "warning", "lines": missing}
+
+
+def test_a_bug_that_every_request_meets_writes_one_traceback_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chassis.access.time.monotonic", lambda: 100.0)
+    log = BoundedLog()
+    with capture_logs() as lines:
+        for number in range(50):
+            try:
+                raise KeyError(number)
+            except KeyError as error:
+                log.note("rpc.failed", error, error=repr(error))
+        log.note("rpc.failed", ValueError("another"))
+    assert [line["kind"].split()[0] for line in lines] == ["KeyError", "ValueError"]

@@ -45,6 +45,8 @@ class Catalog:
                 raise errors.invalid("sku", "FIELD_INVALID", "is odd")
             case "bug":
                 raise KeyError("secret of the house")
+            case "caller":
+                return pb.GetSkuResponse(sku=Sku(sku=context.caller.get()))
             case "slow":
                 await asyncio.Event().wait()
             case "id":
@@ -114,6 +116,13 @@ async def test_a_call_without_deadline_gets_ours(channel: grpc.aio.Channel, monk
 async def test_the_request_id_goes_along(channel: grpc.aio.Channel) -> None:
     context.request_id.set("req-of-the-caller")
     assert (await _get(channel, "id")).sku.sku == "req-of-the-caller"
+
+
+async def test_the_caller_goes_along_and_is_nobody_without_a_word(channel: grpc.aio.Channel) -> None:
+    assert (await _get(channel, "caller")).sku.sku == ""
+    context.caller.set("operator")
+    assert (await _get(channel, "caller")).sku.sku == "operator"
+    context.caller.set("")
 
 
 async def test_health_follows_readiness(channel: grpc.aio.Channel, catalog: Catalog) -> None:

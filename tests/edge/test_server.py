@@ -93,6 +93,9 @@ async def test_a_real_server_keeps_encoded_slashes_and_drains_on_sigterm(far_sid
         ({"TICKET_KEY": ""}, b"TICKET_KEY"),
         ({"TICKET_KEY": TICKET_KEY, "API_TOKEN": TICKET_KEY}, b"another value than API_TOKEN"),
         ({"LOG_LEVEL": "loud"}, b"LOG_LEVEL"),
+        ({"EDGE_TRUSTED_PROXIES": "127.0.0.1, proxy"}, b"EDGE_TRUSTED_PROXIES"),
+        ({"EDGE_DOCS": "maybe"}, b"EDGE_DOCS"),
+        ({"EDGE_HSTS": "yes"}, b"EDGE_HSTS"),
     ],
 )
 async def test_a_wrong_setting_gives_one_clear_line(

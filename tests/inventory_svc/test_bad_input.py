@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,8 @@ from tests.inventory_svc.calls import Stubs, call, line, refused
 
 Query = Callable[..., list[tuple[object, ...]]]
 HUGE = 2**62
+FORGED = base64.urlsafe_b64encode(b'["0123abcd",["x"]]').decode()
+"""As tokens were before they were signed."""
 ONE = line("SERUM")
 
 
@@ -104,6 +107,17 @@ CASES: list[tuple[tuple[str, Any], str, str]] = [
         "location.time_zone",
         "FIELD_INVALID",
     ),
+    (_sku(attributes={"a": 1e300}), "sku.attributes", "FIELD_INVALID"),
+    (_sku(attributes={"a": 1e19}), "sku.attributes", "FIELD_INVALID"),
+    (_sku(attributes={"a": float("nan")}), "sku.attributes", "FIELD_INVALID"),
+    (_sku(attributes={"a": [{"b": "\0"}]}), "sku.attributes", "FIELD_INVALID"),
+    (("stock.ListStock", stock_pb.ListStockRequest(page_token=FORGED)), "page_token", "PAGE_TOKEN_INVALID"),
+    (
+        ("stock.ListMovements", stock_pb.ListMovementsRequest(sku="S", page_token=FORGED)),
+        "page_token",
+        "PAGE_TOKEN_INVALID",
+    ),
+    (("catalog.ListSkus", catalog_pb.ListSkusRequest(page_token=FORGED)), "page_token", "PAGE_TOKEN_INVALID"),
     (("stock.ListStock", stock_pb.ListStockRequest(page_size=501)), "page_size", "FIELD_INVALID"),
     (("stock.ListStock", stock_pb.ListStockRequest(page_size=-1)), "page_size", "FIELD_INVALID"),
     (("stock.BatchGetStock", stock_pb.BatchGetStockRequest()), "skus", "FIELD_REQUIRED"),

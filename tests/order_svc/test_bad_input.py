@@ -1,11 +1,13 @@
-"""What PlaceOrder refuses at once, with the field's path, and without storing anything."""
+"""What PlaceOrder and ListOrders refuse at once, with the field's path, and without storing anything."""
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.errors import ServiceError
 from gen.order.v1 import order_pb2, order_service_pb2
@@ -68,3 +70,28 @@ async def test_bad_input_is_refused_with_its_path_and_changes_nothing(
         assert error.violations[0].path == path
     assert await shop.rows("SELECT 1 FROM orders") == []
     assert shop.inventory.reservations == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "reason"),
+    [
+        ({"create_time_from": Timestamp(seconds=-62_135_596_800)}, "create_time_from", "FIELD_INVALID"),
+        ({"create_time_to": Timestamp(seconds=253_402_300_799)}, "create_time_to", "FIELD_INVALID"),
+        ({"create_time_to": Timestamp(seconds=2**63 - 1)}, "create_time_to", "FIELD_INVALID"),
+        ({"create_time_to": Timestamp(nanos=-1)}, "create_time_to", "FIELD_INVALID"),
+        ({"customer_id": "c\0"}, "customer_id", "FIELD_INVALID"),
+        ({"state": 99}, "state", "FIELD_INVALID"),
+        (
+            {"page_token": base64.urlsafe_b64encode(b'["0123abcd",["x"]]').decode().rstrip("=")},
+            "page_token",
+            "PAGE_TOKEN_INVALID",
+        ),
+        ({"page_token": "x" * 1_001}, "page_token", "PAGE_TOKEN_INVALID"),
+    ],
+)
+async def test_a_list_that_nobody_can_give_is_refused(
+    shop: Shop, fields: dict[str, Any], path: str, reason: str
+) -> None:
+    with pytest.raises(ServiceError) as caught:
+        await shop.call("ListOrders", order_service_pb2.ListOrdersRequest(**fields))
+    assert (caught.value.code, caught.value.reason, caught.value.metadata["field"]) == (INVALID, reason, path)

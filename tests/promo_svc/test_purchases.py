@@ -51,6 +51,18 @@ async def test_a_confirmed_order_is_a_purchase_line_by_line(
     assert page.purchases[0].total.currency == "EUR"
 
 
+async def test_what_was_given_back_of_an_order_is_no_purchase(on_orders: Consumer, sql: Sql) -> None:
+    order, lines = calls.new_id("order"), (told.SERUM, told.LIPSTICK)
+    given_back = {"SERUM-30": (1, 900), "LIP-RED": (1, 1_500)}
+    await on_orders.take(told.batch(told.order(order, 2, lines=lines)))
+    await on_orders.take(told.batch(told.order(order, 4, lines=lines, given_back=given_back)))
+    assert [row[:4] for row in sql(ROWS, order)] == [(0, "SERUM-30", 1, 900)]
+    all_of_it = {"SERUM-30": (2, 1_800), "LIP-RED": (1, 1_500)}
+    whole = calls.new_id("order")
+    await on_orders.take(told.batch(told.order(whole, 4, "CANCELLED", lines=lines, given_back=all_of_it)))
+    assert [row[:4] for row in sql(ROWS, whole)] == [(0, *told.SERUM), (1, *told.LIPSTICK)]
+
+
 async def test_the_history_is_paged_newest_order_first(on_orders: Consumer, customers: CustomerServiceStub) -> None:
     orders = [calls.new_id("order") for _ in range(5)]
     times = (0, 3, 1, 3, 2)  # two at the same instant

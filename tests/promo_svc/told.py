@@ -48,6 +48,8 @@ def order_changed(order_id: str, version: int, state: str = "CONFIRMED", **field
         ),
         previous_state=State.Value(f"STATE_{previous}"),
     )
+    for line in message.order.lines:
+        line.cancelled_quantity, line.refunded_minor = fields.get("given_back", {}).get(line.sku, (0, 0))
     message.order.create_time.FromDatetime(placed_at)
     message.order.update_time.FromDatetime(placed_at + timedelta(minutes=version))
     return message

@@ -31,6 +31,7 @@ LINES = st.builds(
     st.booleans(),
 )
 BASKETS = st.lists(LINES, min_size=1, max_size=3).map(tuple)
+OWNER = "order:mine"
 WHICH = st.integers(0, 99)
 """Picks among what there is."""
 _examples = itertools.count(1)
@@ -131,13 +132,13 @@ class Example(RuleBasedStateMachine):
         else:
             self.model.end(id, to)
 
-    def _settling(self, id: str, to: str) -> tuple[Callable[..., Any], Any]:
+    def _settling(self, id: str, to: str, owner: str = OWNER) -> tuple[Callable[..., Any], Any]:
         servicer = self.shop.reservations
         if to == "COMMITTED":
-            return servicer.CommitReservation, pb.CommitReservationRequest(reservation_id=id)
+            return servicer.CommitReservation, pb.CommitReservationRequest(reservation_id=id, owner=owner)
         if to == "RELEASED":
-            return servicer.ReleaseReservation, pb.ReleaseReservationRequest(reservation_id=id)
-        return servicer.ExtendReservation, pb.ExtendReservationRequest(reservation_id=id, ttl_seconds=900)
+            return servicer.ReleaseReservation, pb.ReleaseReservationRequest(reservation_id=id, owner=owner)
+        return servicer.ExtendReservation, pb.ExtendReservationRequest(reservation_id=id, ttl_seconds=900, owner=owner)
 
     def _receipt(self, key: tuple[str, str], quantity: int, lot: str) -> stock_pb.ReceiveStockRequest:
         sku, location = self.prefix + key[0], key[1]
@@ -177,7 +178,7 @@ def wish(id: str, basket: tuple[Line, ...]) -> pb.ReserveStockRequest:
         pb.ReserveLine(sku=one.sku, quantity=one.quantity, locations=one.locations, allow_split=one.split)
         for one in basket
     ]
-    return pb.ReserveStockRequest(request_id=id, lines=lines, ttl_seconds=900)
+    return pb.ReserveStockRequest(request_id=id, lines=lines, ttl_seconds=900, owner=OWNER)
 
 
 def taken_of(reservation: Any) -> Taken:

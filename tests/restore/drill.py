@@ -113,7 +113,7 @@ async def _started(product: Stack, backup: str, lost: int) -> Result:
 def audit(product: Stack, repair: bool) -> subprocess.CompletedProcess[str]:
     """`make audit`, with REPAIR=1 if it shall repair."""
     result = run("chassis.local.audit", product, REPAIR="1" if repair else "")
-    print(result.stdout[-6_000:], result.stderr[-2_000:])
+    print(result.stdout[-1_500:], result.stderr[-1_500:])
     return result
 
 

@@ -21,7 +21,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Bounds(_message.Message):
-    """The bounds of a field. Of a repeated field the lengths, the format and the numbers bound each of its entries."""
+    """The bounds of a field. Of a repeated field the lengths, the format and the numbers bound each of its entries. A
+    google.protobuf.Timestamp of a request needs none: it always lies in 1970 to 9999-12-30.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

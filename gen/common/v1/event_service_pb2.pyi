@@ -86,7 +86,7 @@ class ListEventsRequest(_message.Message):
     """At most so many, 1 to 1000; 0 means 100."""
     @_builtins.property
     def types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only these types when given, at most 50; "inventory.reservation.*" stands for all that begin so."""
+        """Only these types when given, at most 50; "inventory.reservation.*" stands for all that begin so, "*" for all."""
 
     @_builtins.property
     def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

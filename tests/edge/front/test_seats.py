@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from ipaddress import ip_network
@@ -217,3 +218,12 @@ async def test_pages_do_not_take_the_places_of_channels(kind: Kind) -> None:
         first.leave()
         second.prove(kind)
         assert (seats.of_kind("token"), seats.of_kind("ticket"), seats.of_kind("unproven")) == (1, 1, 0)
+
+
+def test_a_process_that_may_open_few_files_takes_fewer_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, 1_024))
+    few = Limits().within_open_files()
+    assert few.unproven + few.proven + few.tickets + few.burst < 1_024
+    assert (few.unproven, few.head_bytes) == (128, Limits().head_bytes)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (65_536, 65_536))
+    assert Limits().within_open_files() == Limits()

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from edge.front import metrics
 from edge.front.limits import Limits
 from tests.edge.far_side import FarSide
 from tests.edge.front.raw import AUTHORIZED, asked, opened
@@ -42,8 +43,11 @@ MIB = 1024 * 1024
 async def test_what_is_wrong_or_too_large_is_refused_with_a_problem(
     served: Served, raw: bytes, status: int, reason: str
 ) -> None:
+    refused = metrics.REFUSED.of(reason.lower())
+    before = refused.value
     answer = await asked(served.url, raw)
     assert (answer.status, answer.problem["reason"]) == (status, reason)
+    assert refused.value == before + (b"webhooks" not in raw), "a webhook's own limit is the route's"
     assert answer.headers["x-request-id"] == answer.problem["request_id"]
     assert answer.headers["x-content-type-options"] == "nosniff"
 

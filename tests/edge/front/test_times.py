@@ -17,7 +17,7 @@ from tests.edge.front.test_sizes import HEALTH, LOCATIONS, ORDERS, WEBHOOK
 from tests.edge.push.served import Served, serving
 
 QUICK = Limits(
-    first_byte_s=0.1, head_s=0.1, body_s=0.1, idle_s=30, unproven_idle_s=0.1, unread_s=0.2, linger_s=0.1, sweep_s=0.05
+    first_byte_s=30, head_s=0.1, body_s=0.1, idle_s=30, unproven_idle_s=0.1, unread_s=0.2, linger_s=0.1, sweep_s=0.05
 )
 """Limits of a tenth of a second for what these tests wait for."""
 
@@ -49,8 +49,9 @@ async def test_half_a_request_is_refused_when_its_time_is_over(quick: Served, ra
     await none_in_flight(quick)
 
 
-async def test_a_connection_that_says_nothing_is_closed(quick: Served) -> None:
-    async with opened(quick.url) as silent, opened(quick.url) as blank:
+async def test_a_connection_that_says_nothing_is_closed(far_side: FarSide) -> None:
+    limits = Limits(first_byte_s=0.1, sweep_s=0.05)
+    async with serving(far_side, limits) as served, opened(served.url) as silent, opened(served.url) as blank:
         await blank.say(b"\r\n\r\n")
         assert await silent.closed() == b""
         assert await blank.closed() == b""
@@ -68,7 +69,7 @@ async def test_idle_connections_are_closed_sooner_when_they_have_shown_nothing(q
 
 
 async def test_a_body_that_comes_at_the_least_rate_may_take_longer(far_side: FarSide) -> None:
-    limits = Limits(body_s=0.1, least_bytes_per_s=1_000, sweep_s=0.05)
+    limits = Limits(body_s=0.1, least_bytes_per_s=100, sweep_s=0.05)
     async with serving(far_side, limits) as served, opened(served.url) as connection:
         await connection.say(WEBHOOK + b"Content-Length: 3000\r\n\r\n" + b"x" * 2_990)
         for _ in range(10):

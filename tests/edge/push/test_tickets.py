@@ -105,7 +105,7 @@ async def test_a_ticket_for_some_skus_shows_those_only_also_without_a_filter(ser
 
 async def test_a_connection_ends_with_its_ticket(served: Served) -> None:
     tickets: Tickets = served.application.state.tickets
-    ticket, _ = tickets.issue(["stock"], [], [], 2)
+    ticket, _ = tickets.issue(["stock"], [], [], 3)
     async with listening(served.url, None, ticket=ticket) as listener:
         with pytest.raises(ConnectionClosed) as end:
             async with asyncio.timeout(WITHIN_S):
@@ -117,7 +117,7 @@ async def test_a_connection_ends_with_its_ticket(served: Served) -> None:
 
 async def test_a_graphql_connection_and_its_subscriptions_end_with_their_ticket(served: Served) -> None:
     tickets: Tickets = served.application.state.tickets
-    ticket, _ = tickets.issue(["stock"], [], [], 2)
+    ticket, _ = tickets.issue(["stock"], [], [], 3)
     async with subscribing(served, ticket) as client:
         await client.subscribe("subscription {stockChanged {position}}")
         last = await client.hear()
@@ -133,7 +133,7 @@ async def test_a_graphql_connection_and_its_subscriptions_end_with_their_ticket(
 
 
 async def test_a_graphql_connection_without_a_subscription_ends_with_its_ticket(served: Served) -> None:
-    ticket, _ = served.application.state.tickets.issue(["stock"], [], [], 1)
+    ticket, _ = served.application.state.tickets.issue(["stock"], [], [], 3)
     async with subscribing(served, ticket) as client:
         with pytest.raises(ConnectionClosed) as end:
             await client.hear()
@@ -143,7 +143,7 @@ async def test_a_graphql_connection_without_a_subscription_ends_with_its_ticket(
 
 
 async def test_an_event_stream_ends_with_its_ticket(served: Served) -> None:
-    ticket, _ = served.application.state.tickets.issue(["stock"], [], [], 1)
+    ticket, _ = served.application.state.tickets.issue(["stock"], [], [], 3)
     async with httpx.AsyncClient(base_url=served.url, timeout=WITHIN_S) as client:
         said = (await client.get("/v1/inventory/stream", params={"ticket": ticket})).text
     assert orjson.loads(said.rstrip().rpartition("data: ")[2])["reason"] == "ticket expired"

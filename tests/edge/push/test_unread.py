@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import select
 import socket
 from collections.abc import Callable
@@ -83,18 +84,25 @@ PROTOCOLS = [event_stream, websocket, graphql]
 
 @pytest.mark.parametrize("opens", PROTOCOLS)
 async def test_who_never_reads_is_cut_off_at_the_socket_when_too_much_waits(
-    served: Served, opens: Callable[[Deaf], None], monkeypatch: pytest.MonkeyPatch
+    served: Served,
+    opens: Callable[[Deaf], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     deaf = await _entered(served, opens, monkeypatch)
     held = await _too_much(served)
     assert held > BIG
     assert await deaf.is_cut_off()
     await _nothing_held(served)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.parametrize("opens", PROTOCOLS)
 async def test_who_never_reads_is_cut_off_after_some_heartbeats_when_little_waits(
-    served: Served, opens: Callable[[Deaf], None], monkeypatch: pytest.MonkeyPatch
+    served: Served,
+    opens: Callable[[Deaf], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     deaf = await _entered(served, opens, monkeypatch)
     position = 0
@@ -110,6 +118,7 @@ async def test_who_never_reads_is_cut_off_after_some_heartbeats_when_little_wait
             await asyncio.sleep(0)
     assert await deaf.is_cut_off()
     await _nothing_held(served)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def _entered(served: Served, opens: Callable[[Deaf], None], monkeypatch: pytest.MonkeyPatch) -> Deaf:

@@ -20,7 +20,7 @@ from tests.fuzz.rpc import methods
 from tests.fuzz.rpc.calling import Caller
 from tests.fuzz.rpc.judge import Asked, Judge
 from tests.fuzz.rpc.values import Pool
-from tests.fuzz.rpc.watching import Watch
+from tests.fuzz.rpc.watching import Watch, unsound
 from tests.stack import Stack
 
 IN_FLIGHT = 48
@@ -80,6 +80,8 @@ async def fuzz(stack: Stack, seed: int, seconds: float) -> Report:
             report.seconds = time.monotonic() - began
             watching.cancel()
         await watch.look(report.note)
+        if wrong := await unsound(channels):
+            report.note(f"the audits of the seed {seed}: {wrong}")
     return report
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import grpc
 import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from gen.inventory.v1.stock_service_pb2 import AuditStockRequest
+from gen.inventory.v1.stock_service_pb2_grpc import StockServiceStub
+from gen.promo.v1.promotion_service_pb2 import AuditUsageRequest
+from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
 from tests.stack import Stack
 
 PERIOD_S = 1.0
@@ -18,6 +24,32 @@ SUSPECT = re.compile(
 )
 AROUND = 1_500
 MOST_SILENCE_S = 5.0
+
+
+SOUND_WITHIN_S = 20.0
+"""Claims that were under way when the calls ended have lapsed or are repaired by then."""
+
+
+async def unsound(channels: dict[str, grpc.aio.Channel]) -> str:
+    """What the audits of stock and of promotions' uses go on to count that must be zero; empty when nothing is."""
+    audits: list[tuple[Any, Any]] = [
+        (StockServiceStub(channels["inventory"]).AuditStock, AuditStockRequest()),
+        (PromotionServiceStub(channels["promo"]).AuditUsage, AuditUsageRequest()),
+    ]
+    wrong = [await _mismatches(audit, request) for audit, request in audits]
+    return ", ".join(one for one in wrong if one)
+
+
+async def _mismatches(audit: Any, request: Any) -> str:
+    until = time.monotonic() + SOUND_WITHIN_S
+    while True:
+        answer = await audit(request, timeout=SOUND_WITHIN_S)
+        counts = {field.name: value for field, value in answer.ListFields() if field.name.endswith("_mismatches")}
+        if not counts:
+            return ""
+        if time.monotonic() > until:
+            return f"{counts}: {list(answer.examples)}"
+        await asyncio.sleep(PERIOD_S)
 
 
 class Watch:

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 FORMS = """
 ALTER TABLE skus ADD COLUMN twin boolean NOT NULL DEFAULT false;
