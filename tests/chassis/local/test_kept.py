@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from chassis.local.kept import Kept, write_private
+from edge.config import LEAST_KEY_CHARACTERS
 
 
 def test_only_the_owner_reads_the_file(tmp_path: Path) -> None:
@@ -46,3 +47,9 @@ def test_a_secret_is_made_once(tmp_path: Path) -> None:
     first = Kept(tmp_path / "kept.json").secret("token")
     assert Kept(tmp_path / "kept.json").secret("token") == first
     assert len(first) >= 24
+
+
+def test_a_secret_stays_the_same_and_is_long_enough_to_sign_tickets(tmp_path: Path) -> None:
+    first = Kept(tmp_path / "kept.json").secret("ticket_key")
+    assert Kept(tmp_path / "kept.json").secret("ticket_key") == first
+    assert len(first) >= LEAST_KEY_CHARACTERS
