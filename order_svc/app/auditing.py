@@ -35,6 +35,8 @@ WALK_EVERY_S = 60.0
 """A walk begins no earlier than this after the last one began."""
 ASKED_AT_ONCE = 8
 """Questions to payment providers that are open at once."""
+NOT_YET_S = 100 * 365 * 86_400.0
+"""No first look is so old, and Postgres has an interval of it, which it has not of infinity: nothing becomes open."""
 SECOND_LOOK_S = 2.0
 """Between the two looks of a run that somebody waits for: enough, since what it judges has not changed for a minute."""
 
@@ -100,7 +102,7 @@ class AuditOrders:
             log.info("audit.walk_restarts", stage=walk.stage, reason=no.reason)
             walk.position = ""
             return
-        await self.findings.record(looked.subjects, looked.seen, float("inf"))
+        await self.findings.record(looked.subjects, looked.seen, NOT_YET_S)
         walk.orders, walk.reservations = walk.orders + looked.orders, walk.reservations + looked.reservations
         walk.position = following
         if not following:
