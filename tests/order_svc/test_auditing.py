@@ -255,6 +255,20 @@ async def test_the_always_on_walk_finds_it_by_itself(shop: Shop) -> None:
     assert status.HasField("walk_end_time")
 
 
+async def test_a_walk_that_sees_the_same_again_before_the_second_look_goes_on(shop: Shop) -> None:
+    order_id = await bought(shop)
+    del shop.inventory.reservations[order_id]
+    clock = iter((0, 0, 100, 100))
+    audit = shop.service.audit
+    audit.monotonic_s = lambda: float(next(clock))
+    for _ in range(2):
+        await shop.execute("UPDATE audit_walk SET stage = 'IDLE', position = '', began_at = 'epoch'")
+        await audit.run_once()
+    assert await told(shop) == []
+    rows = await shop.rows("SELECT count(*) FROM audit_findings")
+    assert rows == [(1,)]
+
+
 async def test_findings_are_listed_page_by_page(shop: Shop) -> None:
     ids = sorted([await bought(shop) for _ in range(5)])
     shop.inventory.reservations.clear()
