@@ -13,12 +13,19 @@ from tests import stack as stacks
 from tests.stack import Stack
 
 PROCESSES_MAX = 4
+LONG = tuple(f"tests/{folder}/" for folder in ("restore", "siege", "fuzz", "fault", "delivery", "e2e", "demo"))
+"""They start whole products. They come first, so that no core waits at the end for the last of them."""
 
 
 def pytest_configure() -> None:
     """Five hundred buyers with a connection each, in one process; and a key for the page tokens of its servers."""
     process.allow_many_connections()
     config.load()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; else the order stays."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 def pytest_xdist_auto_num_workers() -> int:
