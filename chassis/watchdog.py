@@ -1,8 +1,9 @@
 """Watches this process's event loop from outside: names where it hangs, makes readiness red, ends the process, sees to SIGTERM.
 
-Three watchers, because each works where another does not. A thread logs the stack and answers readiness; C code that keeps
-Python's lock silences it. faulthandler's timer is C without the lock: it writes every stack to stderr and ends the process. The
-system's alarm ends it also when nobody reads stderr. The loop winds all of them up again once a second, which takes 50 us.
+Three watchers, because each works where another does not. A thread logs the stack, answers readiness and ends the process;
+C code that keeps Python's lock silences it. faulthandler's timer is C without the lock: it writes every stack to stderr and
+ends the process; it comes later, since it may crash where it looks at a thread that runs. The system's alarm ends the process
+also when nobody reads stderr. The loop winds all of them up again once a second, which takes 50 us.
 """
 
 from __future__ import annotations
@@ -114,8 +115,13 @@ class Watchdog:
         while not self._stopped.wait(self._times.turn_s):
             self._look()
             if self._stop_by_s is not None and (self.hangs or time.monotonic() > self._stop_by_s):
-                log.error("process.cut", reason="it was asked to stop and did not", stack=self._stack())
-                os._exit(ENDED)
+                self._end("process.cut", "it was asked to stop and did not")
+            if self._times.ends_s is not None and self.age_s > self._times.ends_s - 1.5 * self._times.turn_s:
+                self._end("process.ends", "its event loop hangs")
+
+    def _end(self, event: str, reason: str) -> None:
+        log.error(event, reason=reason, stack=self._stack())
+        os._exit(ENDED)
 
     def _look(self) -> None:
         hung, self._hangs = self._hangs, self.hangs
