@@ -58,6 +58,7 @@ sim: $(READY) ## Simulate crashes, losses and delays: make sim SEEDS=1000000 SEE
 sim-mutations: $(READY) ## Show that the simulation misses each safeguard of the protocol that is taken away
 	@exec $(IN)/python -m tests.sim.without
 
+test test-installed: export GRPC_ENABLE_FORK_SUPPORT = 0 # its handlers of fork() crash a child now and then, and tests start many
 test: $(READY) ## Run the tests on real servers, on all cores: make test ARGS="tests/edge -x"
 	@exec $(IN)/python -m pytest -n auto --dist loadfile $(ARGS)
 

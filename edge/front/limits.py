@@ -53,6 +53,8 @@ class Limits:
     """Connections that have shown the token or a signature, or come from a trusted proxy."""
     tickets: int = 4096
     """Connections that have shown a ticket: those of pages must not take the places of channels."""
+    silent_s: float = 2.0
+    """A newcomer that has sent nothing keeps its place this long: on a busy machine a crowd connects faster than it speaks."""
     trim_s: float = 0.1
     """How often surplus unproven connections are closed, the oldest first. A newcomer has at least this long."""
     burst: int = 8192

@@ -33,6 +33,7 @@ class FrontProtocol(HttpToolsProtocol):
         self.access_log = False  # ours is in edge/metrics.py; uvicorn's cannot write a path with an encoded slash
         self.seat: Seat | None = None
         self._limits = self.seats.limits
+        self.silent_since: float | None = self.loop.time()
         self._receiving = NOTHING
         self._since = self.seats.now
         self._chunk_bytes = self._head_bytes = self._body_bytes = self._raw_bytes = self._discarded = 0
@@ -74,6 +75,7 @@ class FrontProtocol(HttpToolsProtocol):
         if self._refused:
             self._discard(len(data))
             return
+        self.silent_since = None
         receiving, cycle = self._receiving, self.cycle
         self._chunk_bytes = len(data)
         try:

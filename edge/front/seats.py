@@ -38,6 +38,10 @@ class Connection(Protocol):
     def body_waits(self) -> bool:
         """Whether the current request's body is not there yet."""
 
+    @property
+    def silent_since(self) -> float | None:
+        """When it was made, by the loop's clock, while nothing has come over it."""
+
     def check(self, now: float) -> None:
         """Ends the connection when it has waited too long."""
 
@@ -68,6 +72,11 @@ class Seat:
     def busy(self) -> bool:
         """See `Connection.busy`."""
         return self._connection.busy
+
+    def is_new(self, since: float) -> bool:
+        """Whether nothing has come over it, and it was made after this moment."""
+        made = self._connection.silent_since
+        return made is not None and made > since
 
     def prove(self, kind: Kind) -> None:
         """The connection has shown who it is. Problem 503 when all seats of that kind are taken. Repeating is safe."""
@@ -176,13 +185,15 @@ class Seats:
     def trim(self) -> None:
         """Closes surplus strangers, the oldest first, those that have completed a request last.
 
-        A connection that came since the trim before keeps its seat: the loop may not have read its first bytes yet.
+        A connection that came since the trim before keeps its seat: the loop may not have read its first bytes yet. One that
+        has sent nothing keeps it for `silent_s`.
         """
         limits = self.limits
+        since = asyncio.get_running_loop().time() - limits.silent_s
         surplus = len(self._unproven) - limits.unproven
         for seat in sorted(self._unproven, key=_has_been_served):
             crowded = self._addresses[seat.address] > limits.unproven_per_address
-            if not (crowded or surplus > 0) or seat.generation >= self._generation or seat.busy:
+            if not (crowded or surplus > 0) or seat.generation >= self._generation or seat.busy or seat.is_new(since):
                 continue
             metrics.CLOSED.of("crowded").value += 1
             self.leave(seat)

@@ -24,6 +24,7 @@ class PushProtocol(WebSocketsSansIOProtocol):
     seat: Seat | None = None
     """Set when the connection becomes a WebSocket, by the protocol that had it before."""
     busy = True
+    silent_since = None
     body_waits = False
 
     def abort(self) -> None:

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from chassis import patience
+from chassis import access, patience
 from chassis.db import Database, Tx
 from chassis.errors import ServiceError
 
@@ -20,6 +20,12 @@ ABORTED, UNAVAILABLE = grpc.StatusCode.ABORTED, grpc.StatusCode.UNAVAILABLE
 ADD: LiteralString = "UPDATE numbers SET number = number + 1 WHERE name = %s"
 
 WAITS: LiteralString = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+
+
+@pytest.fixture(autouse=True)
+def quiet_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log writes one line of a kind a second: an earlier test's must not be the one."""
+    monkeypatch.setattr(access, "outages", access.BoundedLog())
 
 
 @pytest.fixture

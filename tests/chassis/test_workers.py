@@ -45,7 +45,7 @@ def address() -> str:
     return f"127.0.0.1:{ports.free()}"
 
 
-async def get(channel: grpc.aio.Channel, sku: str = "") -> Any:
+async def get(channel: grpc.aio.Channel, sku: str = "any") -> Any:
     stub: Any = pb_grpc.CatalogServiceStub(channel)
     return (await client.call(stub.GetSku, pb.GetSkuRequest(sku=sku), WITHIN_S)).sku
 
@@ -155,7 +155,7 @@ class Callers:
 
     async def ask(self) -> None:
         """Until `stop`."""
-        await asyncio.gather(*(self._ask("slow" if number == 0 else "") for number in range(CALLERS)))
+        await asyncio.gather(*(self._ask("slow" if number == 0 else "any") for number in range(CALLERS)))
 
     def stop(self) -> None:
         self._stopped.set()

@@ -204,7 +204,7 @@ def over_grpc() -> Iterator[tuple[str, dict[str, Any], str, str]]:
         yield what, {"lines": lines}, reason, field
     yield "the wrong currency", {"currency": "USD"}, "CURRENCY_MISMATCH", "currency"
     yield "no currency", {"currency": ""}, REQUIRED, "currency"
-    yield "no payment", {"payment": None}, REQUIRED, "payment.provider"
+    yield "no payment", {"payment": None}, REQUIRED, "payment"
     yield (
         "an unknown provider",
         {"payment": {"provider": "paypal", "token": "t"}},

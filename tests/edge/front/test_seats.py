@@ -6,6 +6,7 @@ import asyncio
 import resource
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -21,7 +22,7 @@ from tests.edge.front.test_sizes import HEALTH, LOCATIONS, ORDERS, WEBHOOK
 from tests.edge.push.live import listening
 from tests.edge.push.served import Served, serving
 
-FEW = Limits(unproven=20, unproven_per_address=20, trim_s=0.01)
+FEW = Limits(unproven=20, unproven_per_address=20, silent_s=0.0, trim_s=0.01)
 HALF_BODY = WEBHOOK + b"Content-Length: 1000\r\n\r\n{"
 HALF_HEAD = b"GET / HTTP/1.1\r\nHost: edge\r\nX: "
 WITHIN_S = 20.0
@@ -65,6 +66,15 @@ async def test_a_crowd_with_tokens_is_no_crowd_of_strangers(far_side: FarSide) -
         for one in all_:
             assert (await one.answer()).status == 200
         assert (served.seats.of_kind("token"), served.seats.of_kind("unproven")) == (60, 0)
+
+
+async def test_a_crowd_that_connects_faster_than_it_speaks_loses_nobody(far_side: FarSide) -> None:
+    async with serving(far_side, replace(FEW, silent_s=WITHIN_S)) as served, attackers(served, 60, b"") as all_:
+        for _ in range(3):
+            served.seats.trim()
+        for one in all_:
+            await one.say(LOCATIONS + b"\r\n")
+            assert (await one.answer()).status == 200
 
 
 async def test_a_websocket_keeps_its_place_among_strangers_and_gives_it_back(far_side: FarSide) -> None:
@@ -162,6 +172,7 @@ async def test_a_trusted_proxy_has_no_limit_per_address_and_says_whom_it_speaks_
 class Held:
     """A connection that waits."""
 
+    silent_since: float | None = None
     busy = False
     body_waits = False
     aborted = False
