@@ -10,6 +10,9 @@ import structlog
 
 from chassis import config, context, tracing
 
+CALLER_LEFT = "ExecuteBatchError raised in core"
+"""What grpcio logs, with a traceback, when a caller cancels in the moment of its answer: the caller's right, and no bug."""
+
 
 def add_ids(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
     """Marks a line with what it belongs to."""
@@ -56,6 +59,9 @@ class _Libraries(logging.Handler):
     """What libraries log becomes lines like ours."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        if CALLER_LEFT in record.getMessage():
+            logger().debug("rpc.caller_left", library=record.name)
+            return
         logger().log(record.levelno, "library.logged", library=record.name, text=self.format(record))
 
 

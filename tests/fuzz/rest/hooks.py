@@ -32,6 +32,7 @@ def register(webhook_secret: str) -> None:
         _be_patient(case)
         _write_whole_numbers_whole(case)
         _stay_here(case)
+        _leave_no_gap(case)
         if case.operation.path == "/v1/webhooks/sandbox" and _positive(case, ParameterLocation.HEADER):
             kwargs["auth"] = _signature(key)
 
@@ -83,6 +84,13 @@ def _stay_here(case: Case[Any]) -> None:
     body = case.body
     if isinstance(body, dict) and isinstance(url := body.get("url"), str) and URL.fullmatch(url):
         body["url"] = UNREACHABLE
+
+
+def _leave_no_gap(case: Case[Any]) -> None:
+    """A guest's order has an empty customer id, which schemathesis carries on into paths: without it they are other paths."""
+    for name, value in list((case.path_parameters or {}).items()):
+        if value == "":
+            case.path_parameters[name] = "nobody"
 
 
 def _positive(case: Case[Any], location: ParameterLocation) -> bool:
