@@ -9,9 +9,10 @@ from typing import Any
 ENDLESS = "/v1/inventory/stream"
 """An event stream does not end, so a case of it would not either. tests/edge/push and tests/e2e read it."""
 
-ACCEPTED_OR_BUSINESS = ["2xx", "402", "404", "409", "412", "422"]
+ACCEPTED_OR_BUSINESS = ["2xx", "401", "402", "404", "409", "412", "422"]
 """What schema-valid input may be answered. The refusals among them are held to the reasons and rules that the document
 gives the operation (`x-reasons`, `x-rules`; see edge/openapi/refusals.py) by `refused_as_documented`:
+401 schemathesis now and then tries a token of its own with a valid request;
 402 the payment was declined; 404 what it names is not there; 409 stock, state or limits forbid it; 412 it has changed since;
 422 a key was used before, a token is of another query, or a rule between fields that no schema can say."""
 REFUSED = ["400", "401", "404", "405", "409", "412", "413", "422"]
