@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import unicodedata
 from collections.abc import Iterable, Iterator
 
@@ -19,7 +18,7 @@ INVISIBLE = (
     (0xE0100, 0xE01EF),
 )
 """Letters and marks that Unicode has shown as nothing: joiners, fillers, selectors of variants."""
-PLANES = itertools.chain(range(0xD800), range(0xE000, 0x20000), range(0xE0000, 0xE1000))
+PLANES = (*range(0xD800), *range(0xE000, 0x20000), *range(0xE0000, 0xE1000))
 """Where such characters are: looking at all of Unicode would take a third of a second of every start."""
 
 
