@@ -31,7 +31,8 @@ WAIT_S = 1.0
 """A round waits so long for events: stopping takes no longer."""
 MOST_TOGETHER = 500
 """Events of one transaction, a batch more or less."""
-RETRY_PAUSE_S = 1.0
+RETRY_PAUSE_S = 2.0
+"""Between looks for parked events that are due. Each look is a transaction, also in an idle service."""
 RETRIES = 100
 """Parked events per round."""
 

@@ -23,6 +23,8 @@ from chassis.gate.sweep import Sweeper
 from chassis.jobs import Jobs
 from chassis.redis import Client
 
+WATCH_S = 2.0
+"""Between looks for a lost gate or a restored journal where no request finds it first; each is two transactions."""
 SWEEP_REST = 4.0
 """A crowd is looked at all at once, thirty seconds after it came: in a fifth of the time (some 18,000 looks a second), so
 that others are served meanwhile."""
@@ -58,10 +60,10 @@ class Partition:
     def start(self, jobs: Jobs, leading: asyncio.Event) -> None:
         """Starts the stages and the loops that mend what crashes leave: in one process, save that each knows its epoch."""
         self.claims.start()
-        jobs.start("watch-gate", self.epochs.watch, 1.0)
+        jobs.start("watch-gate", self.epochs.watch, WATCH_S)
         jobs.start("measure-gate", self.gate.measure, 15.0, leading)
         jobs.start("sweep", self.sweeper.run_once, 1.0, leading, SWEEP_REST)
-        jobs.start("expire-reservations", self.sweeper.expire_once, 0.5, leading)
+        jobs.start("expire-reservations", self.sweeper.expire_once, 1.0, leading)
         jobs.start("apply-adjustments", self.adjustments.run_once, 1.0, leading)
         jobs.start("audit", self.auditor.run_once, 0.5, leading)
 
