@@ -89,6 +89,9 @@ class Consumer:
 
     async def retry_once(self) -> int:
         """Tries what is parked and due again; answers how many it tried."""
+        async with self._db.connection() as connection:  # a transaction would wake the relay, each time for nothing
+            if not await self._inbox.has_due(connection):
+                return 0
         async with self._db.transaction() as tx:
             due = await self._inbox.due(tx, RETRIES)
             afters = [await self._retry(tx, event, attempts) for event, attempts in due]

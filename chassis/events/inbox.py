@@ -35,6 +35,8 @@ SELECT source, position, event_id, type, key, time, data, content_type, attempts
           WHERE (b.consumer, b.source, b.key) = (p.consumer, p.source, p.key)
             AND b.position < p.position AND b.state IN ('RETRYING', 'WAITING')))
  ORDER BY due_at, position LIMIT %s FOR UPDATE SKIP LOCKED"""
+HAS_DUE: LiteralString = """
+SELECT FROM parked_events WHERE consumer = %s AND due_at <= now() AND state <> 'DEAD' LIMIT 1"""
 DONE: LiteralString = "DELETE FROM parked_events WHERE consumer = %s AND event_id = %s"
 FAILED: LiteralString = """
 UPDATE parked_events
@@ -77,6 +79,10 @@ class Inbox:
                 *(event.data, event.content_type, state, attempts, error[:MOST_ERROR], pause_s),
             ),
         )
+
+    async def has_due(self, tx: Tx) -> bool:
+        """Whether the next try of any event is due; behind one that fails, others of its key may not be tried yet."""
+        return await (await tx.execute(HAS_DUE, (self._consumer,))).fetchone() is not None
 
     async def due(self, tx: Tx, most: int) -> list[tuple[Event, int]]:
         """Events whose next try is due, each the first of its key, and how often they were tried."""

@@ -20,6 +20,8 @@ from chassis.leader import Leader
 from chassis.server import Servicer
 from gen.common.v1 import event_service_pb2, event_service_pb2_grpc
 
+GAUGES_S = 10.0
+"""Between measurements of the backlog and of dead letters; Prometheus asks for them every 15 s."""
 TELL_S = 5.0
 """A process that follows tells its leader this often even when it wrote nothing, and at once when it did."""
 
@@ -54,8 +56,8 @@ class EventSource:
         jobs.start("maintain-broker", self._relay.maintain_once, relay.MAINTAIN_S, leader.leading)
         jobs.start("tell", leader.tell, TELL_S, leader.following, relay.REST, written)
         jobs.start("database-size", self._size.run_once, database_size.EVERY_S, leader.leading)
-        jobs.start("backlog", self._backlog.run_once, 5.0)
-        jobs.start("dead-letters", self._dead_letters.count, 5.0)
+        jobs.start("backlog", self._backlog.run_once, GAUGES_S)
+        jobs.start("dead-letters", self._dead_letters.count, GAUGES_S)
 
     async def close(self) -> None:
         """After the jobs and every consumer of `broker`."""

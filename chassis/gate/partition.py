@@ -64,7 +64,7 @@ class Partition:
         jobs.start("measure-gate", self.gate.measure, 15.0, leading)
         jobs.start("sweep", self.sweeper.run_once, 1.0, leading, SWEEP_REST)
         jobs.start("expire-reservations", self.sweeper.expire_once, 1.0, leading)
-        jobs.start("apply-adjustments", self.adjustments.run_once, 1.0, leading)
+        jobs.start("apply-adjustments", self.adjustments.run_once, 2.0, leading)
         jobs.start("audit", self.auditor.run_once, 0.5, leading)
 
     async def close(self) -> None:

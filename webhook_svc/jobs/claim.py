@@ -10,7 +10,7 @@ from chassis.db import Database
 from webhook_svc.app.dispatch import LEASE, Dispatch
 from webhook_svc.store import deliveries
 
-PAUSE_S = 1.0
+PAUSE_S = 2.0
 """Between looks when nobody says that there is something: a retry may come so much later."""
 REST = 1.0
 """Times as long as a round took: under load the next one has more to take, which costs less for each."""
