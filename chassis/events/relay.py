@@ -30,8 +30,8 @@ REPUBLISHED = metrics.counter("relay_republished_total", "Events that were sent 
 SLICE = 50
 """Events that are packed and sent in one go: about a millisecond in which the process answers nobody else."""
 PAUSE_S = 2.0
-"""Between looks when nobody says that something was written, as every commit of ours does: what else writes, such as a person
-with psql, may wait so long. Four services that looked ten times a second were most of what an idle Postgres did; twice, a sixth."""
+"""Longest pause between looks. Every commit of ours wakes the relay at once; a row that a person writes with psql waits this
+long. Four services that looked ten times a second were most of what an idle Postgres did."""
 REST = 0.7
 """Times as long as a round took: under load the next one has more to carry, which costs less for each."""
 WHOLE_S = 10.0
