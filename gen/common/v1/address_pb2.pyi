@@ -20,7 +20,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Address(_message.Message):
-    """A postal address as the channel gave it."""
+    """A postal address as given by the channel."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -22,7 +22,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class AuditStatus(_message.Message):
-    """What the always-on audit of a gate and its journal says of itself."""
+    """Status of the always-on audit of a gate and its journal."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -39,34 +39,34 @@ class AuditStatus(_message.Message):
     LEFTOVER_KEYS_FIELD_NUMBER: _builtins.int
     EXAMPLES_FIELD_NUMBER: _builtins.int
     walk_milliseconds: _builtins.int
-    """How long that walk took."""
+    """Duration of that walk."""
     levels: _builtins.int
-    """Levels that it saw."""
+    """Levels compared in that walk."""
     suspects: _builtins.int
-    """Levels that differ at the moment and are looked at again: takes under way, or drift that is not certain yet."""
+    """Levels that differ now and will be checked again: claims in progress, or drift that is not confirmed yet."""
     drift_up_units: _builtins.int
-    """Units that the gate had too many, confirmed since the first walk; each was repaired."""
+    """Units that the gate had in excess, confirmed since the first walk; all were repaired."""
     drift_down_units: _builtins.int
-    """Units that the gate had too few, confirmed since the first walk; each was repaired."""
+    """Units that were missing in the gate, confirmed since the first walk; all were repaired."""
     repairs: _builtins.int
-    """Rebuilds of the gate that drift was the reason of."""
+    """Rebuilds of the gate caused by drift."""
     journal_mismatches: _builtins.int
-    """Numbers of the journal that contradict each other now. They are told, never repaired by machine."""
+    """Numbers of the journal that contradict each other now. They are reported, never repaired automatically."""
     ended_entries: _builtins.int
-    """Reservations in the gate, in the last walk, that have ended in the journal: the sweeper gives them back next."""
+    """Reservations that the last walk found in the gate although the journal has ended them; the sweeper releases them next."""
     leftover_keys: _builtins.int
-    """Redis keys of old epochs that were left behind, and unlinked."""
+    """Redis keys left over from old epochs that were unlinked."""
     @_builtins.property
     def walk_end_time(self) -> _timestamp_pb2.Timestamp:
-        """When the last complete walk over all levels ended; unset before the first."""
+        """End of the last complete walk over all levels; unset before the first."""
 
     @_builtins.property
     def drift_time(self) -> _timestamp_pb2.Timestamp:
-        """When drift was last confirmed; unset when it never was."""
+        """Time of the last confirmed drift; unset when there was none."""
 
     @_builtins.property
     def examples(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The last findings in words, newest first, at most 20."""
+        """The latest findings as text, newest first, at most 20."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ Global___AuditStatus: _TypeAlias = AuditStatus  # noqa: Y015
 
 @_typing.final
 class AuditFinding(_message.Message):
-    """A number that is not what it must be."""
+    """A number that differs from its expected value."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -107,21 +107,21 @@ class AuditFinding(_message.Message):
         KIND_UNSPECIFIED: AuditFinding._Kind.ValueType  # 0
         """Never sent."""
         KIND_DRIFT_UP: AuditFinding._Kind.ValueType  # 1
-        """The gate has more than the journal: the journal's guard refuses what the gate lets through."""
+        """The gate has more than the journal; the journal's guard rejects the excess claims."""
         KIND_DRIFT_DOWN: AuditFinding._Kind.ValueType  # 2
-        """The gate has less than the journal: units that nobody can buy."""
+        """The gate has less than the journal; these units cannot be bought."""
         KIND_JOURNAL: AuditFinding._Kind.ValueType  # 3
         """Tables of the journal contradict each other."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
-        """Where it was found."""
+        """Places where a finding can occur."""
 
     KIND_UNSPECIFIED: AuditFinding.Kind.ValueType  # 0
     """Never sent."""
     KIND_DRIFT_UP: AuditFinding.Kind.ValueType  # 1
-    """The gate has more than the journal: the journal's guard refuses what the gate lets through."""
+    """The gate has more than the journal; the journal's guard rejects the excess claims."""
     KIND_DRIFT_DOWN: AuditFinding.Kind.ValueType  # 2
-    """The gate has less than the journal: units that nobody can buy."""
+    """The gate has less than the journal; these units cannot be bought."""
     KIND_JOURNAL: AuditFinding.Kind.ValueType  # 3
     """Tables of the journal contradict each other."""
 
@@ -134,23 +134,23 @@ class AuditFinding(_message.Message):
         CAUSE_UNSPECIFIED: AuditFinding._Cause.ValueType  # 0
         """Never sent."""
         CAUSE_UNKNOWN: AuditFinding._Cause.ValueType  # 1
-        """Nobody knows."""
+        """The cause is unknown."""
         CAUSE_COUNTER_MISSING: AuditFinding._Cause.ValueType  # 2
         """The gate has lost the counter."""
         CAUSE_COUNTER_WITHOUT_LEVEL: AuditFinding._Cause.ValueType  # 3
-        """The gate counts something that the journal does not have."""
+        """The gate has a counter that the journal does not have."""
 
     class Cause(_Cause, metaclass=_CauseEnumTypeWrapper):
-        """Why it is so, as far as that is known."""
+        """Cause of the finding, as far as it is known."""
 
     CAUSE_UNSPECIFIED: AuditFinding.Cause.ValueType  # 0
     """Never sent."""
     CAUSE_UNKNOWN: AuditFinding.Cause.ValueType  # 1
-    """Nobody knows."""
+    """The cause is unknown."""
     CAUSE_COUNTER_MISSING: AuditFinding.Cause.ValueType  # 2
     """The gate has lost the counter."""
     CAUSE_COUNTER_WITHOUT_LEVEL: AuditFinding.Cause.ValueType  # 3
-    """The gate counts something that the journal does not have."""
+    """The gate has a counter that the journal does not have."""
 
     class _Action:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -161,19 +161,19 @@ class AuditFinding(_message.Message):
         ACTION_UNSPECIFIED: AuditFinding._Action.ValueType  # 0
         """Never sent."""
         ACTION_REBUILD: AuditFinding._Action.ValueType  # 1
-        """The gate is made anew from the journal."""
+        """The gate is rebuilt from the journal."""
         ACTION_REPORTED: AuditFinding._Action.ValueType  # 2
-        """It was told; a person decides."""
+        """Reported only; a person decides."""
 
     class Action(_Action, metaclass=_ActionEnumTypeWrapper):
-        """What the audit did."""
+        """Action of the audit."""
 
     ACTION_UNSPECIFIED: AuditFinding.Action.ValueType  # 0
     """Never sent."""
     ACTION_REBUILD: AuditFinding.Action.ValueType  # 1
-    """The gate is made anew from the journal."""
+    """The gate is rebuilt from the journal."""
     ACTION_REPORTED: AuditFinding.Action.ValueType  # 2
-    """It was told; a person decides."""
+    """Reported only; a person decides."""
 
     KEY_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
@@ -186,26 +186,28 @@ class AuditFinding(_message.Message):
     FIND_TIME_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     key: _builtins.str
-    """The level: "sku@location", or a promotion's."""
+    """The level: "sku@location", or the key of a promotion's level."""
     kind: Global___AuditFinding.Kind.ValueType
     """Where it was found."""
     number: _builtins.str
-    """"available", or what of the journal contradicts the level: "movements of on_hand", "active reservations"."""
+    """"available", or the part of the journal that contradicts the level, such as "movements of on_hand" or "active
+    reservations".
+    """
     expected: _builtins.int
-    """What it must be."""
+    """Expected value."""
     found: _builtins.int
-    """What it is."""
+    """Value that was found."""
     drift: _builtins.int
     """found - expected."""
     cause: Global___AuditFinding.Cause.ValueType
-    """Why, where known."""
+    """Cause, if known."""
     action: Global___AuditFinding.Action.ValueType
-    """What was done."""
+    """Action that was taken."""
     epoch: _builtins.int
-    """The gate's epoch it was found in; 0 for what is inside the journal."""
+    """The gate's epoch at that time; 0 for findings within the journal."""
     @_builtins.property
     def find_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was certain."""
+        """When the finding was confirmed."""
 
     def __init__(
         self,

@@ -21,8 +21,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Bounds(_message.Message):
-    """The bounds of a field. Of a repeated field the lengths, the format and the numbers bound each of its entries. A
-    google.protobuf.Timestamp of a request needs none: it always lies in 1970 to 9999-12-30.
+    """The bounds of a field. For a repeated field, the lengths, the format and the numbers apply to each entry. A
+    google.protobuf.Timestamp in a request needs no bounds: it is always between 1970 and 9999-12-30.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -34,7 +34,7 @@ class Bounds(_message.Message):
     class _FormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Bounds._Format.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         FORMAT_UNSPECIFIED: Bounds._Format.ValueType  # 0
-        """Any character but NUL."""
+        """Any character except NUL."""
         FORMAT_ID: Bounds._Format.ValueType  # 1
         """A-Z a-z 0-9 . _ : -"""
         FORMAT_SKU: Bounds._Format.ValueType  # 2
@@ -44,33 +44,33 @@ class Bounds(_message.Message):
         FORMAT_LOT: Bounds._Format.ValueType  # 4
         """A-Z a-z 0-9 . _ - / and space."""
         FORMAT_CURRENCY: Bounds._Format.ValueType  # 5
-        """Code of a currency that ISO 4217 lists and that has minor units."""
+        """Code of a currency that is in ISO 4217 and has minor units."""
         FORMAT_COUNTRY: Bounds._Format.ValueType  # 6
         """Two letters A-Z."""
         FORMAT_EMAIL: Bounds._Format.ValueType  # 7
-        """An @ with something on both sides, and no white space."""
+        """An @ with text on both sides, and no white space."""
         FORMAT_DATE: Bounds._Format.ValueType  # 8
-        """Year, month and day: four, two and two digits with - between them."""
+        """Year, month and day: four, two and two digits, separated by -."""
         FORMAT_PROMOTION_ID: Bounds._Format.ValueType  # 9
         """A-Z a-z 0-9 . _ -"""
         FORMAT_ENDPOINT_ID: Bounds._Format.ValueType  # 10
         """"whe_" and 26 hex digits."""
         FORMAT_DELIVERY_ID: Bounds._Format.ValueType  # 11
-        """A whole number above 0 of at most 18 digits."""
+        """A whole number above 0 with at most 18 digits."""
         FORMAT_EVENT_TYPES: Bounds._Format.ValueType  # 12
-        """An event type, or the beginning of one with .* at its end, or only *."""
+        """An event type, the beginning of one followed by .*, or only *."""
         FORMAT_PAGE_TOKEN: Bounds._Format.ValueType  # 13
         """A-Z a-z 0-9 _ -"""
         FORMAT_CODE: Bounds._Format.ValueType  # 14
-        """ASCII characters: what is compared without regard to case."""
+        """ASCII characters; compared without regard to case."""
         FORMAT_CUSTOMER_ID: Bounds._Format.ValueType  # 15
-        """What one can see, without blanks at its ends: no control and no invisible characters."""
+        """Visible characters and inner blanks: no blanks at either end, no control characters, no invisible characters."""
 
     class Format(_Format, metaclass=_FormatEnumTypeWrapper):
-        """Which characters a text consists of."""
+        """Characters that a text may contain."""
 
     FORMAT_UNSPECIFIED: Bounds.Format.ValueType  # 0
-    """Any character but NUL."""
+    """Any character except NUL."""
     FORMAT_ID: Bounds.Format.ValueType  # 1
     """A-Z a-z 0-9 . _ : -"""
     FORMAT_SKU: Bounds.Format.ValueType  # 2
@@ -80,27 +80,27 @@ class Bounds(_message.Message):
     FORMAT_LOT: Bounds.Format.ValueType  # 4
     """A-Z a-z 0-9 . _ - / and space."""
     FORMAT_CURRENCY: Bounds.Format.ValueType  # 5
-    """Code of a currency that ISO 4217 lists and that has minor units."""
+    """Code of a currency that is in ISO 4217 and has minor units."""
     FORMAT_COUNTRY: Bounds.Format.ValueType  # 6
     """Two letters A-Z."""
     FORMAT_EMAIL: Bounds.Format.ValueType  # 7
-    """An @ with something on both sides, and no white space."""
+    """An @ with text on both sides, and no white space."""
     FORMAT_DATE: Bounds.Format.ValueType  # 8
-    """Year, month and day: four, two and two digits with - between them."""
+    """Year, month and day: four, two and two digits, separated by -."""
     FORMAT_PROMOTION_ID: Bounds.Format.ValueType  # 9
     """A-Z a-z 0-9 . _ -"""
     FORMAT_ENDPOINT_ID: Bounds.Format.ValueType  # 10
     """"whe_" and 26 hex digits."""
     FORMAT_DELIVERY_ID: Bounds.Format.ValueType  # 11
-    """A whole number above 0 of at most 18 digits."""
+    """A whole number above 0 with at most 18 digits."""
     FORMAT_EVENT_TYPES: Bounds.Format.ValueType  # 12
-    """An event type, or the beginning of one with .* at its end, or only *."""
+    """An event type, the beginning of one followed by .*, or only *."""
     FORMAT_PAGE_TOKEN: Bounds.Format.ValueType  # 13
     """A-Z a-z 0-9 _ -"""
     FORMAT_CODE: Bounds.Format.ValueType  # 14
-    """ASCII characters: what is compared without regard to case."""
+    """ASCII characters; compared without regard to case."""
     FORMAT_CUSTOMER_ID: Bounds.Format.ValueType  # 15
-    """What one can see, without blanks at its ends: no control and no invisible characters."""
+    """Visible characters and inner blanks: no blanks at either end, no control characters, no invisible characters."""
 
     MIN_LENGTH_FIELD_NUMBER: _builtins.int
     MAX_LENGTH_FIELD_NUMBER: _builtins.int
@@ -114,29 +114,31 @@ class Bounds(_message.Message):
     MAX_DEPTH_FIELD_NUMBER: _builtins.int
     EACH_ALONE_FIELD_NUMBER: _builtins.int
     min_length: _builtins.int
-    """Fewest characters of a text that is not empty; of an entry of a repeated field also of an empty one."""
+    """Minimum characters of a text. An empty text passes unless the field is required; an empty entry of a repeated field does
+    not.
+    """
     max_length: _builtins.int
-    """Most characters of a text."""
+    """Maximum characters of a text."""
     format: Global___Bounds.Format.ValueType
-    """Which characters."""
+    """Allowed characters."""
     minimum: _builtins.int
     """Smallest number."""
     maximum: _builtins.int
     """Largest number."""
     min_items: _builtins.int
-    """Fewest entries."""
+    """Minimum entries."""
     max_items: _builtins.int
-    """Most entries."""
+    """Maximum entries."""
     required: _builtins.bool
-    """The field must be set: a text is not empty, a message is there. A request with an update_mask needs only what identifies the
-    resource, and what its mask names.
+    """The field must be set: a text must not be empty, a message must be present. A request with an update_mask needs only the
+    fields that identify the resource and the fields named in its mask.
     """
     max_bytes: _builtins.int
-    """Most bytes of a google.protobuf.Struct written as JSON."""
+    """Maximum bytes of a google.protobuf.Struct written as JSON."""
     max_depth: _builtins.int
-    """How deep a google.protobuf.Struct may be nested; 1 is an object without objects and lists."""
+    """Maximum nesting depth of a google.protobuf.Struct; 1 is an object that holds no objects or lists."""
     each_alone: _builtins.bool
-    """Each entry of a batch stands alone: a wrong one is refused in its own result, and does not refuse the batch."""
+    """The entries of a batch are independent: an invalid entry is rejected in its own result and does not reject the batch."""
     def __init__(
         self,
         *,
@@ -169,6 +171,6 @@ Global___Bounds: _TypeAlias = Bounds  # noqa: Y015
 
 BOUNDS_FIELD_NUMBER: _builtins.int
 bounds: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___Bounds]
-"""What a field of a request may hold. Every server checks it before the method sees the request, and refuses with
-INVALID_ARGUMENT: FIELD_REQUIRED, FIELD_INVALID or, of a page token, PAGE_TOKEN_INVALID. Answers are not checked.
+"""Bounds of a request's field. Every server checks them before the method sees the request, and rejects violations with
+INVALID_ARGUMENT: FIELD_REQUIRED, FIELD_INVALID or, for a page token, PAGE_TOKEN_INVALID. Responses are not checked.
 """

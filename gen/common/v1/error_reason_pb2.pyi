@@ -27,103 +27,111 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_FIELD_REQUIRED: _ErrorReason.ValueType  # 1
     """INVALID_ARGUMENT: a required field is missing. Example: {"field": "lines[0].sku"}."""
     ERROR_REASON_FIELD_INVALID: _ErrorReason.ValueType  # 2
-    """INVALID_ARGUMENT: a field has a value outside its rules. Example: {"field": "lines[0].quantity"}."""
+    """INVALID_ARGUMENT: a field's value is outside its bounds. Example: {"field": "lines[0].quantity"}."""
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 3
-    """INVALID_ARGUMENT: this request_id was used with another body. Example: {"request_id": "r-1"}."""
+    """INVALID_ARGUMENT: this request_id was already used with another body. Example: {"request_id": "r-1"}."""
     ERROR_REASON_PAGE_TOKEN_INVALID: _ErrorReason.ValueType  # 4
-    """INVALID_ARGUMENT: the page token is not one of ours, or belongs to another query."""
+    """INVALID_ARGUMENT: the page token was not issued by this service, or belongs to another query."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 5
     """RESOURCE_EXHAUSTED + RetryInfo: a queue is full; nothing was done."""
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 6
-    """RESOURCE_EXHAUSTED + RetryInfo: the caller is over its rate."""
+    """RESOURCE_EXHAUSTED + RetryInfo: the caller has exceeded its rate limit."""
     ERROR_REASON_GATE_REBUILDING: _ErrorReason.ValueType  # 7
     """UNAVAILABLE + RetryInfo: the gate is being rebuilt from the journal; nothing is lost."""
     ERROR_REASON_GATE_UNREACHABLE: _ErrorReason.ValueType  # 8
-    """UNAVAILABLE + RetryInfo: Redis does not answer."""
+    """UNAVAILABLE + RetryInfo: Redis does not respond."""
     ERROR_REASON_JOURNAL_UNREACHABLE: _ErrorReason.ValueType  # 9
-    """UNAVAILABLE + RetryInfo: Postgres does not answer; the same request_id may be sent again."""
+    """UNAVAILABLE + RetryInfo: Postgres does not respond; retry with the same request_id."""
     ERROR_REASON_DEPENDENCY_UNAVAILABLE: _ErrorReason.ValueType  # 10
-    """UNAVAILABLE + RetryInfo: a service that this one needs does not answer. Example: {"dependency": "promo"}."""
+    """UNAVAILABLE + RetryInfo: a service that this one depends on does not respond. Example: {"dependency": "promo"}."""
     ERROR_REASON_TOKEN_INVALID: _ErrorReason.ValueType  # 11
-    """UNAUTHENTICATED: no valid token."""
+    """UNAUTHENTICATED: the token is missing or invalid."""
     ERROR_REASON_SCOPE_MISSING: _ErrorReason.ValueType  # 12
     """PERMISSION_DENIED: the token lacks a scope. Example: {"scope": "stock:write"}."""
     ERROR_REASON_VERSION_STALE: _ErrorReason.ValueType  # 13
     """ABORTED: the resource changed since it was read. Example: {"expected": "3", "actual": "4"}."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 14
-    """INTERNAL: our bug; the detail is in our log under the request id."""
+    """INTERNAL: a bug in the service; the service's log has the details under the request id."""
     ERROR_REASON_TOKEN_EXPIRED: _ErrorReason.ValueType  # 15
-    """UNAUTHENTICATED: the token was valid once and is no longer."""
+    """UNAUTHENTICATED: the token has expired."""
     ERROR_REASON_SIGNATURE_INVALID: _ErrorReason.ValueType  # 16
-    """UNAUTHENTICATED: a webhook's signature does not fit its body, or is too old."""
+    """UNAUTHENTICATED: a webhook's signature does not match its body, or is too old."""
     ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 17
-    """DEADLINE_EXCEEDED: the caller's deadline passed; the same request_id may be sent again."""
+    """DEADLINE_EXCEEDED: the caller's deadline passed; retry with the same request_id."""
     ERROR_REASON_EVENTS_FORGOTTEN: _ErrorReason.ValueType  # 18
-    """FAILED_PRECONDITION: the event log no longer reaches back that far; read the state anew. Example: {"oldest_position": "812"}."""
+    """FAILED_PRECONDITION: the event log no longer reaches back that far; read the current state again.
+    Example: {"oldest_position": "812"}.
+    """
     ERROR_REASON_MESSAGE_MALFORMED: _ErrorReason.ValueType  # 19
-    """INVALID_ARGUMENT: the bytes are no message of the method's request type, or hold text that is not UTF-8."""
+    """INVALID_ARGUMENT: the bytes are not a message of the method's request type, or contain text that is not UTF-8."""
     ERROR_REASON_TRANSACTION_CONFLICT: _ErrorReason.ValueType  # 20
-    """ABORTED + RetryInfo: other transactions were in the way at every try; nothing was changed, send it again."""
+    """ABORTED + RetryInfo: every attempt conflicted with other transactions; nothing was changed, retry."""
     ERROR_REASON_JOURNAL_TIMEOUT: _ErrorReason.ValueType  # 21
-    """UNAVAILABLE + RetryInfo: a statement took longer than Postgres allows and was ended; the same request_id may be sent again."""
+    """UNAVAILABLE + RetryInfo: a statement exceeded the statement timeout of Postgres and was cancelled; retry with the same
+    request_id.
+    """
     ERROR_REASON_JOURNAL_FULL: _ErrorReason.ValueType  # 22
     """UNAVAILABLE + RetryInfo: Postgres has no disk space or memory left. Reads may still work."""
     ERROR_REASON_JOURNAL_READ_ONLY: _ErrorReason.ValueType  # 23
-    """UNAVAILABLE + RetryInfo: Postgres takes no writes, because it is a standby or set to read only. Reads still work."""
+    """UNAVAILABLE + RetryInfo: Postgres accepts no writes, because it is a standby or set to read only. Reads still work."""
     ERROR_REASON_JOURNAL_CONNECTIONS_EXHAUSTED: _ErrorReason.ValueType  # 24
-    """UNAVAILABLE + RetryInfo: all connections to Postgres are in use, those of this process or all that Postgres takes."""
+    """UNAVAILABLE + RetryInfo: all connections to Postgres are in use, either those of this process or all that Postgres allows."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
-    """Reasons that every service may give in google.rpc.ErrorInfo.reason (without the ERROR_REASON_ prefix)."""
+    """Reasons that every service may return in google.rpc.ErrorInfo.reason (without the ERROR_REASON_ prefix)."""
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent."""
 ERROR_REASON_FIELD_REQUIRED: ErrorReason.ValueType  # 1
 """INVALID_ARGUMENT: a required field is missing. Example: {"field": "lines[0].sku"}."""
 ERROR_REASON_FIELD_INVALID: ErrorReason.ValueType  # 2
-"""INVALID_ARGUMENT: a field has a value outside its rules. Example: {"field": "lines[0].quantity"}."""
+"""INVALID_ARGUMENT: a field's value is outside its bounds. Example: {"field": "lines[0].quantity"}."""
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 3
-"""INVALID_ARGUMENT: this request_id was used with another body. Example: {"request_id": "r-1"}."""
+"""INVALID_ARGUMENT: this request_id was already used with another body. Example: {"request_id": "r-1"}."""
 ERROR_REASON_PAGE_TOKEN_INVALID: ErrorReason.ValueType  # 4
-"""INVALID_ARGUMENT: the page token is not one of ours, or belongs to another query."""
+"""INVALID_ARGUMENT: the page token was not issued by this service, or belongs to another query."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 5
 """RESOURCE_EXHAUSTED + RetryInfo: a queue is full; nothing was done."""
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 6
-"""RESOURCE_EXHAUSTED + RetryInfo: the caller is over its rate."""
+"""RESOURCE_EXHAUSTED + RetryInfo: the caller has exceeded its rate limit."""
 ERROR_REASON_GATE_REBUILDING: ErrorReason.ValueType  # 7
 """UNAVAILABLE + RetryInfo: the gate is being rebuilt from the journal; nothing is lost."""
 ERROR_REASON_GATE_UNREACHABLE: ErrorReason.ValueType  # 8
-"""UNAVAILABLE + RetryInfo: Redis does not answer."""
+"""UNAVAILABLE + RetryInfo: Redis does not respond."""
 ERROR_REASON_JOURNAL_UNREACHABLE: ErrorReason.ValueType  # 9
-"""UNAVAILABLE + RetryInfo: Postgres does not answer; the same request_id may be sent again."""
+"""UNAVAILABLE + RetryInfo: Postgres does not respond; retry with the same request_id."""
 ERROR_REASON_DEPENDENCY_UNAVAILABLE: ErrorReason.ValueType  # 10
-"""UNAVAILABLE + RetryInfo: a service that this one needs does not answer. Example: {"dependency": "promo"}."""
+"""UNAVAILABLE + RetryInfo: a service that this one depends on does not respond. Example: {"dependency": "promo"}."""
 ERROR_REASON_TOKEN_INVALID: ErrorReason.ValueType  # 11
-"""UNAUTHENTICATED: no valid token."""
+"""UNAUTHENTICATED: the token is missing or invalid."""
 ERROR_REASON_SCOPE_MISSING: ErrorReason.ValueType  # 12
 """PERMISSION_DENIED: the token lacks a scope. Example: {"scope": "stock:write"}."""
 ERROR_REASON_VERSION_STALE: ErrorReason.ValueType  # 13
 """ABORTED: the resource changed since it was read. Example: {"expected": "3", "actual": "4"}."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 14
-"""INTERNAL: our bug; the detail is in our log under the request id."""
+"""INTERNAL: a bug in the service; the service's log has the details under the request id."""
 ERROR_REASON_TOKEN_EXPIRED: ErrorReason.ValueType  # 15
-"""UNAUTHENTICATED: the token was valid once and is no longer."""
+"""UNAUTHENTICATED: the token has expired."""
 ERROR_REASON_SIGNATURE_INVALID: ErrorReason.ValueType  # 16
-"""UNAUTHENTICATED: a webhook's signature does not fit its body, or is too old."""
+"""UNAUTHENTICATED: a webhook's signature does not match its body, or is too old."""
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 17
-"""DEADLINE_EXCEEDED: the caller's deadline passed; the same request_id may be sent again."""
+"""DEADLINE_EXCEEDED: the caller's deadline passed; retry with the same request_id."""
 ERROR_REASON_EVENTS_FORGOTTEN: ErrorReason.ValueType  # 18
-"""FAILED_PRECONDITION: the event log no longer reaches back that far; read the state anew. Example: {"oldest_position": "812"}."""
+"""FAILED_PRECONDITION: the event log no longer reaches back that far; read the current state again.
+Example: {"oldest_position": "812"}.
+"""
 ERROR_REASON_MESSAGE_MALFORMED: ErrorReason.ValueType  # 19
-"""INVALID_ARGUMENT: the bytes are no message of the method's request type, or hold text that is not UTF-8."""
+"""INVALID_ARGUMENT: the bytes are not a message of the method's request type, or contain text that is not UTF-8."""
 ERROR_REASON_TRANSACTION_CONFLICT: ErrorReason.ValueType  # 20
-"""ABORTED + RetryInfo: other transactions were in the way at every try; nothing was changed, send it again."""
+"""ABORTED + RetryInfo: every attempt conflicted with other transactions; nothing was changed, retry."""
 ERROR_REASON_JOURNAL_TIMEOUT: ErrorReason.ValueType  # 21
-"""UNAVAILABLE + RetryInfo: a statement took longer than Postgres allows and was ended; the same request_id may be sent again."""
+"""UNAVAILABLE + RetryInfo: a statement exceeded the statement timeout of Postgres and was cancelled; retry with the same
+request_id.
+"""
 ERROR_REASON_JOURNAL_FULL: ErrorReason.ValueType  # 22
 """UNAVAILABLE + RetryInfo: Postgres has no disk space or memory left. Reads may still work."""
 ERROR_REASON_JOURNAL_READ_ONLY: ErrorReason.ValueType  # 23
-"""UNAVAILABLE + RetryInfo: Postgres takes no writes, because it is a standby or set to read only. Reads still work."""
+"""UNAVAILABLE + RetryInfo: Postgres accepts no writes, because it is a standby or set to read only. Reads still work."""
 ERROR_REASON_JOURNAL_CONNECTIONS_EXHAUSTED: ErrorReason.ValueType  # 24
-"""UNAVAILABLE + RetryInfo: all connections to Postgres are in use, those of this process or all that Postgres takes."""
+"""UNAVAILABLE + RetryInfo: all connections to Postgres are in use, either those of this process or all that Postgres allows."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

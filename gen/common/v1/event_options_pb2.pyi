@@ -13,6 +13,6 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 EVENT_TYPES_FIELD_NUMBER: _builtins.int
 event_types: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, _containers.RepeatedScalarFieldContainer[_builtins.str]]
-"""CloudEvents types whose data this message is, for example "inventory.stock_level.changed". Consumers find the message
-of an event by it, and the AsyncAPI document is made from it.
+"""CloudEvents types that carry this message as data, for example "inventory.stock_level.changed". Consumers use it to find
+the message type of an event, and the AsyncAPI document is generated from it.
 """

@@ -22,7 +22,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Event(_message.Message):
-    """A fact, with the attributes that CloudEvents 1.0 names."""
+    """A fact, with the attributes of CloudEvents 1.0."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -34,22 +34,22 @@ class Event(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """The same at every delivery: what consumers deduplicate by."""
+    """The same at every delivery; consumers use it to deduplicate."""
     source: _builtins.str
-    """The service that tells it: inventory, order, promo or webhook."""
+    """The service that emits it: inventory, order, promo or webhook."""
     type: _builtins.str
-    """For example "inventory.stock_level.changed"."""
+    """Event type, for example "inventory.stock_level.changed"."""
     key: _builtins.str
-    """What it is about, such as a sku or an order id; events of one key are in order."""
+    """The subject, such as a sku or an order id; events with the same key are in order."""
     position: _builtins.int
-    """Its place in the log of its source, from 1, without gaps."""
+    """Its position in the log of its source, from 1, without gaps."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
 
     @_builtins.property
     def data(self) -> _any_pb2.Any:
-        """The message that belongs to the type."""
+        """The message for this type."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ Global___Event: _TypeAlias = Event  # noqa: Y015
 
 @_typing.final
 class ListEventsRequest(_message.Message):
-    """Which part of the log."""
+    """Selects a part of the log."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -83,14 +83,16 @@ class ListEventsRequest(_message.Message):
     after_position: _builtins.int
     """Only events after this position; 0 is the beginning."""
     page_size: _builtins.int
-    """At most so many, 1 to 1000; 0 means 100."""
+    """Page size, 1 to 1000; 0 means 100."""
     @_builtins.property
     def types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only these types when given, at most 50; "inventory.reservation.*" stands for all that begin so, "*" for all."""
+        """Only these types if given, at most 50; "inventory.reservation.*" matches all types that begin with
+        "inventory.reservation.", and "*" matches all.
+        """
 
     @_builtins.property
     def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only these keys when given, at most 500."""
+        """Only these keys if given, at most 500."""
 
     def __init__(
         self,
@@ -119,14 +121,14 @@ class ListEventsResponse(_message.Message):
     NEWEST_POSITION_FIELD_NUMBER: _builtins.int
     OLDEST_POSITION_FIELD_NUMBER: _builtins.int
     position: _builtins.int
-    """How far the log was read, also past events that did not match: the next after_position."""
+    """The position that was read up to, including events that did not match; send it as the next after_position."""
     newest_position: _builtins.int
-    """The newest position there is; the reader has caught up when `position` has reached it."""
+    """The newest position in the log; the reader has caught up when `position` has reached it."""
     oldest_position: _builtins.int
-    """The oldest position that is still kept, 0 when the log is empty."""
+    """The oldest position that is still kept; 0 when the log is empty."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]:
-        """In order of their positions."""
+        """Ordered by position."""
 
     def __init__(
         self,
@@ -146,7 +148,7 @@ Global___ListEventsResponse: _TypeAlias = ListEventsResponse  # noqa: Y015
 
 @_typing.final
 class DeadLetter(_message.Message):
-    """An event that could not be handled."""
+    """An event that could not be processed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -156,11 +158,11 @@ class DeadLetter(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     DEATH_TIME_FIELD_NUMBER: _builtins.int
     consumer: _builtins.str
-    """Who could not handle it, for example "purchases"."""
+    """The consumer that could not process it, for example "purchases"."""
     error: _builtins.str
-    """What went wrong the last time."""
+    """The last error."""
     attempts: _builtins.int
-    """How often it was tried."""
+    """How many attempts were made."""
     @_builtins.property
     def event(self) -> Global___Event:
         """The event."""
@@ -188,7 +190,7 @@ Global___DeadLetter: _TypeAlias = DeadLetter  # noqa: Y015
 
 @_typing.final
 class ListDeadLettersRequest(_message.Message):
-    """Which dead letters."""
+    """Selects dead letters."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -196,11 +198,11 @@ class ListDeadLettersRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     consumer: _builtins.str
-    """Only of this consumer when given."""
+    """Only dead letters of this consumer if given."""
     page_size: _builtins.int
-    """At most so many, 1 to 100; 0 means 50."""
+    """Page size, 1 to 100; 0 means 50."""
     page_token: _builtins.str
-    """From the answer before."""
+    """From the previous page; empty for the first."""
     def __init__(
         self,
         *,
@@ -218,14 +220,14 @@ Global___ListDeadLettersRequest: _TypeAlias = ListDeadLettersRequest  # noqa: Y0
 
 @_typing.final
 class ListDeadLettersResponse(_message.Message):
-    """Dead letters."""
+    """A page of dead letters."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DEAD_LETTERS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """For the next page; empty on the last."""
+    """Token of the next page; empty on the last page."""
     @_builtins.property
     def dead_letters(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeadLetter]:
         """Oldest first."""
@@ -246,17 +248,17 @@ Global___ListDeadLettersResponse: _TypeAlias = ListDeadLettersResponse  # noqa: 
 
 @_typing.final
 class ReplayDeadLettersRequest(_message.Message):
-    """Which dead letters shall be tried again."""
+    """Selects the dead letters to retry."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CONSUMER_FIELD_NUMBER: _builtins.int
     EVENT_IDS_FIELD_NUMBER: _builtins.int
     consumer: _builtins.str
-    """Whose."""
+    """The consumer whose dead letters to retry."""
     @_builtins.property
     def event_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Ids of the events, at most 500; none means all there are."""
+        """Ids of the events, at most 500; empty means all."""
 
     def __init__(
         self,
@@ -274,13 +276,13 @@ Global___ReplayDeadLettersRequest: _TypeAlias = ReplayDeadLettersRequest  # noqa
 
 @_typing.final
 class ReplayDeadLettersResponse(_message.Message):
-    """What will be tried again."""
+    """The number of dead letters that will be retried."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.int
-    """How many."""
+    """How many dead letters will be retried."""
     def __init__(
         self,
         *,

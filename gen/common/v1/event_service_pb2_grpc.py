@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class EventServiceStub:
-    """What a service told others: its event log, and the events of others that it could not make use of. Every service has one.
+    """The event log of a service, and its dead letters: events from other services that it could not process. Every service has
+    one.
     """
 
     def __init__(self, channel):
@@ -53,12 +54,13 @@ class EventServiceStub:
 
 
 class EventServiceServicer:
-    """What a service told others: its event log, and the events of others that it could not make use of. Every service has one.
+    """The event log of a service, and its dead letters: events from other services that it could not process. Every service has
+    one.
     """
 
     def ListEvents(self, request, context):
-        """Events of this service after a position, oldest first. The log is dense: positions count 1, 2, 3 and none is missing, so
-        who remembers the last position it saw misses nothing and repeats nothing. Changes nothing.
+        """Lists events of this service after a position, oldest first. Positions count 1, 2, 3 without gaps, so a reader that stores
+        the last position it saw neither misses nor repeats an event. Read-only.
         Errors: FIELD_INVALID; FAILED_PRECONDITION EVENTS_FORGOTTEN when the log does not reach back that far.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -66,7 +68,7 @@ class EventServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDeadLetters(self, request, context):
-        """Events that this service received and gave up on after ten tries, oldest first. Changes nothing.
+        """Lists events that this service received but gave up on after ten attempts, oldest first. Read-only.
         Errors: FIELD_INVALID, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -74,7 +76,8 @@ class EventServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReplayDeadLetters(self, request, context):
-        """Has dead letters tried again, soon and from the first of ten tries. Safe to repeat: one that was handled is gone.
+        """Queues dead letters for retry soon, each with ten new attempts. Safe to repeat: a dead letter that was processed is
+        removed.
         Errors: FIELD_REQUIRED, FIELD_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -108,7 +111,8 @@ def add_EventServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class EventService:
-    """What a service told others: its event log, and the events of others that it could not make use of. Every service has one.
+    """The event log of a service, and its dead letters: events from other services that it could not process. Every service has
+    one.
     """
 
     @staticmethod

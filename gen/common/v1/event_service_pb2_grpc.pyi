@@ -27,47 +27,55 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class EventServiceStub:
-    """What a service told others: its event log, and the events of others that it could not make use of. Every service has one."""
+    """The event log of a service, and its dead letters: events from other services that it could not process. Every service has
+    one.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EventServiceAsyncStub: ...
     ListEvents: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.ListEventsRequest, _event_service_pb2.ListEventsResponse]
-    """Events of this service after a position, oldest first. The log is dense: positions count 1, 2, 3 and none is missing, so
-    who remembers the last position it saw misses nothing and repeats nothing. Changes nothing.
+    """Lists events of this service after a position, oldest first. Positions count 1, 2, 3 without gaps, so a reader that stores
+    the last position it saw neither misses nor repeats an event. Read-only.
     Errors: FIELD_INVALID; FAILED_PRECONDITION EVENTS_FORGOTTEN when the log does not reach back that far.
     """
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.ListDeadLettersRequest, _event_service_pb2.ListDeadLettersResponse]
-    """Events that this service received and gave up on after ten tries, oldest first. Changes nothing.
+    """Lists events that this service received but gave up on after ten attempts, oldest first. Read-only.
     Errors: FIELD_INVALID, PAGE_TOKEN_INVALID.
     """
     ReplayDeadLetters: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.ReplayDeadLettersRequest, _event_service_pb2.ReplayDeadLettersResponse]
-    """Has dead letters tried again, soon and from the first of ten tries. Safe to repeat: one that was handled is gone.
+    """Queues dead letters for retry soon, each with ten new attempts. Safe to repeat: a dead letter that was processed is
+    removed.
     Errors: FIELD_REQUIRED, FIELD_INVALID.
     """
 
 @_typing.type_check_only
 class EventServiceAsyncStub(EventServiceStub):
-    """What a service told others: its event log, and the events of others that it could not make use of. Every service has one."""
+    """The event log of a service, and its dead letters: events from other services that it could not process. Every service has
+    one.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListEvents: _aio.UnaryUnaryMultiCallable[_event_service_pb2.ListEventsRequest, _event_service_pb2.ListEventsResponse]  # type: ignore[assignment]
-    """Events of this service after a position, oldest first. The log is dense: positions count 1, 2, 3 and none is missing, so
-    who remembers the last position it saw misses nothing and repeats nothing. Changes nothing.
+    """Lists events of this service after a position, oldest first. Positions count 1, 2, 3 without gaps, so a reader that stores
+    the last position it saw neither misses nor repeats an event. Read-only.
     Errors: FIELD_INVALID; FAILED_PRECONDITION EVENTS_FORGOTTEN when the log does not reach back that far.
     """
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_event_service_pb2.ListDeadLettersRequest, _event_service_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
-    """Events that this service received and gave up on after ten tries, oldest first. Changes nothing.
+    """Lists events that this service received but gave up on after ten attempts, oldest first. Read-only.
     Errors: FIELD_INVALID, PAGE_TOKEN_INVALID.
     """
     ReplayDeadLetters: _aio.UnaryUnaryMultiCallable[_event_service_pb2.ReplayDeadLettersRequest, _event_service_pb2.ReplayDeadLettersResponse]  # type: ignore[assignment]
-    """Has dead letters tried again, soon and from the first of ten tries. Safe to repeat: one that was handled is gone.
+    """Queues dead letters for retry soon, each with ten new attempts. Safe to repeat: a dead letter that was processed is
+    removed.
     Errors: FIELD_REQUIRED, FIELD_INVALID.
     """
 
 class EventServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What a service told others: its event log, and the events of others that it could not make use of. Every service has one."""
+    """The event log of a service, and its dead letters: events from other services that it could not process. Every service has
+    one.
+    """
 
     @_abc_1.abstractmethod
     def ListEvents(
@@ -75,8 +83,8 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _event_service_pb2.ListEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_event_service_pb2.ListEventsResponse, _abc.Awaitable[_event_service_pb2.ListEventsResponse]]:
-        """Events of this service after a position, oldest first. The log is dense: positions count 1, 2, 3 and none is missing, so
-        who remembers the last position it saw misses nothing and repeats nothing. Changes nothing.
+        """Lists events of this service after a position, oldest first. Positions count 1, 2, 3 without gaps, so a reader that stores
+        the last position it saw neither misses nor repeats an event. Read-only.
         Errors: FIELD_INVALID; FAILED_PRECONDITION EVENTS_FORGOTTEN when the log does not reach back that far.
         """
 
@@ -86,7 +94,7 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _event_service_pb2.ListDeadLettersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_event_service_pb2.ListDeadLettersResponse, _abc.Awaitable[_event_service_pb2.ListDeadLettersResponse]]:
-        """Events that this service received and gave up on after ten tries, oldest first. Changes nothing.
+        """Lists events that this service received but gave up on after ten attempts, oldest first. Read-only.
         Errors: FIELD_INVALID, PAGE_TOKEN_INVALID.
         """
 
@@ -96,7 +104,8 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _event_service_pb2.ReplayDeadLettersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_event_service_pb2.ReplayDeadLettersResponse, _abc.Awaitable[_event_service_pb2.ReplayDeadLettersResponse]]:
-        """Has dead letters tried again, soon and from the first of ten tries. Safe to repeat: one that was handled is gone.
+        """Queues dead letters for retry soon, each with ten new attempts. Safe to repeat: a dead letter that was processed is
+        removed.
         Errors: FIELD_REQUIRED, FIELD_INVALID.
         """
 

@@ -18,14 +18,16 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Money(_message.Message):
-    """An amount of money in the minor unit of its currency; never a float."""
+    """An amount of money in the minor unit of its currency; never a floating-point number."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CURRENCY_FIELD_NUMBER: _builtins.int
     AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
     currency: _builtins.str
-    """Code of a currency that ISO 4217 lists (edition 2026-01-01), for example "EUR". Codes without minor units (XAU, XXX) are refused."""
+    """Code of a currency that is in ISO 4217 (edition 2026-01-01), for example "EUR". Codes without minor units (XAU, XXX) are
+    rejected.
+    """
     amount_minor: _builtins.int
     """Amount in minor units (cents for EUR, yen for JPY); may be negative in refunds."""
     def __init__(

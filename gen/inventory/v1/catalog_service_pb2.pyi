@@ -29,10 +29,10 @@ class CreateSkuRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     SKU_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     @_builtins.property
     def sku(self) -> _sku_pb2.Sku:
-        """The sku to create; etag and times are ours."""
+        """The sku to create; the service sets etag and times."""
 
     def __init__(
         self,
@@ -57,10 +57,10 @@ class CreateSkuResponse(_message.Message):
     SKU_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     @_builtins.property
     def sku(self) -> _sku_pb2.Sku:
-        """As stored."""
+        """The sku as stored."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class GetSkuResponse(_message.Message):
     SKU_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def sku(self) -> _sku_pb2.Sku:
-        """As stored."""
+        """The sku as stored."""
 
     def __init__(
         self,
@@ -156,11 +156,11 @@ class BatchGetSkusResponse(_message.Message):
     MISSING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def skus(self) -> _containers.RepeatedCompositeFieldContainer[_sku_pb2.Sku]:
-        """The skus that exist, in the order asked for."""
+        """The skus that exist, in the order of the request."""
 
     @_builtins.property
     def missing(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The skus that do not."""
+        """The skus that do not exist."""
 
     def __init__(
         self,
@@ -187,11 +187,11 @@ class ListSkusRequest(_message.Message):
     CATEGORY_FIELD_NUMBER: _builtins.int
     PARENT_PRODUCT_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most this many; 1 to 500, 0 means 50."""
+    """Page size, 1 to 500; 0 means 50."""
     page_token: _builtins.str
     """From the previous page; empty for the first."""
     category: _builtins.str
-    """Only this category and what lies below it."""
+    """Only this category and its subcategories."""
     parent_product: _builtins.str
     """Only variants of this product."""
     def __init__(
@@ -248,14 +248,14 @@ class UpdateSkuRequest(_message.Message):
     SKU_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     @_builtins.property
     def sku(self) -> _sku_pb2.Sku:
-        """The new values; sku names the one to change, a non-empty etag must be current."""
+        """The new values; sku names the sku to change, and a non-empty etag must be current."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which fields to change: name, category, brand, price, attributes, parent_product; empty means those that are set."""
+        """The fields to change: name, category, brand, price, attributes, parent_product; empty means all fields that are set."""
 
     def __init__(
         self,
@@ -281,10 +281,10 @@ class UpdateSkuResponse(_message.Message):
     SKU_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     @_builtins.property
     def sku(self) -> _sku_pb2.Sku:
-        """As stored."""
+        """The sku as stored."""
 
     def __init__(
         self,
@@ -309,7 +309,7 @@ class BatchUpsertSkusRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     SKUS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     @_builtins.property
     def skus(self) -> _containers.RepeatedCompositeFieldContainer[_sku_pb2.Sku]:
         """1 to 500 skus, each sku once."""
@@ -338,11 +338,11 @@ class BatchUpsertSkusResponse(_message.Message):
     UPDATED_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     created: _builtins.int
-    """How many were new."""
+    """How many skus were created."""
     updated: _builtins.int
-    """How many were there before."""
+    """How many skus existed before and were replaced."""
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     def __init__(
         self,
         *,

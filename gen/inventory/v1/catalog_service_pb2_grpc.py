@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class CatalogServiceStub:
-    """What there is to stock and sell.
+    """The catalog: all skus that can be stocked and sold.
     """
 
     def __init__(self, channel):
@@ -68,7 +68,7 @@ class CatalogServiceStub:
 
 
 class CatalogServiceServicer:
-    """What there is to stock and sell.
+    """The catalog: all skus that can be stocked and sold.
     """
 
     def CreateSku(self, request, context):
@@ -86,7 +86,7 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetSkus(self, request, context):
-        """Reads up to 500 skus in the order asked for; unknown ones are listed apart, not an error.
+        """Reads up to 500 skus in the order of the request; unknown skus are listed separately and are not an error.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,7 +107,7 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchUpsertSkus(self, request, context):
-        """Creates or replaces up to 500 skus, all or nothing; idempotent by request_id. FIELD_INVALID names the sku;
+        """Creates or replaces up to 500 skus, all or nothing; idempotent by request_id. FIELD_INVALID names the invalid sku;
         SKU_DIFFERS_ONLY_IN_FORM.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -156,7 +156,7 @@ def add_CatalogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CatalogService:
-    """What there is to stock and sell.
+    """The catalog: all skus that can be stocked and sold.
     """
 
     @staticmethod

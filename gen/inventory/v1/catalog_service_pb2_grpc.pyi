@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CatalogServiceStub:
-    """What there is to stock and sell."""
+    """The catalog: all skus that can be stocked and sold."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -38,19 +38,19 @@ class CatalogServiceStub:
     GetSku: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetSkuRequest, _catalog_service_pb2.GetSkuResponse]
     """Reads one sku. SKU_NOT_FOUND."""
     BatchGetSkus: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.BatchGetSkusRequest, _catalog_service_pb2.BatchGetSkusResponse]
-    """Reads up to 500 skus in the order asked for; unknown ones are listed apart, not an error."""
+    """Reads up to 500 skus in the order of the request; unknown skus are listed separately and are not an error."""
     ListSkus: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListSkusRequest, _catalog_service_pb2.ListSkusResponse]
     """Lists skus by sku, a page at a time. PAGE_TOKEN_INVALID."""
     UpdateSku: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.UpdateSkuRequest, _catalog_service_pb2.UpdateSkuResponse]
     """Changes the masked fields of one sku. Atomic; idempotent by request_id. SKU_NOT_FOUND, VERSION_STALE, FIELD_INVALID."""
     BatchUpsertSkus: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.BatchUpsertSkusRequest, _catalog_service_pb2.BatchUpsertSkusResponse]
-    """Creates or replaces up to 500 skus, all or nothing; idempotent by request_id. FIELD_INVALID names the sku;
+    """Creates or replaces up to 500 skus, all or nothing; idempotent by request_id. FIELD_INVALID names the invalid sku;
     SKU_DIFFERS_ONLY_IN_FORM.
     """
 
 @_typing.type_check_only
 class CatalogServiceAsyncStub(CatalogServiceStub):
-    """What there is to stock and sell."""
+    """The catalog: all skus that can be stocked and sold."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateSku: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateSkuRequest, _catalog_service_pb2.CreateSkuResponse]  # type: ignore[assignment]
@@ -58,18 +58,18 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     GetSku: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetSkuRequest, _catalog_service_pb2.GetSkuResponse]  # type: ignore[assignment]
     """Reads one sku. SKU_NOT_FOUND."""
     BatchGetSkus: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.BatchGetSkusRequest, _catalog_service_pb2.BatchGetSkusResponse]  # type: ignore[assignment]
-    """Reads up to 500 skus in the order asked for; unknown ones are listed apart, not an error."""
+    """Reads up to 500 skus in the order of the request; unknown skus are listed separately and are not an error."""
     ListSkus: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListSkusRequest, _catalog_service_pb2.ListSkusResponse]  # type: ignore[assignment]
     """Lists skus by sku, a page at a time. PAGE_TOKEN_INVALID."""
     UpdateSku: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.UpdateSkuRequest, _catalog_service_pb2.UpdateSkuResponse]  # type: ignore[assignment]
     """Changes the masked fields of one sku. Atomic; idempotent by request_id. SKU_NOT_FOUND, VERSION_STALE, FIELD_INVALID."""
     BatchUpsertSkus: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.BatchUpsertSkusRequest, _catalog_service_pb2.BatchUpsertSkusResponse]  # type: ignore[assignment]
-    """Creates or replaces up to 500 skus, all or nothing; idempotent by request_id. FIELD_INVALID names the sku;
+    """Creates or replaces up to 500 skus, all or nothing; idempotent by request_id. FIELD_INVALID names the invalid sku;
     SKU_DIFFERS_ONLY_IN_FORM.
     """
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What there is to stock and sell."""
+    """The catalog: all skus that can be stocked and sold."""
 
     @_abc_1.abstractmethod
     def CreateSku(
@@ -93,7 +93,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.BatchGetSkusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.BatchGetSkusResponse, _abc.Awaitable[_catalog_service_pb2.BatchGetSkusResponse]]:
-        """Reads up to 500 skus in the order asked for; unknown ones are listed apart, not an error."""
+        """Reads up to 500 skus in the order of the request; unknown skus are listed separately and are not an error."""
 
     @_abc_1.abstractmethod
     def ListSkus(
@@ -117,7 +117,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.BatchUpsertSkusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.BatchUpsertSkusResponse, _abc.Awaitable[_catalog_service_pb2.BatchUpsertSkusResponse]]:
-        """Creates or replaces up to 500 skus, all or nothing; idempotent by request_id. FIELD_INVALID names the sku;
+        """Creates or replaces up to 500 skus, all or nothing; idempotent by request_id. FIELD_INVALID names the invalid sku;
         SKU_DIFFERS_ONLY_IN_FORM.
         """
 

@@ -25,9 +25,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
     """Never sent."""
     ERROR_REASON_SKU_NOT_FOUND: _ErrorReason.ValueType  # 1
-    """NOT_FOUND; `field` where a body names it. Example: {"sku": "SERUM-30", "field": "lines[0].sku"}."""
+    """NOT_FOUND; `field` is set when the body names the sku. Example: {"sku": "SERUM-30", "field": "lines[0].sku"}."""
     ERROR_REASON_LOCATION_NOT_FOUND: _ErrorReason.ValueType  # 2
-    """NOT_FOUND; `field` where a body names it. Example: {"location": "berlin", "field": "lines[0].locations[0]"}."""
+    """NOT_FOUND; `field` is set when the body names the location.
+    Example: {"location": "berlin", "field": "lines[0].locations[0]"}.
+    """
     ERROR_REASON_RESERVATION_NOT_FOUND: _ErrorReason.ValueType  # 3
     """NOT_FOUND. Example: {"reservation_id": "r-1"}."""
     ERROR_REASON_SKU_TAKEN: _ErrorReason.ValueType  # 4
@@ -35,11 +37,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_LOCATION_TAKEN: _ErrorReason.ValueType  # 5
     """ALREADY_EXISTS. Example: {"location": "berlin"}."""
     ERROR_REASON_INSUFFICIENT_STOCK: _ErrorReason.ValueType  # 6
-    """FAILED_PRECONDITION: the basket does not fit. Example: {"lines": "0", "lines[0].sku": "SERUM-30",
+    """FAILED_PRECONDITION: the stock does not suffice for all lines. Example: {"lines": "0", "lines[0].sku": "SERUM-30",
     "lines[0].requested": "2", "lines[0].available": "1", "next_lapse_time": "2026-11-20T10:03:17Z"}.
     """
     ERROR_REASON_RESERVATION_EXPIRED: _ErrorReason.ValueType  # 7
-    """FAILED_PRECONDITION: the reservation lapsed before it was committed. Example: {"reservation_id": "r-1"}."""
+    """FAILED_PRECONDITION: the reservation expired before it was committed. Example: {"reservation_id": "r-1"}."""
     ERROR_REASON_RESERVATION_RELEASED: _ErrorReason.ValueType  # 8
     """FAILED_PRECONDITION: the reservation was released. Example: {"reservation_id": "r-1"}."""
     ERROR_REASON_RESERVATION_COMMITTED: _ErrorReason.ValueType  # 9
@@ -47,44 +49,56 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_RESERVATION_ABORTED: _ErrorReason.ValueType  # 10
     """ABORTED: the reservation was undone before it was complete; use a new request_id. Example: {"reservation_id": "r-1"}."""
     ERROR_REASON_RESERVATION_NOT_COMMITTED: _ErrorReason.ValueType  # 11
-    """FAILED_PRECONDITION: only committed reservations are fulfilled or cancelled. Example: {"reservation_id": "r-1", "state": "ACTIVE"}."""
+    """FAILED_PRECONDITION: only committed reservations can be fulfilled or cancelled.
+    Example: {"reservation_id": "r-1", "state": "ACTIVE"}.
+    """
     ERROR_REASON_QUANTITY_NOT_OPEN: _ErrorReason.ValueType  # 12
-    """FAILED_PRECONDITION: more than what is still open of the reservation. Example: {"sku": "SERUM-30", "requested": "2", "open": "1"}."""
+    """FAILED_PRECONDITION: the request exceeds the units of the reservation that are still open.
+    Example: {"sku": "SERUM-30", "requested": "2", "open": "1"}.
+    """
     ERROR_REASON_ON_HAND_NEGATIVE: _ErrorReason.ValueType  # 13
-    """FAILED_PRECONDITION: the change would leave less than nothing on hand. Example: {"sku": "SERUM-30", "location": "berlin", "on_hand": "1"}."""
+    """FAILED_PRECONDITION: the change would make on_hand negative.
+    Example: {"sku": "SERUM-30", "location": "berlin", "on_hand": "1"}.
+    """
     ERROR_REASON_LOT_NOT_FOUND: _ErrorReason.ValueType  # 14
     """NOT_FOUND. Example: {"lot": "L-2026-04"}."""
     ERROR_REASON_LOT_DATES_DIFFER: _ErrorReason.ValueType  # 15
-    """FAILED_PRECONDITION: a lot was received before with other dates. Example: {"lot": "L-2026-04", "expiry_date": "2027-01-31"}."""
+    """FAILED_PRECONDITION: the lot was received before with other dates.
+    Example: {"lot": "L-2026-04", "expiry_date": "2027-01-31"}.
+    """
     ERROR_REASON_NO_FIT_LOT: _ErrorReason.ValueType  # 16
-    """FAILED_PRECONDITION: what is on hand is not fit to leave (expired lots). Example: {"sku": "SERUM-30", "location": "berlin"}."""
+    """FAILED_PRECONDITION: the lots on hand must not leave, because they have expired.
+    Example: {"sku": "SERUM-30", "location": "berlin"}.
+    """
     ERROR_REASON_RESERVATION_OWNED_BY_ANOTHER: _ErrorReason.ValueType  # 17
-    """FAILED_PRECONDITION: the request names another owner than the reservation has, and no force_reason. Example:
-    {"reservation_id": "r-1"}.
+    """FAILED_PRECONDITION: the request's owner is not the reservation's owner, and force_reason is empty.
+    Example: {"reservation_id": "r-1"}.
     """
     ERROR_REASON_SKU_DIFFERS_ONLY_IN_FORM: _ErrorReason.ValueType  # 18
-    """ALREADY_EXISTS: a sku that differs in case only exists already, or stands in the same batch; `field` where a batch names it.
-    Example: {"sku": "serum-30", "existing": "SERUM-30", "field": "skus[3].sku"}.
+    """ALREADY_EXISTS: a sku that differs only in case already exists or is in the same batch; `field` is set when a batch names
+    it. Example: {"sku": "serum-30", "existing": "SERUM-30", "field": "skus[3].sku"}.
     """
     ERROR_REASON_LOT_REQUIRED: _ErrorReason.ValueType  # 19
-    """FAILED_PRECONDITION: what lies there has lot numbers, so the change must name one; at most 10 are listed, first to expire first.
-    Example: {"sku": "SERUM-30", "location": "berlin", "field": "lot", "unnamed": "0", "lots": "1", "lots[0].lot": "L-1",
-    "lots[0].on_hand": "8"}.
+    """FAILED_PRECONDITION: the stock at the location is in numbered lots, so the change must name a lot; at most 10 are listed,
+    first to expire first. Example: {"sku": "SERUM-30", "location": "berlin", "field": "lot", "unnamed": "0", "lots": "1",
+    "lots[0].lot": "L-1", "lots[0].on_hand": "8"}.
     """
     ERROR_REASON_LEVEL_TOO_HIGH: _ErrorReason.ValueType  # 20
-    """FAILED_PRECONDITION: the level would be above 1,000,000,000. Example: {"sku": "SERUM-30", "location": "berlin",
-    "on_hand": "999999999", "change": "2", "most": "1000000000"}.
+    """FAILED_PRECONDITION: the level would exceed 1,000,000,000.
+    Example: {"sku": "SERUM-30", "location": "berlin", "on_hand": "999999999", "change": "2", "most": "1000000000"}.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
-    """Reasons of the inventory service, beside those of common.v1.ErrorReason."""
+    """Reasons of the inventory service, in addition to those of common.v1.ErrorReason."""
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent."""
 ERROR_REASON_SKU_NOT_FOUND: ErrorReason.ValueType  # 1
-"""NOT_FOUND; `field` where a body names it. Example: {"sku": "SERUM-30", "field": "lines[0].sku"}."""
+"""NOT_FOUND; `field` is set when the body names the sku. Example: {"sku": "SERUM-30", "field": "lines[0].sku"}."""
 ERROR_REASON_LOCATION_NOT_FOUND: ErrorReason.ValueType  # 2
-"""NOT_FOUND; `field` where a body names it. Example: {"location": "berlin", "field": "lines[0].locations[0]"}."""
+"""NOT_FOUND; `field` is set when the body names the location.
+Example: {"location": "berlin", "field": "lines[0].locations[0]"}.
+"""
 ERROR_REASON_RESERVATION_NOT_FOUND: ErrorReason.ValueType  # 3
 """NOT_FOUND. Example: {"reservation_id": "r-1"}."""
 ERROR_REASON_SKU_TAKEN: ErrorReason.ValueType  # 4
@@ -92,11 +106,11 @@ ERROR_REASON_SKU_TAKEN: ErrorReason.ValueType  # 4
 ERROR_REASON_LOCATION_TAKEN: ErrorReason.ValueType  # 5
 """ALREADY_EXISTS. Example: {"location": "berlin"}."""
 ERROR_REASON_INSUFFICIENT_STOCK: ErrorReason.ValueType  # 6
-"""FAILED_PRECONDITION: the basket does not fit. Example: {"lines": "0", "lines[0].sku": "SERUM-30",
+"""FAILED_PRECONDITION: the stock does not suffice for all lines. Example: {"lines": "0", "lines[0].sku": "SERUM-30",
 "lines[0].requested": "2", "lines[0].available": "1", "next_lapse_time": "2026-11-20T10:03:17Z"}.
 """
 ERROR_REASON_RESERVATION_EXPIRED: ErrorReason.ValueType  # 7
-"""FAILED_PRECONDITION: the reservation lapsed before it was committed. Example: {"reservation_id": "r-1"}."""
+"""FAILED_PRECONDITION: the reservation expired before it was committed. Example: {"reservation_id": "r-1"}."""
 ERROR_REASON_RESERVATION_RELEASED: ErrorReason.ValueType  # 8
 """FAILED_PRECONDITION: the reservation was released. Example: {"reservation_id": "r-1"}."""
 ERROR_REASON_RESERVATION_COMMITTED: ErrorReason.ValueType  # 9
@@ -104,32 +118,42 @@ ERROR_REASON_RESERVATION_COMMITTED: ErrorReason.ValueType  # 9
 ERROR_REASON_RESERVATION_ABORTED: ErrorReason.ValueType  # 10
 """ABORTED: the reservation was undone before it was complete; use a new request_id. Example: {"reservation_id": "r-1"}."""
 ERROR_REASON_RESERVATION_NOT_COMMITTED: ErrorReason.ValueType  # 11
-"""FAILED_PRECONDITION: only committed reservations are fulfilled or cancelled. Example: {"reservation_id": "r-1", "state": "ACTIVE"}."""
+"""FAILED_PRECONDITION: only committed reservations can be fulfilled or cancelled.
+Example: {"reservation_id": "r-1", "state": "ACTIVE"}.
+"""
 ERROR_REASON_QUANTITY_NOT_OPEN: ErrorReason.ValueType  # 12
-"""FAILED_PRECONDITION: more than what is still open of the reservation. Example: {"sku": "SERUM-30", "requested": "2", "open": "1"}."""
+"""FAILED_PRECONDITION: the request exceeds the units of the reservation that are still open.
+Example: {"sku": "SERUM-30", "requested": "2", "open": "1"}.
+"""
 ERROR_REASON_ON_HAND_NEGATIVE: ErrorReason.ValueType  # 13
-"""FAILED_PRECONDITION: the change would leave less than nothing on hand. Example: {"sku": "SERUM-30", "location": "berlin", "on_hand": "1"}."""
+"""FAILED_PRECONDITION: the change would make on_hand negative.
+Example: {"sku": "SERUM-30", "location": "berlin", "on_hand": "1"}.
+"""
 ERROR_REASON_LOT_NOT_FOUND: ErrorReason.ValueType  # 14
 """NOT_FOUND. Example: {"lot": "L-2026-04"}."""
 ERROR_REASON_LOT_DATES_DIFFER: ErrorReason.ValueType  # 15
-"""FAILED_PRECONDITION: a lot was received before with other dates. Example: {"lot": "L-2026-04", "expiry_date": "2027-01-31"}."""
+"""FAILED_PRECONDITION: the lot was received before with other dates.
+Example: {"lot": "L-2026-04", "expiry_date": "2027-01-31"}.
+"""
 ERROR_REASON_NO_FIT_LOT: ErrorReason.ValueType  # 16
-"""FAILED_PRECONDITION: what is on hand is not fit to leave (expired lots). Example: {"sku": "SERUM-30", "location": "berlin"}."""
+"""FAILED_PRECONDITION: the lots on hand must not leave, because they have expired.
+Example: {"sku": "SERUM-30", "location": "berlin"}.
+"""
 ERROR_REASON_RESERVATION_OWNED_BY_ANOTHER: ErrorReason.ValueType  # 17
-"""FAILED_PRECONDITION: the request names another owner than the reservation has, and no force_reason. Example:
-{"reservation_id": "r-1"}.
+"""FAILED_PRECONDITION: the request's owner is not the reservation's owner, and force_reason is empty.
+Example: {"reservation_id": "r-1"}.
 """
 ERROR_REASON_SKU_DIFFERS_ONLY_IN_FORM: ErrorReason.ValueType  # 18
-"""ALREADY_EXISTS: a sku that differs in case only exists already, or stands in the same batch; `field` where a batch names it.
-Example: {"sku": "serum-30", "existing": "SERUM-30", "field": "skus[3].sku"}.
+"""ALREADY_EXISTS: a sku that differs only in case already exists or is in the same batch; `field` is set when a batch names
+it. Example: {"sku": "serum-30", "existing": "SERUM-30", "field": "skus[3].sku"}.
 """
 ERROR_REASON_LOT_REQUIRED: ErrorReason.ValueType  # 19
-"""FAILED_PRECONDITION: what lies there has lot numbers, so the change must name one; at most 10 are listed, first to expire first.
-Example: {"sku": "SERUM-30", "location": "berlin", "field": "lot", "unnamed": "0", "lots": "1", "lots[0].lot": "L-1",
-"lots[0].on_hand": "8"}.
+"""FAILED_PRECONDITION: the stock at the location is in numbered lots, so the change must name a lot; at most 10 are listed,
+first to expire first. Example: {"sku": "SERUM-30", "location": "berlin", "field": "lot", "unnamed": "0", "lots": "1",
+"lots[0].lot": "L-1", "lots[0].on_hand": "8"}.
 """
 ERROR_REASON_LEVEL_TOO_HIGH: ErrorReason.ValueType  # 20
-"""FAILED_PRECONDITION: the level would be above 1,000,000,000. Example: {"sku": "SERUM-30", "location": "berlin",
-"on_hand": "999999999", "change": "2", "most": "1000000000"}.
+"""FAILED_PRECONDITION: the level would exceed 1,000,000,000.
+Example: {"sku": "SERUM-30", "location": "berlin", "on_hand": "999999999", "change": "2", "most": "1000000000"}.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -22,8 +22,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class StockLevelChanged(_message.Message):
-    """inventory.stock_level.changed, keyed by sku: one level after a change. inventory.stock_level.shortfall: the same, when a
-    change by hand or an expired lot left less than was promised.
+    """inventory.stock_level.changed, keyed by sku: one level after a change. inventory.stock_level.shortfall, keyed by sku: one
+    level after a manual change or an expired lot that left less stock than was promised.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -34,7 +34,7 @@ class StockLevelChanged(_message.Message):
     """Movement kind of the change, for example "RECEIVE"."""
     @_builtins.property
     def level(self) -> _stock_pb2.StockLevel:
-        """The level after it, without lots; version orders events of one level."""
+        """The level after the change, without lots; version orders the events of one level."""
 
     def __init__(
         self,
@@ -52,8 +52,9 @@ Global___StockLevelChanged: _TypeAlias = StockLevelChanged  # noqa: Y015
 
 @_typing.final
 class ReservationChanged(_message.Message):
-    """inventory.reservation.created, .committed, .released, .expired, .aborted and .extended, keyed by reservation id; and
-    .fulfilled and .cancelled, when units of a committed one have left or were given back: then each line says how many in all.
+    """inventory.reservation.created, .committed, .released, .expired, .aborted and .extended, keyed by reservation id; also
+    .fulfilled and .cancelled, when units of a committed reservation have left or were returned to stock: then each line has the
+    totals.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -61,10 +62,10 @@ class ReservationChanged(_message.Message):
     RESERVATION_FIELD_NUMBER: _builtins.int
     FORCED_REASON_FIELD_NUMBER: _builtins.int
     forced_reason: _builtins.str
-    """Set when a person forced the change on another owner's reservation: the reason given."""
+    """The reason given, when a person forced the change on another owner's reservation."""
     @_builtins.property
     def reservation(self) -> _reservation_pb2.Reservation:
-        """After it."""
+        """The reservation after the change."""
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class SkuChanged(_message.Message):
     SKU_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def sku(self) -> _sku_pb2.Sku:
-        """After it."""
+        """The sku after the change."""
 
     def __init__(
         self,
@@ -106,8 +107,8 @@ Global___SkuChanged: _TypeAlias = SkuChanged  # noqa: Y015
 
 @_typing.final
 class AuditFindingReported(_message.Message):
-    """inventory.audit.drift_found, keyed by level: the gate drifted from the journal and is made anew. inventory.audit.mismatch_found:
-    tables of the journal contradict each other.
+    """inventory.audit.drift_found, keyed by level: the gate drifted from the journal and is rebuilt.
+    inventory.audit.mismatch_found: tables of the journal contradict each other.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -115,7 +116,7 @@ class AuditFindingReported(_message.Message):
     FINDING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def finding(self) -> _audit_pb2.AuditFinding:
-        """What was found, and what was done."""
+        """The finding and the action taken."""
 
     def __init__(
         self,

@@ -29,11 +29,11 @@ class Location(_message.Message):
     location: _builtins.str
     """1 to 32 characters of a-z 0-9 -, starting with a letter; unique."""
     name: _builtins.str
-    """What people call it."""
+    """Name for people."""
     time_zone: _builtins.str
-    """IANA zone, for example "Europe/Berlin"; an expiry date ends at its midnight. Empty means UTC."""
+    """IANA time zone, for example "Europe/Berlin"; an expiry date ends at midnight in this zone. Empty means UTC."""
     priority: _builtins.int
-    """Lower is tried first when a reservation leaves the location to us; 0 to 1,000."""
+    """The lowest number is tried first when a reservation does not name a location; 0 to 1,000."""
     def __init__(
         self,
         *,

@@ -33,19 +33,19 @@ class Movement(_message.Message):
         KIND_UNSPECIFIED: Movement._Kind.ValueType  # 0
         """Never sent."""
         KIND_RECEIVE: Movement._Kind.ValueType  # 1
-        """Goods came in."""
+        """Goods were received."""
         KIND_ADJUST: Movement._Kind.ValueType  # 2
-        """A person corrected on_hand by a delta."""
+        """A person changed on_hand by a delta."""
         KIND_SET: Movement._Kind.ValueType  # 3
         """A person set on_hand to an absolute number."""
         KIND_RESERVE: Movement._Kind.ValueType  # 4
         """A reservation claimed units."""
         KIND_COMMIT: Movement._Kind.ValueType  # 5
-        """A reservation became an accepted order."""
+        """A reservation was committed for an accepted order."""
         KIND_RELEASE: Movement._Kind.ValueType  # 6
-        """A reservation was given back."""
+        """A reservation was released."""
         KIND_EXPIRE: Movement._Kind.ValueType  # 7
-        """A reservation lapsed."""
+        """A reservation expired."""
         KIND_FULFILL: Movement._Kind.ValueType  # 8
         """Goods left for a committed reservation."""
         KIND_CANCEL: Movement._Kind.ValueType  # 9
@@ -56,24 +56,24 @@ class Movement(_message.Message):
         """The backorder limit changed."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
-        """What changed the stock."""
+        """Causes of a change of stock."""
 
     KIND_UNSPECIFIED: Movement.Kind.ValueType  # 0
     """Never sent."""
     KIND_RECEIVE: Movement.Kind.ValueType  # 1
-    """Goods came in."""
+    """Goods were received."""
     KIND_ADJUST: Movement.Kind.ValueType  # 2
-    """A person corrected on_hand by a delta."""
+    """A person changed on_hand by a delta."""
     KIND_SET: Movement.Kind.ValueType  # 3
     """A person set on_hand to an absolute number."""
     KIND_RESERVE: Movement.Kind.ValueType  # 4
     """A reservation claimed units."""
     KIND_COMMIT: Movement.Kind.ValueType  # 5
-    """A reservation became an accepted order."""
+    """A reservation was committed for an accepted order."""
     KIND_RELEASE: Movement.Kind.ValueType  # 6
-    """A reservation was given back."""
+    """A reservation was released."""
     KIND_EXPIRE: Movement.Kind.ValueType  # 7
-    """A reservation lapsed."""
+    """A reservation expired."""
     KIND_FULFILL: Movement.Kind.ValueType  # 8
     """Goods left for a committed reservation."""
     KIND_CANCEL: Movement.Kind.ValueType  # 9
@@ -96,9 +96,9 @@ class Movement(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     id: _builtins.int
-    """Grows with time; unique."""
+    """Increases with time; unique."""
     kind: Global___Movement.Kind.ValueType
-    """What changed the stock."""
+    """Cause of the change."""
     reference: _builtins.str
     """The request or reservation that caused it."""
     sku: _builtins.str
@@ -106,7 +106,7 @@ class Movement(_message.Message):
     location: _builtins.str
     """The location."""
     lot: _builtins.str
-    """The lot, where one is concerned."""
+    """The lot, if the movement concerns one."""
     on_hand_delta: _builtins.int
     """Change of on_hand."""
     reserved_delta: _builtins.int
@@ -116,10 +116,10 @@ class Movement(_message.Message):
     unavailable_delta: _builtins.int
     """Change of unavailable."""
     reason: _builtins.str
-    """Why, in the words of whoever did it."""
+    """Reason, in the words of the person or program that made the change."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When, by the journal's clock."""
+        """Time of the movement, by the journal's clock."""
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Reservation(_message.Message):
-    """A time-limited claim on stock: how many of what, and where from."""
+    """A time-limited claim on stock: which skus, how many units, and from which locations."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -37,27 +37,27 @@ class Reservation(_message.Message):
         STATE_ACTIVE: Reservation._State.ValueType  # 1
         """Claimed until expire_time."""
         STATE_COMMITTED: Reservation._State.ValueType  # 2
-        """Accepted; the goods have not all left."""
+        """Accepted; not all goods have left yet."""
         STATE_RELEASED: Reservation._State.ValueType  # 3
-        """Given back on request."""
+        """Released on request."""
         STATE_EXPIRED: Reservation._State.ValueType  # 4
-        """Lapsed."""
+        """The claim expired."""
         STATE_ABORTED: Reservation._State.ValueType  # 5
         """Undone before it was complete."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """Where a reservation is in its life; all but ACTIVE are final."""
+        """State of a reservation; all states except ACTIVE are final."""
 
     STATE_UNSPECIFIED: Reservation.State.ValueType  # 0
     """Never sent."""
     STATE_ACTIVE: Reservation.State.ValueType  # 1
     """Claimed until expire_time."""
     STATE_COMMITTED: Reservation.State.ValueType  # 2
-    """Accepted; the goods have not all left."""
+    """Accepted; not all goods have left yet."""
     STATE_RELEASED: Reservation.State.ValueType  # 3
-    """Given back on request."""
+    """Released on request."""
     STATE_EXPIRED: Reservation.State.ValueType  # 4
-    """Lapsed."""
+    """The claim expired."""
     STATE_ABORTED: Reservation.State.ValueType  # 5
     """Undone before it was complete."""
 
@@ -68,18 +68,20 @@ class Reservation(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
     reservation_id: _builtins.str
-    """The request_id of the ReserveStock that made it."""
+    """The request_id of the ReserveStock call that made it."""
     state: Global___Reservation.State.ValueType
-    """Where it is in its life."""
+    """Current state."""
     owner: _builtins.str
-    """Who claimed, such as a cart, a till, "order:<order_id>": only that owner may change it. Empty: everybody."""
+    """The owner, such as a cart, a till or "order:<order_id>": only the owner may change the reservation. Empty: every caller
+    may.
+    """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReservationLine]:
-        """Where each unit comes from; one line per sku and location."""
+        """The location of each unit; one line per sku and location."""
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """It may lapse any time after this, while ACTIVE."""
+        """It may expire at any time after this, while ACTIVE."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -121,9 +123,9 @@ class ReservationLine(_message.Message):
     quantity: _builtins.int
     """Units."""
     fulfilled: _builtins.int
-    """Of those, units that have left; only after commit."""
+    """Units of quantity that have left; only after commit."""
     cancelled: _builtins.int
-    """Of those, units cancelled after commit."""
+    """Units of quantity that were cancelled after commit."""
     def __init__(
         self,
         *,

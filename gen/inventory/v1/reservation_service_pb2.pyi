@@ -33,14 +33,14 @@ class ReserveStockRequest(_message.Message):
     request_id: _builtins.str
     """1 to 100 characters of A-Z a-z 0-9 . _ : - chosen by the caller; becomes the reservation's id."""
     ttl_seconds: _builtins.int
-    """How long the claim holds, 1 to 86,400 seconds; 0 means 900."""
+    """Lifetime of the claim, 1 to 86,400 seconds; 0 means 900."""
     owner: _builtins.str
-    """Who claims: a cart, a till; at most 100 characters. Whoever changes the reservation later must name the same owner. Empty:
-    everybody who knows the id may change it. An order's reservation has the owner "order:<order_id>".
+    """The owner, such as a cart or a till; at most 100 characters. Later changes of the reservation must name the same owner.
+    Empty: every caller that knows the id may change it. An order's reservation has the owner "order:<order_id>".
     """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReserveLine]:
-        """1 to 100 lines. Lines of one sku with the same locations are one line."""
+        """1 to 100 lines. Lines with the same sku, locations and allow_split are merged."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ Global___ReserveStockRequest: _TypeAlias = ReserveStockRequest  # noqa: Y015
 
 @_typing.final
 class ReserveLine(_message.Message):
-    """What to claim."""
+    """One line of a claim."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -73,10 +73,10 @@ class ReserveLine(_message.Message):
     quantity: _builtins.int
     """Units, 1 to 1,000,000."""
     allow_split: _builtins.bool
-    """True: one line may be taken from several locations. False: all of it from one."""
+    """True: the line may be taken from several locations. False: all units come from one location."""
     @_builtins.property
     def locations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Where from, in order of preference, at most 20; empty leaves the choice to us (by the locations' priority)."""
+        """Locations in order of preference, at most 20; empty: the service chooses, by the locations' priority."""
 
     def __init__(
         self,
@@ -103,10 +103,10 @@ class ReserveStockResponse(_message.Message):
     RESERVATION_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before."""
+    """True when this request_id was processed before."""
     @_builtins.property
     def reservation(self) -> _reservation_pb2.Reservation:
-        """As stored."""
+        """The reservation as stored."""
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class BatchReserveStockResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReserveResult]:
-        """One per request, in their order."""
+        """One result per request, in the same order."""
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ Global___BatchReserveStockResponse: _TypeAlias = BatchReserveStockResponse  # no
 
 @_typing.final
 class ReserveResult(_message.Message):
-    """What became of one request of a batch."""
+    """Result of one request of a batch."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -203,16 +203,16 @@ class ReserveResult(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before."""
+    """True when this request_id was processed before."""
     code: _builtins.int
-    """google.rpc.Code; 0 when it was made."""
+    """google.rpc.Code; 0 when the request succeeded."""
     reason: _builtins.str
-    """ErrorInfo.reason; empty when it was made."""
+    """ErrorInfo.reason; empty when the request succeeded."""
     message: _builtins.str
-    """For people."""
+    """Error message for people."""
     @_builtins.property
     def reservation(self) -> _reservation_pb2.Reservation:
-        """Set when it was made."""
+        """Set when the request succeeded."""
 
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -247,14 +247,14 @@ class CommitReservationRequest(_message.Message):
     OWNER_FIELD_NUMBER: _builtins.int
     FORCE_REASON_FIELD_NUMBER: _builtins.int
     reservation_id: _builtins.str
-    """The reservation; a repeat is safe whatever request_id says."""
+    """The reservation; a repeat is safe with any request_id."""
     request_id: _builtins.str
-    """For the log; the reservation is the key."""
+    """For the log only; the call is idempotent by reservation."""
     owner: _builtins.str
-    """Must be the reservation's owner, unless that has none or force_reason is given; at most 100 characters."""
+    """Must be the reservation's owner, unless the reservation has no owner or force_reason is given; at most 100 characters."""
     force_reason: _builtins.str
-    """Only for people: why the change is forced on a reservation of another owner. It is logged, counted and in the event; at
-    most 200 characters.
+    """Only for people: the reason to force the change on another owner's reservation. It is logged, counted and included in the
+    event; at most 200 characters.
     """
     def __init__(
         self,
@@ -284,7 +284,7 @@ class CommitReservationResponse(_message.Message):
     """True when it was committed before."""
     @_builtins.property
     def reservation(self) -> _reservation_pb2.Reservation:
-        """After it."""
+        """The reservation after the change."""
 
     def __init__(
         self,
@@ -333,7 +333,7 @@ class BatchCommitReservationsResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReserveResult]:
-        """One per request, in their order."""
+        """One result per request, in the same order."""
 
     def __init__(
         self,
@@ -359,14 +359,14 @@ class ReleaseReservationRequest(_message.Message):
     OWNER_FIELD_NUMBER: _builtins.int
     FORCE_REASON_FIELD_NUMBER: _builtins.int
     reservation_id: _builtins.str
-    """The reservation; a repeat is safe whatever request_id says."""
+    """The reservation; a repeat is safe with any request_id."""
     request_id: _builtins.str
-    """For the log; the reservation is the key."""
+    """For the log only; the call is idempotent by reservation."""
     owner: _builtins.str
-    """Must be the reservation's owner, unless that has none or force_reason is given; at most 100 characters."""
+    """Must be the reservation's owner, unless the reservation has no owner or force_reason is given; at most 100 characters."""
     force_reason: _builtins.str
-    """Only for people: why the change is forced on a reservation of another owner. It is logged, counted and in the event; at
-    most 200 characters.
+    """Only for people: the reason to force the change on another owner's reservation. It is logged, counted and included in the
+    event; at most 200 characters.
     """
     def __init__(
         self,
@@ -396,7 +396,7 @@ class ReleaseReservationResponse(_message.Message):
     """True when it had ended before."""
     @_builtins.property
     def reservation(self) -> _reservation_pb2.Reservation:
-        """After it; ABORTED when no such reservation had arrived."""
+        """The reservation after the change; ABORTED when it had not arrived yet."""
 
     def __init__(
         self,
@@ -426,14 +426,14 @@ class ExtendReservationRequest(_message.Message):
     reservation_id: _builtins.str
     """The reservation."""
     request_id: _builtins.str
-    """For the log; the reservation is the key."""
+    """For the log only; the call is idempotent by reservation."""
     ttl_seconds: _builtins.int
-    """Seconds from now, 1 to 86,400."""
+    """New lifetime in seconds from now, 1 to 86,400."""
     owner: _builtins.str
-    """Must be the reservation's owner, unless that has none or force_reason is given; at most 100 characters."""
+    """Must be the reservation's owner, unless the reservation has no owner or force_reason is given; at most 100 characters."""
     force_reason: _builtins.str
-    """Only for people: why the change is forced on a reservation of another owner. It is logged, counted and in the event; at
-    most 200 characters.
+    """Only for people: the reason to force the change on another owner's reservation. It is logged, counted and included in the
+    event; at most 200 characters.
     """
     def __init__(
         self,
@@ -461,7 +461,7 @@ class ExtendReservationResponse(_message.Message):
     RESERVATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def reservation(self) -> _reservation_pb2.Reservation:
-        """After it."""
+        """The reservation after the change."""
 
     def __init__(
         self,
@@ -507,7 +507,7 @@ class GetReservationResponse(_message.Message):
     RESERVATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def reservation(self) -> _reservation_pb2.Reservation:
-        """As stored."""
+        """The reservation as stored."""
 
     def __init__(
         self,
@@ -531,7 +531,7 @@ class BatchGetReservationsRequest(_message.Message):
     RESERVATION_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def reservation_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """1 to 500 ids. An id that is named twice is answered once."""
+        """1 to 500 ids. An id that is given twice is returned once."""
 
     def __init__(
         self,
@@ -555,7 +555,7 @@ class BatchGetReservationsResponse(_message.Message):
     RESERVATIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def reservations(self) -> _containers.RepeatedCompositeFieldContainer[_reservation_pb2.Reservation]:
-        """Those that exist, in any order."""
+        """The reservations that exist, in any order."""
 
     def __init__(
         self,
@@ -581,13 +581,13 @@ class ListReservationsRequest(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     OWNER_PREFIX_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """How many reservations are looked at for one page; 1 to 500, 0 means 50."""
+    """How many reservations are read for one page; 1 to 500, 0 means 50."""
     page_token: _builtins.str
     """From the previous page; empty for the first."""
     state: _reservation_pb2.Reservation.State.ValueType
     """Only this state; unspecified means all."""
     owner_prefix: _builtins.str
-    """Only owners that begin with this, for example "order:"."""
+    """Only owners with this prefix, for example "order:"."""
     def __init__(
         self,
         *,
@@ -616,7 +616,7 @@ class ListReservationsResponse(_message.Message):
     """Empty on the last page."""
     @_builtins.property
     def reservations(self) -> _containers.RepeatedCompositeFieldContainer[_reservation_pb2.Reservation]:
-        """Those of the page that match, ordered by id. A page may be empty although more follow."""
+        """The reservations of the page that match, ordered by id. A page may be empty although more pages follow."""
 
     def __init__(
         self,
@@ -634,7 +634,7 @@ Global___ListReservationsResponse: _TypeAlias = ListReservationsResponse  # noqa
 
 @_typing.final
 class LineQuantity(_message.Message):
-    """Some units of one line of a reservation."""
+    """A number of units of one line of a reservation."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -674,18 +674,18 @@ class FulfillReservationRequest(_message.Message):
     OWNER_FIELD_NUMBER: _builtins.int
     FORCE_REASON_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     reservation_id: _builtins.str
     """The reservation."""
     owner: _builtins.str
-    """Must be the reservation's owner, unless that has none or force_reason is given; at most 100 characters."""
+    """Must be the reservation's owner, unless the reservation has no owner or force_reason is given; at most 100 characters."""
     force_reason: _builtins.str
-    """Only for people: why the change is forced on a reservation of another owner. It is logged, counted and in the event; at
-    most 200 characters.
+    """Only for people: the reason to force the change on another owner's reservation. It is logged, counted and included in the
+    event; at most 200 characters.
     """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineQuantity]:
-        """What leaves; empty means all that is open."""
+        """Units that leave; empty means all open units."""
 
     def __init__(
         self,
@@ -715,18 +715,18 @@ class FulfillReservationResponse(_message.Message):
     FULFILL_TIME_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     @_builtins.property
     def reservation(self) -> _reservation_pb2.Reservation:
-        """After it."""
+        """The reservation after the change."""
 
     @_builtins.property
     def picks(self) -> _containers.RepeatedCompositeFieldContainer[Global___LotPick]:
-        """Which lots left."""
+        """The lots that left."""
 
     @_builtins.property
     def fulfill_time(self) -> _timestamp_pb2.Timestamp:
-        """When."""
+        """When the goods left."""
 
     def __init__(
         self,
@@ -790,18 +790,18 @@ class CancelReservationRequest(_message.Message):
     OWNER_FIELD_NUMBER: _builtins.int
     FORCE_REASON_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     reservation_id: _builtins.str
     """The reservation."""
     owner: _builtins.str
-    """Must be the reservation's owner, unless that has none or force_reason is given; at most 100 characters."""
+    """Must be the reservation's owner, unless the reservation has no owner or force_reason is given; at most 100 characters."""
     force_reason: _builtins.str
-    """Only for people: why the change is forced on a reservation of another owner. It is logged, counted and in the event; at
-    most 200 characters.
+    """Only for people: the reason to force the change on another owner's reservation. It is logged, counted and included in the
+    event; at most 200 characters.
     """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineQuantity]:
-        """What is given back; empty means all that is open."""
+        """Units to return to stock; empty means all open units."""
 
     def __init__(
         self,
@@ -829,10 +829,10 @@ class CancelReservationResponse(_message.Message):
     RESERVATION_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     @_builtins.property
     def reservation(self) -> _reservation_pb2.Reservation:
-        """After it."""
+        """The reservation after the change."""
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ReservationServiceStub:
-    """The hot path: claims on stock. Never waits for reports.
+    """Claims on stock: the hot path, which never waits for reports.
     """
 
     def __init__(self, channel):
@@ -93,43 +93,44 @@ class ReservationServiceStub:
 
 
 class ReservationServiceServicer:
-    """The hot path: claims on stock. Never waits for reports.
+    """Claims on stock: the hot path, which never waits for reports.
     """
 
     def ReserveStock(self, request, context):
-        """Claims 1 to 100 lines, all or nothing. Acknowledged means durable. Idempotent by request_id, which becomes the reservation's id.
+        """Claims 1 to 100 lines, all or nothing. An acknowledged claim is durable. Idempotent by request_id, which becomes the
+        reservation's id.
         INSUFFICIENT_STOCK, SKU_NOT_FOUND, LOCATION_NOT_FOUND, REQUEST_ID_REUSED, RESERVATION_RELEASED, RESERVATION_EXPIRED,
-        RESERVATION_ABORTED, OVERLOADED, GATE_REBUILDING,
-        GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
+        RESERVATION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchReserveStock(self, request, context):
-        """Makes up to 500 reservations at once; each stands alone, as if sent by itself, and has its own result.
+        """Makes up to 500 reservations in one call; they are independent of each other, and each has its own result.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CommitReservation(self, request, context):
-        """Turns a claim into an accepted sale: reserved becomes committed. Idempotent by reservation. RESERVATION_NOT_FOUND,
-        RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
+        """Turns a claim into an accepted sale: reserved units become committed. Idempotent by reservation.
+        RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchCommitReservations(self, request, context):
-        """Commits up to 500 reservations at once; each stands alone, as if sent by itself, and has its own result.
+        """Commits up to 500 reservations in one call; they are independent of each other, and each has its own result.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseReservation(self, request, context):
-        """Gives an active claim back, or forbids one that has not arrived yet (a tombstone). Idempotent by reservation.
+        """Releases an active reservation. A reservation that has not arrived yet is rejected on arrival (a tombstone). Idempotent by
+        reservation.
         RESERVATION_OWNED_BY_ANOTHER, RESERVATION_COMMITTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -137,8 +138,9 @@ class ReservationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExtendReservation(self, request, context):
-        """Moves expire_time to now + ttl, never earlier. A repeat moves it again. RESERVATION_NOT_FOUND,
-        RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_COMMITTED, RESERVATION_ABORTED.
+        """Sets expire_time to now + ttl, but never to an earlier time. A repeat extends it again.
+        RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_COMMITTED,
+        RESERVATION_ABORTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -152,7 +154,7 @@ class ReservationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetReservations(self, request, context):
-        """Reads up to 500 reservations at once, with what left and what was cancelled. Unknown ids are absent from the answer.
+        """Reads up to 500 reservations at once, including fulfilled and cancelled units. Unknown ids are omitted from the response.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -166,7 +168,8 @@ class ReservationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FulfillReservation(self, request, context):
-        """Goods leave: on_hand and committed fall, first-expired lots first, and which lots left is recorded. Atomic; idempotent by request_id.
+        """Records that goods leave: reduces on_hand and committed, takes lots that expire first, and records which lots left. Atomic;
+        idempotent by request_id.
         RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN, NO_FIT_LOT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -174,7 +177,7 @@ class ReservationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelReservation(self, request, context):
-        """Gives committed units that have not left back to stock. Atomic; idempotent by request_id.
+        """Returns committed units that have not left to stock. Atomic; idempotent by request_id.
         RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -248,7 +251,7 @@ def add_ReservationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ReservationService:
-    """The hot path: claims on stock. Never waits for reports.
+    """Claims on stock: the hot path, which never waits for reports.
     """
 
     @staticmethod

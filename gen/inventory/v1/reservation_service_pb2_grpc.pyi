@@ -27,93 +27,99 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ReservationServiceStub:
-    """The hot path: claims on stock. Never waits for reports."""
+    """Claims on stock: the hot path, which never waits for reports."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ReservationServiceAsyncStub: ...
     ReserveStock: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ReserveStockRequest, _reservation_service_pb2.ReserveStockResponse]
-    """Claims 1 to 100 lines, all or nothing. Acknowledged means durable. Idempotent by request_id, which becomes the reservation's id.
+    """Claims 1 to 100 lines, all or nothing. An acknowledged claim is durable. Idempotent by request_id, which becomes the
+    reservation's id.
     INSUFFICIENT_STOCK, SKU_NOT_FOUND, LOCATION_NOT_FOUND, REQUEST_ID_REUSED, RESERVATION_RELEASED, RESERVATION_EXPIRED,
-    RESERVATION_ABORTED, OVERLOADED, GATE_REBUILDING,
-    GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
+    RESERVATION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
     """
     BatchReserveStock: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.BatchReserveStockRequest, _reservation_service_pb2.BatchReserveStockResponse]
-    """Makes up to 500 reservations at once; each stands alone, as if sent by itself, and has its own result."""
+    """Makes up to 500 reservations in one call; they are independent of each other, and each has its own result."""
     CommitReservation: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.CommitReservationRequest, _reservation_service_pb2.CommitReservationResponse]
-    """Turns a claim into an accepted sale: reserved becomes committed. Idempotent by reservation. RESERVATION_NOT_FOUND,
-    RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
+    """Turns a claim into an accepted sale: reserved units become committed. Idempotent by reservation.
+    RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
     """
     BatchCommitReservations: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.BatchCommitReservationsRequest, _reservation_service_pb2.BatchCommitReservationsResponse]
-    """Commits up to 500 reservations at once; each stands alone, as if sent by itself, and has its own result."""
+    """Commits up to 500 reservations in one call; they are independent of each other, and each has its own result."""
     ReleaseReservation: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ReleaseReservationRequest, _reservation_service_pb2.ReleaseReservationResponse]
-    """Gives an active claim back, or forbids one that has not arrived yet (a tombstone). Idempotent by reservation.
+    """Releases an active reservation. A reservation that has not arrived yet is rejected on arrival (a tombstone). Idempotent by
+    reservation.
     RESERVATION_OWNED_BY_ANOTHER, RESERVATION_COMMITTED.
     """
     ExtendReservation: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ExtendReservationRequest, _reservation_service_pb2.ExtendReservationResponse]
-    """Moves expire_time to now + ttl, never earlier. A repeat moves it again. RESERVATION_NOT_FOUND,
-    RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_COMMITTED, RESERVATION_ABORTED.
+    """Sets expire_time to now + ttl, but never to an earlier time. A repeat extends it again.
+    RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_COMMITTED,
+    RESERVATION_ABORTED.
     """
     GetReservation: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.GetReservationRequest, _reservation_service_pb2.GetReservationResponse]
     """Reads one reservation. RESERVATION_NOT_FOUND."""
     BatchGetReservations: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.BatchGetReservationsRequest, _reservation_service_pb2.BatchGetReservationsResponse]
-    """Reads up to 500 reservations at once, with what left and what was cancelled. Unknown ids are absent from the answer."""
+    """Reads up to 500 reservations at once, including fulfilled and cancelled units. Unknown ids are omitted from the response."""
     ListReservations: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ListReservationsRequest, _reservation_service_pb2.ListReservationsResponse]
     """Lists reservations by id, a page at a time. PAGE_TOKEN_INVALID."""
     FulfillReservation: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.FulfillReservationRequest, _reservation_service_pb2.FulfillReservationResponse]
-    """Goods leave: on_hand and committed fall, first-expired lots first, and which lots left is recorded. Atomic; idempotent by request_id.
+    """Records that goods leave: reduces on_hand and committed, takes lots that expire first, and records which lots left. Atomic;
+    idempotent by request_id.
     RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN, NO_FIT_LOT.
     """
     CancelReservation: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.CancelReservationRequest, _reservation_service_pb2.CancelReservationResponse]
-    """Gives committed units that have not left back to stock. Atomic; idempotent by request_id.
+    """Returns committed units that have not left to stock. Atomic; idempotent by request_id.
     RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN.
     """
 
 @_typing.type_check_only
 class ReservationServiceAsyncStub(ReservationServiceStub):
-    """The hot path: claims on stock. Never waits for reports."""
+    """Claims on stock: the hot path, which never waits for reports."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ReserveStock: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ReserveStockRequest, _reservation_service_pb2.ReserveStockResponse]  # type: ignore[assignment]
-    """Claims 1 to 100 lines, all or nothing. Acknowledged means durable. Idempotent by request_id, which becomes the reservation's id.
+    """Claims 1 to 100 lines, all or nothing. An acknowledged claim is durable. Idempotent by request_id, which becomes the
+    reservation's id.
     INSUFFICIENT_STOCK, SKU_NOT_FOUND, LOCATION_NOT_FOUND, REQUEST_ID_REUSED, RESERVATION_RELEASED, RESERVATION_EXPIRED,
-    RESERVATION_ABORTED, OVERLOADED, GATE_REBUILDING,
-    GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
+    RESERVATION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
     """
     BatchReserveStock: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.BatchReserveStockRequest, _reservation_service_pb2.BatchReserveStockResponse]  # type: ignore[assignment]
-    """Makes up to 500 reservations at once; each stands alone, as if sent by itself, and has its own result."""
+    """Makes up to 500 reservations in one call; they are independent of each other, and each has its own result."""
     CommitReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.CommitReservationRequest, _reservation_service_pb2.CommitReservationResponse]  # type: ignore[assignment]
-    """Turns a claim into an accepted sale: reserved becomes committed. Idempotent by reservation. RESERVATION_NOT_FOUND,
-    RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
+    """Turns a claim into an accepted sale: reserved units become committed. Idempotent by reservation.
+    RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
     """
     BatchCommitReservations: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.BatchCommitReservationsRequest, _reservation_service_pb2.BatchCommitReservationsResponse]  # type: ignore[assignment]
-    """Commits up to 500 reservations at once; each stands alone, as if sent by itself, and has its own result."""
+    """Commits up to 500 reservations in one call; they are independent of each other, and each has its own result."""
     ReleaseReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ReleaseReservationRequest, _reservation_service_pb2.ReleaseReservationResponse]  # type: ignore[assignment]
-    """Gives an active claim back, or forbids one that has not arrived yet (a tombstone). Idempotent by reservation.
+    """Releases an active reservation. A reservation that has not arrived yet is rejected on arrival (a tombstone). Idempotent by
+    reservation.
     RESERVATION_OWNED_BY_ANOTHER, RESERVATION_COMMITTED.
     """
     ExtendReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ExtendReservationRequest, _reservation_service_pb2.ExtendReservationResponse]  # type: ignore[assignment]
-    """Moves expire_time to now + ttl, never earlier. A repeat moves it again. RESERVATION_NOT_FOUND,
-    RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_COMMITTED, RESERVATION_ABORTED.
+    """Sets expire_time to now + ttl, but never to an earlier time. A repeat extends it again.
+    RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_COMMITTED,
+    RESERVATION_ABORTED.
     """
     GetReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.GetReservationRequest, _reservation_service_pb2.GetReservationResponse]  # type: ignore[assignment]
     """Reads one reservation. RESERVATION_NOT_FOUND."""
     BatchGetReservations: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.BatchGetReservationsRequest, _reservation_service_pb2.BatchGetReservationsResponse]  # type: ignore[assignment]
-    """Reads up to 500 reservations at once, with what left and what was cancelled. Unknown ids are absent from the answer."""
+    """Reads up to 500 reservations at once, including fulfilled and cancelled units. Unknown ids are omitted from the response."""
     ListReservations: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ListReservationsRequest, _reservation_service_pb2.ListReservationsResponse]  # type: ignore[assignment]
     """Lists reservations by id, a page at a time. PAGE_TOKEN_INVALID."""
     FulfillReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.FulfillReservationRequest, _reservation_service_pb2.FulfillReservationResponse]  # type: ignore[assignment]
-    """Goods leave: on_hand and committed fall, first-expired lots first, and which lots left is recorded. Atomic; idempotent by request_id.
+    """Records that goods leave: reduces on_hand and committed, takes lots that expire first, and records which lots left. Atomic;
+    idempotent by request_id.
     RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN, NO_FIT_LOT.
     """
     CancelReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.CancelReservationRequest, _reservation_service_pb2.CancelReservationResponse]  # type: ignore[assignment]
-    """Gives committed units that have not left back to stock. Atomic; idempotent by request_id.
+    """Returns committed units that have not left to stock. Atomic; idempotent by request_id.
     RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN.
     """
 
 class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The hot path: claims on stock. Never waits for reports."""
+    """Claims on stock: the hot path, which never waits for reports."""
 
     @_abc_1.abstractmethod
     def ReserveStock(
@@ -121,10 +127,10 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _reservation_service_pb2.ReserveStockRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_reservation_service_pb2.ReserveStockResponse, _abc.Awaitable[_reservation_service_pb2.ReserveStockResponse]]:
-        """Claims 1 to 100 lines, all or nothing. Acknowledged means durable. Idempotent by request_id, which becomes the reservation's id.
+        """Claims 1 to 100 lines, all or nothing. An acknowledged claim is durable. Idempotent by request_id, which becomes the
+        reservation's id.
         INSUFFICIENT_STOCK, SKU_NOT_FOUND, LOCATION_NOT_FOUND, REQUEST_ID_REUSED, RESERVATION_RELEASED, RESERVATION_EXPIRED,
-        RESERVATION_ABORTED, OVERLOADED, GATE_REBUILDING,
-        GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
+        RESERVATION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
         """
 
     @_abc_1.abstractmethod
@@ -133,7 +139,7 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _reservation_service_pb2.BatchReserveStockRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_reservation_service_pb2.BatchReserveStockResponse, _abc.Awaitable[_reservation_service_pb2.BatchReserveStockResponse]]:
-        """Makes up to 500 reservations at once; each stands alone, as if sent by itself, and has its own result."""
+        """Makes up to 500 reservations in one call; they are independent of each other, and each has its own result."""
 
     @_abc_1.abstractmethod
     def CommitReservation(
@@ -141,8 +147,8 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _reservation_service_pb2.CommitReservationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_reservation_service_pb2.CommitReservationResponse, _abc.Awaitable[_reservation_service_pb2.CommitReservationResponse]]:
-        """Turns a claim into an accepted sale: reserved becomes committed. Idempotent by reservation. RESERVATION_NOT_FOUND,
-        RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
+        """Turns a claim into an accepted sale: reserved units become committed. Idempotent by reservation.
+        RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_ABORTED.
         """
 
     @_abc_1.abstractmethod
@@ -151,7 +157,7 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _reservation_service_pb2.BatchCommitReservationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_reservation_service_pb2.BatchCommitReservationsResponse, _abc.Awaitable[_reservation_service_pb2.BatchCommitReservationsResponse]]:
-        """Commits up to 500 reservations at once; each stands alone, as if sent by itself, and has its own result."""
+        """Commits up to 500 reservations in one call; they are independent of each other, and each has its own result."""
 
     @_abc_1.abstractmethod
     def ReleaseReservation(
@@ -159,7 +165,8 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _reservation_service_pb2.ReleaseReservationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_reservation_service_pb2.ReleaseReservationResponse, _abc.Awaitable[_reservation_service_pb2.ReleaseReservationResponse]]:
-        """Gives an active claim back, or forbids one that has not arrived yet (a tombstone). Idempotent by reservation.
+        """Releases an active reservation. A reservation that has not arrived yet is rejected on arrival (a tombstone). Idempotent by
+        reservation.
         RESERVATION_OWNED_BY_ANOTHER, RESERVATION_COMMITTED.
         """
 
@@ -169,8 +176,9 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _reservation_service_pb2.ExtendReservationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_reservation_service_pb2.ExtendReservationResponse, _abc.Awaitable[_reservation_service_pb2.ExtendReservationResponse]]:
-        """Moves expire_time to now + ttl, never earlier. A repeat moves it again. RESERVATION_NOT_FOUND,
-        RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_COMMITTED, RESERVATION_ABORTED.
+        """Sets expire_time to now + ttl, but never to an earlier time. A repeat extends it again.
+        RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_EXPIRED, RESERVATION_RELEASED, RESERVATION_COMMITTED,
+        RESERVATION_ABORTED.
         """
 
     @_abc_1.abstractmethod
@@ -187,7 +195,7 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _reservation_service_pb2.BatchGetReservationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_reservation_service_pb2.BatchGetReservationsResponse, _abc.Awaitable[_reservation_service_pb2.BatchGetReservationsResponse]]:
-        """Reads up to 500 reservations at once, with what left and what was cancelled. Unknown ids are absent from the answer."""
+        """Reads up to 500 reservations at once, including fulfilled and cancelled units. Unknown ids are omitted from the response."""
 
     @_abc_1.abstractmethod
     def ListReservations(
@@ -203,7 +211,8 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _reservation_service_pb2.FulfillReservationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_reservation_service_pb2.FulfillReservationResponse, _abc.Awaitable[_reservation_service_pb2.FulfillReservationResponse]]:
-        """Goods leave: on_hand and committed fall, first-expired lots first, and which lots left is recorded. Atomic; idempotent by request_id.
+        """Records that goods leave: reduces on_hand and committed, takes lots that expire first, and records which lots left. Atomic;
+        idempotent by request_id.
         RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN, NO_FIT_LOT.
         """
 
@@ -213,7 +222,7 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _reservation_service_pb2.CancelReservationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_reservation_service_pb2.CancelReservationResponse, _abc.Awaitable[_reservation_service_pb2.CancelReservationResponse]]:
-        """Gives committed units that have not left back to stock. Atomic; idempotent by request_id.
+        """Returns committed units that have not left to stock. Atomic; idempotent by request_id.
         RESERVATION_NOT_FOUND, RESERVATION_OWNED_BY_ANOTHER, RESERVATION_NOT_COMMITTED, QUANTITY_NOT_OPEN.
         """
 

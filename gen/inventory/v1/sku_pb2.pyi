@@ -21,7 +21,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Sku(_message.Message):
-    """The smallest thing that is stocked and sold: one shade in one size, one part number."""
+    """The smallest unit that is stocked and sold: one shade in one size, one part number."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -36,17 +36,17 @@ class Sku(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
-    """1 to 64 characters of A-Z a-z 0-9 . _ - /, starting with a letter or digit; unique. Case matters, and no new sku may
-    differ from another one in case only.
+    """1 to 64 characters of A-Z a-z 0-9 . _ - /, starting with a letter or digit; unique. Case matters, but a new sku must not
+    differ from an existing one only in case.
     """
     name: _builtins.str
-    """What people call it; 1 to 200 characters."""
+    """Name for people; 1 to 200 characters."""
     category: _builtins.str
     """Category path, for example "skincare/serum"; at most 100 characters."""
     brand: _builtins.str
     """Brand; at most 100 characters."""
     parent_product: _builtins.str
-    """The product that this sku is a variant of; empty when it stands alone."""
+    """The product that this sku is a variant of; empty when it is not a variant."""
     etag: _builtins.str
     """Changes with every update; send it back with UpdateSku."""
     @_builtins.property

@@ -20,7 +20,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class StockLevel(_message.Message):
-    """How much of one sku lies in one location."""
+    """Stock of one sku in one location."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -39,22 +39,22 @@ class StockLevel(_message.Message):
     location: _builtins.str
     """The location."""
     on_hand: _builtins.int
-    """Units that are physically there."""
+    """Units that are physically in the location."""
     reserved: _builtins.int
     """Units claimed by active reservations."""
     committed: _builtins.int
     """Units of accepted orders that have not left yet."""
     unavailable: _builtins.int
-    """Units that may not be sold: expired, quarantined, damaged, safety stock."""
+    """Units that must not be sold: expired, quarantined, damaged, safety stock."""
     available: _builtins.int
     """on_hand - reserved - committed - unavailable; below zero is a shortfall."""
     backorder_limit: _builtins.int
-    """How far below zero reservations may take available."""
+    """How far reservations may take available below zero."""
     version: _builtins.int
-    """Counts changes; send it as expected_version with SetStock."""
+    """Increases with every change; send it as expected_version with SetStock."""
     @_builtins.property
     def lots(self) -> _containers.RepeatedCompositeFieldContainer[Global___LotLevel]:
-        """What is on hand, lot by lot, first to expire first; filled by GetStock only."""
+        """The units on hand by lot, first to expire first; set by GetStock only."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ Global___StockLevel: _TypeAlias = StockLevel  # noqa: Y015
 
 @_typing.final
 class LotLevel(_message.Message):
-    """How much of one lot lies in one location."""
+    """Stock of one lot in one location."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -92,13 +92,13 @@ class LotLevel(_message.Message):
     lot: _builtins.str
     """Lot number; empty for the unnamed lot."""
     on_hand: _builtins.int
-    """Units of it that are physically there."""
+    """Units of the lot that are physically in the location."""
     manufacture_date: _builtins.str
     """ISO 8601 date of manufacture, for example "2026-04-30"; empty when unknown."""
     expiry_date: _builtins.str
-    """ISO 8601 date, the last day on which it may be used; empty when it does not expire."""
+    """ISO 8601 date, the last day on which the lot may be used; empty when it does not expire."""
     expired: _builtins.bool
-    """True when its last day has passed: on hand, but not available."""
+    """True when the last day has passed: the units are on hand but not available."""
     def __init__(
         self,
         *,

@@ -32,7 +32,7 @@ class CreateLocationRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     LOCATION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     @_builtins.property
     def location(self) -> _location_pb2.Location:
         """The location to create."""
@@ -60,10 +60,10 @@ class CreateLocationResponse(_message.Message):
     LOCATION_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     @_builtins.property
     def location(self) -> _location_pb2.Location:
-        """As stored."""
+        """The location as stored."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class LocationStock(_message.Message):
     UNAVAILABLE_FIELD_NUMBER: _builtins.int
     AVAILABLE_FIELD_NUMBER: _builtins.int
     skus: _builtins.int
-    """Number of skus with a stock level there."""
+    """Number of skus with a stock level in the location."""
     on_hand: _builtins.int
     """Sum of on_hand."""
     reserved: _builtins.int
@@ -199,7 +199,7 @@ class GetStockResponse(_message.Message):
     STOCK_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def stock(self) -> Global___SkuStock:
-        """Sums and levels."""
+        """The sums and the levels."""
 
     def __init__(
         self,
@@ -296,11 +296,11 @@ class BatchGetStockResponse(_message.Message):
     MISSING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def stocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___SkuStock]:
-        """The skus that exist, in the order asked for."""
+        """The skus that exist, in the order of the request."""
 
     @_builtins.property
     def missing(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The skus that do not."""
+        """The skus that do not exist."""
 
     def __init__(
         self,
@@ -328,15 +328,15 @@ class ListStockRequest(_message.Message):
     CATEGORY_FIELD_NUMBER: _builtins.int
     AVAILABLE_AT_MOST_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most this many; 1 to 500, 0 means 50."""
+    """Page size, 1 to 500; 0 means 50."""
     page_token: _builtins.str
     """From the previous page; empty for the first."""
     location: _builtins.str
     """Only this location."""
     category: _builtins.str
-    """Only this category and what lies below it."""
+    """Only this category and its subcategories."""
     available_at_most: _builtins.int
-    """Only levels with at most this many available, where set."""
+    """If set, only levels with at most this many units available."""
     def __init__(
         self,
         *,
@@ -399,21 +399,21 @@ class ReceiveStockRequest(_message.Message):
     EXPIRY_DATE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     sku: _builtins.str
-    """What came in."""
+    """The sku that came in."""
     location: _builtins.str
-    """Where."""
+    """The location that received it."""
     quantity: _builtins.int
     """Units, 1 to 1,000,000,000."""
     lot: _builtins.str
     """Lot number, at most 64 characters; empty for the unnamed lot."""
     manufacture_date: _builtins.str
-    """ISO 8601 date; empty when unknown."""
+    """ISO 8601 date of manufacture; empty when unknown."""
     expiry_date: _builtins.str
-    """ISO 8601 date, the last day on which it may be used; empty when it does not expire. Needs a lot."""
+    """ISO 8601 date, the last day on which the lot may be used; empty when it does not expire. Requires a lot."""
     reason: _builtins.str
-    """Why or from whom; at most 200 characters."""
+    """Reason or supplier; at most 200 characters."""
     def __init__(
         self,
         *,
@@ -443,10 +443,10 @@ class ReceiveStockResponse(_message.Message):
     LEVEL_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     @_builtins.property
     def level(self) -> _stock_pb2.StockLevel:
-        """The level after it."""
+        """The level after the change."""
 
     def __init__(
         self,
@@ -475,15 +475,15 @@ class AdjustStockRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     LOT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     sku: _builtins.str
     """The sku."""
     location: _builtins.str
     """The location."""
     delta: _builtins.int
-    """Change of on_hand; not zero, at most 1,000,000,000 either way."""
+    """Change of on_hand; not zero, between -1,000,000,000 and 1,000,000,000."""
     reason: _builtins.str
-    """Why: damaged, found, stolen ...; 1 to 200 characters."""
+    """Reason, such as damaged, found or stolen; 1 to 200 characters."""
     lot: _builtins.str
     """The lot to change; empty for the unnamed lot."""
     def __init__(
@@ -513,10 +513,10 @@ class AdjustStockResponse(_message.Message):
     LEVEL_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     @_builtins.property
     def level(self) -> _stock_pb2.StockLevel:
-        """The level after it."""
+        """The level after the change."""
 
     def __init__(
         self,
@@ -547,23 +547,23 @@ class SetStockRequest(_message.Message):
     LOT_FIELD_NUMBER: _builtins.int
     BACKORDER_LIMIT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     sku: _builtins.str
     """The sku."""
     location: _builtins.str
     """The location."""
     on_hand: _builtins.int
-    """New on_hand of the level, or of the lot when one is named; zero to 1,000,000,000. Of a whole level, more goes to the
-    unnamed lot, less leaves it first, then the lots that expire first.
+    """New on_hand of the level, or of the lot when one is named; 0 to 1,000,000,000. For a whole level, additional units go to
+    the unnamed lot; removed units come from the unnamed lot first, then from the lots that expire first.
     """
     expected_version: _builtins.int
-    """The level's version as it was read; unset means whatever it is."""
+    """The level's version as it was read; unset accepts any version."""
     reason: _builtins.str
-    """Why; at most 200 characters."""
+    """Reason; at most 200 characters."""
     lot: _builtins.str
-    """The lot to set; empty for the level as a whole."""
+    """The lot to set; empty for the whole level."""
     backorder_limit: _builtins.int
-    """New backorder limit, zero to 1,000,000,000; unset leaves it."""
+    """New backorder limit, 0 to 1,000,000,000; unset leaves it unchanged."""
     def __init__(
         self,
         *,
@@ -604,10 +604,10 @@ class SetStockResponse(_message.Message):
     LEVEL_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     @_builtins.property
     def level(self) -> _stock_pb2.StockLevel:
-        """The level after it."""
+        """The level after the change."""
 
     def __init__(
         self,
@@ -638,7 +638,7 @@ class ListMovementsRequest(_message.Message):
     location: _builtins.str
     """Only this location."""
     page_size: _builtins.int
-    """At most this many; 1 to 500, 0 means 50."""
+    """Page size, 1 to 500; 0 means 50."""
     page_token: _builtins.str
     """From the previous page; empty for the first."""
     def __init__(
@@ -720,20 +720,20 @@ class AuditStockResponse(_message.Message):
     levels: _builtins.int
     """Stock levels compared."""
     gate_mismatches: _builtins.int
-    """Levels whose gate number is not the journal's."""
+    """Levels whose number in the gate differs from the journal."""
     gate_drift_units: _builtins.int
     """Sum over those levels of |gate - journal|."""
     movement_mismatches: _builtins.int
-    """Levels that are not the sum of their movements."""
+    """Levels that differ from the sum of their movements."""
     reservation_mismatches: _builtins.int
-    """Levels whose reserved is not the sum of their active reservations."""
+    """Levels whose reserved differs from the sum of their active reservations."""
     lot_mismatches: _builtins.int
-    """Levels whose on_hand is not the sum of their lots."""
+    """Levels whose on_hand differs from the sum of their lots."""
     epoch: _builtins.int
     """The gate's epoch at that time."""
     @_builtins.property
     def examples(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """A few of the levels concerned, each as "sku@location: what is wrong"."""
+        """A few of these levels, each as "sku@location: the difference"."""
 
     @_builtins.property
     def audit_time(self) -> _timestamp_pb2.Timestamp:
@@ -786,7 +786,7 @@ class GetAuditStatusResponse(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def status(self) -> _audit_pb2.AuditStatus:
-        """As of the last round."""
+        """Status after the last round of the audit."""
 
     def __init__(
         self,

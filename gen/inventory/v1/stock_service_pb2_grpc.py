@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class StockServiceStub:
-    """Where stock lies and how it changes by hand.
+    """Stock by location, and manual changes of it.
     """
 
     def __init__(self, channel):
@@ -93,7 +93,7 @@ class StockServiceStub:
 
 
 class StockServiceServicer:
-    """Where stock lies and how it changes by hand.
+    """Stock by location, and manual changes of it.
     """
 
     def CreateLocation(self, request, context):
@@ -118,7 +118,7 @@ class StockServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetStock(self, request, context):
-        """Reads up to 500 skus, without lots; unknown ones are listed apart, not an error.
+        """Reads up to 500 skus, without lots; unknown skus are listed separately and are not an error.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,17 +132,18 @@ class StockServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReceiveStock(self, request, context):
-        """Goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id. SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER,
-        LEVEL_TOO_HIGH (no level has more than 1,000,000,000 on hand).
+        """Records that goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id.
+        SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER, LEVEL_TOO_HIGH (a level has at most 1,000,000,000 on hand).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AdjustStock(self, request, context):
-        """Corrects on_hand by a delta, with a reason. Atomic; idempotent by request_id. A count is never refused because of what was
-        promised: available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND,
-        LOT_REQUIRED (less of a sku that lies there in lots, and no lot named), LEVEL_TOO_HIGH.
+        """Changes on_hand by a delta, with a reason. Atomic; idempotent by request_id. A count is never rejected because of promised
+        units: available may fall below zero (a shortfall).
+        SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND, LOT_REQUIRED (a reduction of stock that is in numbered
+        lots, without naming a lot), LEVEL_TOO_HIGH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,14 +165,14 @@ class StockServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AuditStock(self, request, context):
-        """Compares gate, journal and movements once, without repairing anything: the numbers that must be zero.
+        """Compares gate, journal and movements once and repairs nothing. All mismatches must be zero.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetAuditStatus(self, request, context):
-        """Reads what the always-on audit of gate and journal found, confirmed and repaired. Cheap.
+        """Reads the findings and repairs of the always-on audit of gate and journal. Cheap.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -244,7 +245,7 @@ def add_StockServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class StockService:
-    """Where stock lies and how it changes by hand.
+    """Stock by location, and manual changes of it.
     """
 
     @staticmethod

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class StockServiceStub:
-    """Where stock lies and how it changes by hand."""
+    """Stock by location, and manual changes of it."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -40,17 +40,18 @@ class StockServiceStub:
     GetStock: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.GetStockRequest, _stock_service_pb2.GetStockResponse]
     """Reads one sku in every location, with its lots. SKU_NOT_FOUND."""
     BatchGetStock: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.BatchGetStockRequest, _stock_service_pb2.BatchGetStockResponse]
-    """Reads up to 500 skus, without lots; unknown ones are listed apart, not an error."""
+    """Reads up to 500 skus, without lots; unknown skus are listed separately and are not an error."""
     ListStock: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.ListStockRequest, _stock_service_pb2.ListStockResponse]
     """Lists stock levels by sku and location, a page at a time. PAGE_TOKEN_INVALID."""
     ReceiveStock: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.ReceiveStockRequest, _stock_service_pb2.ReceiveStockResponse]
-    """Goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id. SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER,
-    LEVEL_TOO_HIGH (no level has more than 1,000,000,000 on hand).
+    """Records that goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id.
+    SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER, LEVEL_TOO_HIGH (a level has at most 1,000,000,000 on hand).
     """
     AdjustStock: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.AdjustStockRequest, _stock_service_pb2.AdjustStockResponse]
-    """Corrects on_hand by a delta, with a reason. Atomic; idempotent by request_id. A count is never refused because of what was
-    promised: available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND,
-    LOT_REQUIRED (less of a sku that lies there in lots, and no lot named), LEVEL_TOO_HIGH.
+    """Changes on_hand by a delta, with a reason. Atomic; idempotent by request_id. A count is never rejected because of promised
+    units: available may fall below zero (a shortfall).
+    SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND, LOT_REQUIRED (a reduction of stock that is in numbered
+    lots, without naming a lot), LEVEL_TOO_HIGH.
     """
     SetStock: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.SetStockRequest, _stock_service_pb2.SetStockResponse]
     """Sets on_hand to an absolute number if the level still has the expected version. Atomic; idempotent by request_id.
@@ -59,13 +60,13 @@ class StockServiceStub:
     ListMovements: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.ListMovementsRequest, _stock_service_pb2.ListMovementsResponse]
     """Lists movements of one sku, newest first, a page at a time. SKU_NOT_FOUND, PAGE_TOKEN_INVALID."""
     AuditStock: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.AuditStockRequest, _stock_service_pb2.AuditStockResponse]
-    """Compares gate, journal and movements once, without repairing anything: the numbers that must be zero."""
+    """Compares gate, journal and movements once and repairs nothing. All mismatches must be zero."""
     GetAuditStatus: _grpc.UnaryUnaryMultiCallable[_stock_service_pb2.GetAuditStatusRequest, _stock_service_pb2.GetAuditStatusResponse]
-    """Reads what the always-on audit of gate and journal found, confirmed and repaired. Cheap."""
+    """Reads the findings and repairs of the always-on audit of gate and journal. Cheap."""
 
 @_typing.type_check_only
 class StockServiceAsyncStub(StockServiceStub):
-    """Where stock lies and how it changes by hand."""
+    """Stock by location, and manual changes of it."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateLocation: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.CreateLocationRequest, _stock_service_pb2.CreateLocationResponse]  # type: ignore[assignment]
@@ -75,17 +76,18 @@ class StockServiceAsyncStub(StockServiceStub):
     GetStock: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.GetStockRequest, _stock_service_pb2.GetStockResponse]  # type: ignore[assignment]
     """Reads one sku in every location, with its lots. SKU_NOT_FOUND."""
     BatchGetStock: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.BatchGetStockRequest, _stock_service_pb2.BatchGetStockResponse]  # type: ignore[assignment]
-    """Reads up to 500 skus, without lots; unknown ones are listed apart, not an error."""
+    """Reads up to 500 skus, without lots; unknown skus are listed separately and are not an error."""
     ListStock: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.ListStockRequest, _stock_service_pb2.ListStockResponse]  # type: ignore[assignment]
     """Lists stock levels by sku and location, a page at a time. PAGE_TOKEN_INVALID."""
     ReceiveStock: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.ReceiveStockRequest, _stock_service_pb2.ReceiveStockResponse]  # type: ignore[assignment]
-    """Goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id. SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER,
-    LEVEL_TOO_HIGH (no level has more than 1,000,000,000 on hand).
+    """Records that goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id.
+    SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER, LEVEL_TOO_HIGH (a level has at most 1,000,000,000 on hand).
     """
     AdjustStock: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.AdjustStockRequest, _stock_service_pb2.AdjustStockResponse]  # type: ignore[assignment]
-    """Corrects on_hand by a delta, with a reason. Atomic; idempotent by request_id. A count is never refused because of what was
-    promised: available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND,
-    LOT_REQUIRED (less of a sku that lies there in lots, and no lot named), LEVEL_TOO_HIGH.
+    """Changes on_hand by a delta, with a reason. Atomic; idempotent by request_id. A count is never rejected because of promised
+    units: available may fall below zero (a shortfall).
+    SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND, LOT_REQUIRED (a reduction of stock that is in numbered
+    lots, without naming a lot), LEVEL_TOO_HIGH.
     """
     SetStock: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.SetStockRequest, _stock_service_pb2.SetStockResponse]  # type: ignore[assignment]
     """Sets on_hand to an absolute number if the level still has the expected version. Atomic; idempotent by request_id.
@@ -94,12 +96,12 @@ class StockServiceAsyncStub(StockServiceStub):
     ListMovements: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.ListMovementsRequest, _stock_service_pb2.ListMovementsResponse]  # type: ignore[assignment]
     """Lists movements of one sku, newest first, a page at a time. SKU_NOT_FOUND, PAGE_TOKEN_INVALID."""
     AuditStock: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.AuditStockRequest, _stock_service_pb2.AuditStockResponse]  # type: ignore[assignment]
-    """Compares gate, journal and movements once, without repairing anything: the numbers that must be zero."""
+    """Compares gate, journal and movements once and repairs nothing. All mismatches must be zero."""
     GetAuditStatus: _aio.UnaryUnaryMultiCallable[_stock_service_pb2.GetAuditStatusRequest, _stock_service_pb2.GetAuditStatusResponse]  # type: ignore[assignment]
-    """Reads what the always-on audit of gate and journal found, confirmed and repaired. Cheap."""
+    """Reads the findings and repairs of the always-on audit of gate and journal. Cheap."""
 
 class StockServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Where stock lies and how it changes by hand."""
+    """Stock by location, and manual changes of it."""
 
     @_abc_1.abstractmethod
     def CreateLocation(
@@ -131,7 +133,7 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _stock_service_pb2.BatchGetStockRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_stock_service_pb2.BatchGetStockResponse, _abc.Awaitable[_stock_service_pb2.BatchGetStockResponse]]:
-        """Reads up to 500 skus, without lots; unknown ones are listed apart, not an error."""
+        """Reads up to 500 skus, without lots; unknown skus are listed separately and are not an error."""
 
     @_abc_1.abstractmethod
     def ListStock(
@@ -147,8 +149,8 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _stock_service_pb2.ReceiveStockRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_stock_service_pb2.ReceiveStockResponse, _abc.Awaitable[_stock_service_pb2.ReceiveStockResponse]]:
-        """Goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id. SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER,
-        LEVEL_TOO_HIGH (no level has more than 1,000,000,000 on hand).
+        """Records that goods came in: adds to on_hand, in a lot. Atomic; idempotent by request_id.
+        SKU_NOT_FOUND, LOCATION_NOT_FOUND, LOT_DATES_DIFFER, LEVEL_TOO_HIGH (a level has at most 1,000,000,000 on hand).
         """
 
     @_abc_1.abstractmethod
@@ -157,9 +159,10 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _stock_service_pb2.AdjustStockRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_stock_service_pb2.AdjustStockResponse, _abc.Awaitable[_stock_service_pb2.AdjustStockResponse]]:
-        """Corrects on_hand by a delta, with a reason. Atomic; idempotent by request_id. A count is never refused because of what was
-        promised: available may fall below zero (a shortfall). SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND,
-        LOT_REQUIRED (less of a sku that lies there in lots, and no lot named), LEVEL_TOO_HIGH.
+        """Changes on_hand by a delta, with a reason. Atomic; idempotent by request_id. A count is never rejected because of promised
+        units: available may fall below zero (a shortfall).
+        SKU_NOT_FOUND, LOCATION_NOT_FOUND, ON_HAND_NEGATIVE, LOT_NOT_FOUND, LOT_REQUIRED (a reduction of stock that is in numbered
+        lots, without naming a lot), LEVEL_TOO_HIGH.
         """
 
     @_abc_1.abstractmethod
@@ -186,7 +189,7 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _stock_service_pb2.AuditStockRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_stock_service_pb2.AuditStockResponse, _abc.Awaitable[_stock_service_pb2.AuditStockResponse]]:
-        """Compares gate, journal and movements once, without repairing anything: the numbers that must be zero."""
+        """Compares gate, journal and movements once and repairs nothing. All mismatches must be zero."""
 
     @_abc_1.abstractmethod
     def GetAuditStatus(
@@ -194,6 +197,6 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _stock_service_pb2.GetAuditStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_stock_service_pb2.GetAuditStatusResponse, _abc.Awaitable[_stock_service_pb2.GetAuditStatusResponse]]:
-        """Reads what the always-on audit of gate and journal found, confirmed and repaired. Cheap."""
+        """Reads the findings and repairs of the always-on audit of gate and journal. Cheap."""
 
 def add_StockServiceServicer_to_server(servicer: StockServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

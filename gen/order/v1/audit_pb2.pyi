@@ -20,7 +20,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class AuditFinding(_message.Message):
-    """A contradiction between an order and its stock, its money or its promotion uses, seen by two looks."""
+    """A contradiction between an order and its stock, its money or its promotion uses, confirmed by two checks."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -33,51 +33,55 @@ class AuditFinding(_message.Message):
         KIND_UNSPECIFIED: AuditFinding._Kind.ValueType  # 0
         """Never sent."""
         KIND_RESERVATION_MISSING: AuditFinding._Kind.ValueType  # 1
-        """A confirmed order whose reservation inventory does not know. Repair: reserve and commit again, else cancel and refund."""
+        """A confirmed order whose reservation is unknown to inventory. Repair: reserve and commit again, otherwise cancel and
+        refund.
+        """
         KIND_RESERVATION_NOT_COMMITTED: AuditFinding._Kind.ValueType  # 2
-        """A confirmed order whose reservation is not committed: active, released, expired or aborted. Repair: commit it while it is
-        active, else cancel and refund.
+        """A confirmed order whose reservation is not committed: active, released, expired or aborted. Repair: commit it if it is
+        active, otherwise cancel and refund.
         """
         KIND_GOODS_GIVEN_BACK: AuditFinding._Kind.ValueType  # 3
-        """A confirmed order of whose units some went back to stock without the order. Repair: cancel and refund."""
+        """A confirmed order with units that returned to stock without a change of the order. Repair: cancel and refund."""
         KIND_RESERVATION_WITHOUT_ORDER: AuditFinding._Kind.ValueType  # 4
-        """A committed reservation of an order that does not exist. Repair: its goods go back to stock."""
+        """A committed reservation of an order that does not exist. Repair: return its goods to stock."""
         KIND_RESERVATION_LEFT: AuditFinding._Kind.ValueType  # 5
-        """A committed reservation, goods of which are still promised, of a cancelled order. Repair: they go back to stock."""
+        """A committed reservation of a cancelled order, with goods that are still promised. Repair: return them to stock."""
         KIND_MONEY_LEFT: AuditFinding._Kind.ValueType  # 6
-        """A cancelled order whose money is held or taken. Repair: void or refund."""
+        """A cancelled order whose money is held or captured. Repair: void or refund."""
         KIND_MONEY_MISSING: AuditFinding._Kind.ValueType  # 7
         """A confirmed order whose payment the provider does not hold. Repair: cancel."""
         KIND_REDEMPTION_MISSING: AuditFinding._Kind.ValueType  # 8
         """A confirmed order whose promotion uses are not committed. Repair: claim and commit them again."""
         KIND_REDEMPTION_LEFT: AuditFinding._Kind.ValueType  # 9
-        """A cancelled order whose promotion uses are still used. Repair: give them back."""
+        """A cancelled order whose promotion uses are still counted as used. Repair: release them."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
-        """What contradicts what."""
+        """Kinds of contradictions."""
 
     KIND_UNSPECIFIED: AuditFinding.Kind.ValueType  # 0
     """Never sent."""
     KIND_RESERVATION_MISSING: AuditFinding.Kind.ValueType  # 1
-    """A confirmed order whose reservation inventory does not know. Repair: reserve and commit again, else cancel and refund."""
+    """A confirmed order whose reservation is unknown to inventory. Repair: reserve and commit again, otherwise cancel and
+    refund.
+    """
     KIND_RESERVATION_NOT_COMMITTED: AuditFinding.Kind.ValueType  # 2
-    """A confirmed order whose reservation is not committed: active, released, expired or aborted. Repair: commit it while it is
-    active, else cancel and refund.
+    """A confirmed order whose reservation is not committed: active, released, expired or aborted. Repair: commit it if it is
+    active, otherwise cancel and refund.
     """
     KIND_GOODS_GIVEN_BACK: AuditFinding.Kind.ValueType  # 3
-    """A confirmed order of whose units some went back to stock without the order. Repair: cancel and refund."""
+    """A confirmed order with units that returned to stock without a change of the order. Repair: cancel and refund."""
     KIND_RESERVATION_WITHOUT_ORDER: AuditFinding.Kind.ValueType  # 4
-    """A committed reservation of an order that does not exist. Repair: its goods go back to stock."""
+    """A committed reservation of an order that does not exist. Repair: return its goods to stock."""
     KIND_RESERVATION_LEFT: AuditFinding.Kind.ValueType  # 5
-    """A committed reservation, goods of which are still promised, of a cancelled order. Repair: they go back to stock."""
+    """A committed reservation of a cancelled order, with goods that are still promised. Repair: return them to stock."""
     KIND_MONEY_LEFT: AuditFinding.Kind.ValueType  # 6
-    """A cancelled order whose money is held or taken. Repair: void or refund."""
+    """A cancelled order whose money is held or captured. Repair: void or refund."""
     KIND_MONEY_MISSING: AuditFinding.Kind.ValueType  # 7
     """A confirmed order whose payment the provider does not hold. Repair: cancel."""
     KIND_REDEMPTION_MISSING: AuditFinding.Kind.ValueType  # 8
     """A confirmed order whose promotion uses are not committed. Repair: claim and commit them again."""
     KIND_REDEMPTION_LEFT: AuditFinding.Kind.ValueType  # 9
-    """A cancelled order whose promotion uses are still used. Repair: give them back."""
+    """A cancelled order whose promotion uses are still counted as used. Repair: release them."""
 
     class _State:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -88,23 +92,23 @@ class AuditFinding(_message.Message):
         STATE_UNSPECIFIED: AuditFinding._State.ValueType  # 0
         """Never sent."""
         STATE_OPEN: AuditFinding._State.ValueType  # 1
-        """Two looks have seen it."""
+        """Confirmed by two checks."""
         STATE_REPAIRED: AuditFinding._State.ValueType  # 2
-        """RepairAuditFinding ended it."""
+        """Repaired by RepairAuditFinding."""
         STATE_GONE: AuditFinding._State.ValueType  # 3
-        """A later look did not see it any more."""
+        """A later check no longer found it."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """How far it is."""
+        """States of a finding."""
 
     STATE_UNSPECIFIED: AuditFinding.State.ValueType  # 0
     """Never sent."""
     STATE_OPEN: AuditFinding.State.ValueType  # 1
-    """Two looks have seen it."""
+    """Confirmed by two checks."""
     STATE_REPAIRED: AuditFinding.State.ValueType  # 2
-    """RepairAuditFinding ended it."""
+    """Repaired by RepairAuditFinding."""
     STATE_GONE: AuditFinding.State.ValueType  # 3
-    """A later look did not see it any more."""
+    """A later check no longer found it."""
 
     FINDING_ID_FIELD_NUMBER: _builtins.int
     ORDER_ID_FIELD_NUMBER: _builtins.int
@@ -116,24 +120,24 @@ class AuditFinding(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     REPAIR_OUTCOME_FIELD_NUMBER: _builtins.int
     finding_id: _builtins.str
-    """The finding: the order's id, a slash and the kind in small letters."""
+    """The finding: the order's id, a slash and the kind in lower case."""
     order_id: _builtins.str
-    """The order; also of a reservation whose order does not exist."""
+    """The order; also set for a reservation whose order does not exist."""
     kind: Global___AuditFinding.Kind.ValueType
-    """What contradicts what."""
+    """The kind of contradiction."""
     state: Global___AuditFinding.State.ValueType
-    """How far it is."""
+    """State of the finding."""
     detail: _builtins.str
-    """What was seen, in words, with numbers."""
+    """Description with numbers."""
     repair_outcome: _builtins.str
-    """What the last repair did or why it did nothing; empty before the first."""
+    """Result of the last repair, or why nothing was repaired; empty before the first repair."""
     @_builtins.property
     def first_seen_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was seen first."""
+        """When a check first found it."""
 
     @_builtins.property
     def report_time(self) -> _timestamp_pb2.Timestamp:
-        """When the second look confirmed it."""
+        """When the second check confirmed it."""
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:

@@ -53,19 +53,19 @@ class GetAuditStatusResponse(_message.Message):
         STAGE_UNSPECIFIED: GetAuditStatusResponse._Stage.ValueType  # 0
         """Never sent."""
         STAGE_IDLE: GetAuditStatusResponse._Stage.ValueType  # 1
-        """Nothing; the next walk begins soon."""
+        """Idle; the next walk begins soon."""
         STAGE_ORDERS: GetAuditStatusResponse._Stage.ValueType  # 2
         """Orders, by id."""
         STAGE_RESERVATIONS: GetAuditStatusResponse._Stage.ValueType  # 3
         """Committed reservations of orders, by id."""
 
     class Stage(_Stage, metaclass=_StageEnumTypeWrapper):
-        """What the walk looks at now."""
+        """Stages of the walk."""
 
     STAGE_UNSPECIFIED: GetAuditStatusResponse.Stage.ValueType  # 0
     """Never sent."""
     STAGE_IDLE: GetAuditStatusResponse.Stage.ValueType  # 1
-    """Nothing; the next walk begins soon."""
+    """Idle; the next walk begins soon."""
     STAGE_ORDERS: GetAuditStatusResponse.Stage.ValueType  # 2
     """Orders, by id."""
     STAGE_RESERVATIONS: GetAuditStatusResponse.Stage.ValueType  # 3
@@ -73,14 +73,14 @@ class GetAuditStatusResponse(_message.Message):
 
     @_typing.final
     class Count(_message.Message):
-        """How many findings of one kind are open."""
+        """Number of open findings of one kind."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         KIND_FIELD_NUMBER: _builtins.int
         OPEN_FIELD_NUMBER: _builtins.int
         kind: _audit_pb2.AuditFinding.Kind.ValueType
-        """The kind."""
+        """The kind of finding."""
         open: _builtins.int
         """Open findings."""
         def __init__(
@@ -104,20 +104,20 @@ class GetAuditStatusResponse(_message.Message):
     COUNTS_FIELD_NUMBER: _builtins.int
     SUSPECTS_FIELD_NUMBER: _builtins.int
     stage: Global___GetAuditStatusResponse.Stage.ValueType
-    """What the walk looks at now."""
+    """The stage that the walk has reached."""
     position: _builtins.str
     """The id that the walk has reached in this stage."""
     walk_milliseconds: _builtins.int
-    """How long it took."""
+    """Duration of that walk."""
     orders: _builtins.int
-    """Orders that it judged."""
+    """Orders that were checked in that walk."""
     reservations: _builtins.int
-    """Committed reservations that it judged."""
+    """Committed reservations that were checked in that walk."""
     suspects: _builtins.int
-    """Seen once, waiting for the second look."""
+    """Contradictions found once that wait for the second check."""
     @_builtins.property
     def walk_end_time(self) -> _timestamp_pb2.Timestamp:
-        """When the last whole walk ended; unset before the first."""
+        """End of the last complete walk; unset before the first."""
 
     @_builtins.property
     def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___GetAuditStatusResponse.Count]:
@@ -153,7 +153,7 @@ class ListAuditFindingsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most this many; 1 to 500, 0 means 50."""
+    """Page size, 1 to 500; 0 means 50."""
     page_token: _builtins.str
     """From the previous page; empty for the first."""
     state: _audit_pb2.AuditFinding.State.ValueType
@@ -185,7 +185,7 @@ class ListAuditFindingsResponse(_message.Message):
     """Empty on the last page."""
     @_builtins.property
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[_audit_pb2.AuditFinding]:
-        """One page, by order."""
+        """One page, ordered by order id."""
 
     def __init__(
         self,
@@ -211,9 +211,9 @@ class RunAuditRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
-    """Only this order, or the reservation of this order if there is none; empty for a slice of all."""
+    """Only this order, or only its reservation when the order does not exist; empty for a slice of all orders."""
     page_size: _builtins.int
-    """How many orders or reservations are looked at; 1 to 500, 0 means 200."""
+    """How many orders or reservations to check; 1 to 500, 0 means 200."""
     page_token: _builtins.str
     """From the previous slice; empty for the first."""
     def __init__(
@@ -245,14 +245,14 @@ class RunAuditResponse(_message.Message):
     next_page_token: _builtins.str
     """Empty after the last slice."""
     orders: _builtins.int
-    """Orders that were judged."""
+    """Orders that were checked."""
     reservations: _builtins.int
-    """Committed reservations that were judged."""
+    """Committed reservations that were checked."""
     moving: _builtins.int
-    """Orders that were not judged, because they changed within a minute or are being worked on."""
+    """Orders and reservations that were skipped, because they changed within the last minute or are being worked on."""
     @_builtins.property
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[_audit_pb2.AuditFinding]:
-        """Open findings of what was looked at."""
+        """Open findings of the orders and reservations that were checked."""
 
     def __init__(
         self,
@@ -280,7 +280,7 @@ class RepairAuditFindingRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     FINDING_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters, for the log; the finding is the key."""
+    """1 to 100 characters, for the log only; the call is idempotent by finding."""
     finding_id: _builtins.str
     """The finding."""
     def __init__(
@@ -306,7 +306,7 @@ class RepairAuditFindingResponse(_message.Message):
     FINDING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def finding(self) -> _audit_pb2.AuditFinding:
-        """After it: REPAIRED, GONE, or still OPEN with the reason in repair_outcome."""
+        """The finding after the repair: REPAIRED, GONE, or still OPEN with the reason in repair_outcome."""
 
     def __init__(
         self,

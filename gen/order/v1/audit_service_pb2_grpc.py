@@ -26,8 +26,9 @@ if _version_not_supported:
 
 
 class AuditServiceStub:
-    """The audit across services: order = reservation = payment = redemption. A leader walks all orders and all committed reservations
-    of orders, in small steps, all the time. An order that changed within a minute, or that somebody works on, is not judged.
+    """The audit across services: order = reservation = payment = redemption. A leader process walks all orders and all committed
+    reservations of orders continuously, in small steps. It skips orders that changed within the last minute or are being worked
+    on.
     """
 
     def __init__(self, channel):
@@ -59,34 +60,35 @@ class AuditServiceStub:
 
 
 class AuditServiceServicer:
-    """The audit across services: order = reservation = payment = redemption. A leader walks all orders and all committed reservations
-    of orders, in small steps, all the time. An order that changed within a minute, or that somebody works on, is not judged.
+    """The audit across services: order = reservation = payment = redemption. A leader process walks all orders and all committed
+    reservations of orders continuously, in small steps. It skips orders that changed within the last minute or are being worked
+    on.
     """
 
     def GetAuditStatus(self, request, context):
-        """Reads how far the always-on walk is and what is open. Cheap.
+        """Reads the progress of the always-on walk and the open findings. Cheap.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAuditFindings(self, request, context):
-        """Lists findings by order, a page at a time. PAGE_TOKEN_INVALID.
+        """Lists findings by order id, a page at a time. PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RunAudit(self, request, context):
-        """Looks at one order, or at the next slice of all orders and reservations, twice where the first look sees something. Repairs
-        nothing; a repeat looks again. PAGE_TOKEN_INVALID, DEPENDENCY_UNAVAILABLE.
+        """Checks one order, or the next slice of all orders and reservations, and checks suspects a second time. Repairs nothing; a
+        repeat checks again. PAGE_TOKEN_INVALID, DEPENDENCY_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RepairAuditFinding(self, request, context):
-        """Does what the finding's kind says, then looks again. Idempotent: a repeat finds it repaired and changes nothing.
+        """Repairs a finding as its kind describes, then checks again. Idempotent: a repeat finds it repaired and changes nothing.
         FINDING_NOT_FOUND, DEPENDENCY_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -125,8 +127,9 @@ def add_AuditServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuditService:
-    """The audit across services: order = reservation = payment = redemption. A leader walks all orders and all committed reservations
-    of orders, in small steps, all the time. An order that changed within a minute, or that somebody works on, is not judged.
+    """The audit across services: order = reservation = payment = redemption. A leader process walks all orders and all committed
+    reservations of orders continuously, in small steps. It skips orders that changed within the last minute or are being worked
+    on.
     """
 
     @staticmethod

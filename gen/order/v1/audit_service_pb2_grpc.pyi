@@ -27,8 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AuditServiceStub:
-    """The audit across services: order = reservation = payment = redemption. A leader walks all orders and all committed reservations
-    of orders, in small steps, all the time. An order that changed within a minute, or that somebody works on, is not judged.
+    """The audit across services: order = reservation = payment = redemption. A leader process walks all orders and all committed
+    reservations of orders continuously, in small steps. It skips orders that changed within the last minute or are being worked
+    on.
     """
 
     @_typing.overload
@@ -36,41 +37,43 @@ class AuditServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AuditServiceAsyncStub: ...
     GetAuditStatus: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetAuditStatusRequest, _audit_service_pb2.GetAuditStatusResponse]
-    """Reads how far the always-on walk is and what is open. Cheap."""
+    """Reads the progress of the always-on walk and the open findings. Cheap."""
     ListAuditFindings: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListAuditFindingsRequest, _audit_service_pb2.ListAuditFindingsResponse]
-    """Lists findings by order, a page at a time. PAGE_TOKEN_INVALID."""
+    """Lists findings by order id, a page at a time. PAGE_TOKEN_INVALID."""
     RunAudit: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.RunAuditRequest, _audit_service_pb2.RunAuditResponse]
-    """Looks at one order, or at the next slice of all orders and reservations, twice where the first look sees something. Repairs
-    nothing; a repeat looks again. PAGE_TOKEN_INVALID, DEPENDENCY_UNAVAILABLE.
+    """Checks one order, or the next slice of all orders and reservations, and checks suspects a second time. Repairs nothing; a
+    repeat checks again. PAGE_TOKEN_INVALID, DEPENDENCY_UNAVAILABLE.
     """
     RepairAuditFinding: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.RepairAuditFindingRequest, _audit_service_pb2.RepairAuditFindingResponse]
-    """Does what the finding's kind says, then looks again. Idempotent: a repeat finds it repaired and changes nothing.
+    """Repairs a finding as its kind describes, then checks again. Idempotent: a repeat finds it repaired and changes nothing.
     FINDING_NOT_FOUND, DEPENDENCY_UNAVAILABLE.
     """
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
-    """The audit across services: order = reservation = payment = redemption. A leader walks all orders and all committed reservations
-    of orders, in small steps, all the time. An order that changed within a minute, or that somebody works on, is not judged.
+    """The audit across services: order = reservation = payment = redemption. A leader process walks all orders and all committed
+    reservations of orders continuously, in small steps. It skips orders that changed within the last minute or are being worked
+    on.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetAuditStatus: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetAuditStatusRequest, _audit_service_pb2.GetAuditStatusResponse]  # type: ignore[assignment]
-    """Reads how far the always-on walk is and what is open. Cheap."""
+    """Reads the progress of the always-on walk and the open findings. Cheap."""
     ListAuditFindings: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListAuditFindingsRequest, _audit_service_pb2.ListAuditFindingsResponse]  # type: ignore[assignment]
-    """Lists findings by order, a page at a time. PAGE_TOKEN_INVALID."""
+    """Lists findings by order id, a page at a time. PAGE_TOKEN_INVALID."""
     RunAudit: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.RunAuditRequest, _audit_service_pb2.RunAuditResponse]  # type: ignore[assignment]
-    """Looks at one order, or at the next slice of all orders and reservations, twice where the first look sees something. Repairs
-    nothing; a repeat looks again. PAGE_TOKEN_INVALID, DEPENDENCY_UNAVAILABLE.
+    """Checks one order, or the next slice of all orders and reservations, and checks suspects a second time. Repairs nothing; a
+    repeat checks again. PAGE_TOKEN_INVALID, DEPENDENCY_UNAVAILABLE.
     """
     RepairAuditFinding: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.RepairAuditFindingRequest, _audit_service_pb2.RepairAuditFindingResponse]  # type: ignore[assignment]
-    """Does what the finding's kind says, then looks again. Idempotent: a repeat finds it repaired and changes nothing.
+    """Repairs a finding as its kind describes, then checks again. Idempotent: a repeat finds it repaired and changes nothing.
     FINDING_NOT_FOUND, DEPENDENCY_UNAVAILABLE.
     """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The audit across services: order = reservation = payment = redemption. A leader walks all orders and all committed reservations
-    of orders, in small steps, all the time. An order that changed within a minute, or that somebody works on, is not judged.
+    """The audit across services: order = reservation = payment = redemption. A leader process walks all orders and all committed
+    reservations of orders continuously, in small steps. It skips orders that changed within the last minute or are being worked
+    on.
     """
 
     @_abc_1.abstractmethod
@@ -79,7 +82,7 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_service_pb2.GetAuditStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.GetAuditStatusResponse, _abc.Awaitable[_audit_service_pb2.GetAuditStatusResponse]]:
-        """Reads how far the always-on walk is and what is open. Cheap."""
+        """Reads the progress of the always-on walk and the open findings. Cheap."""
 
     @_abc_1.abstractmethod
     def ListAuditFindings(
@@ -87,7 +90,7 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_service_pb2.ListAuditFindingsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.ListAuditFindingsResponse, _abc.Awaitable[_audit_service_pb2.ListAuditFindingsResponse]]:
-        """Lists findings by order, a page at a time. PAGE_TOKEN_INVALID."""
+        """Lists findings by order id, a page at a time. PAGE_TOKEN_INVALID."""
 
     @_abc_1.abstractmethod
     def RunAudit(
@@ -95,8 +98,8 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_service_pb2.RunAuditRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.RunAuditResponse, _abc.Awaitable[_audit_service_pb2.RunAuditResponse]]:
-        """Looks at one order, or at the next slice of all orders and reservations, twice where the first look sees something. Repairs
-        nothing; a repeat looks again. PAGE_TOKEN_INVALID, DEPENDENCY_UNAVAILABLE.
+        """Checks one order, or the next slice of all orders and reservations, and checks suspects a second time. Repairs nothing; a
+        repeat checks again. PAGE_TOKEN_INVALID, DEPENDENCY_UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod
@@ -105,7 +108,7 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_service_pb2.RepairAuditFindingRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.RepairAuditFindingResponse, _abc.Awaitable[_audit_service_pb2.RepairAuditFindingResponse]]:
-        """Does what the finding's kind says, then looks again. Idempotent: a repeat finds it repaired and changes nothing.
+        """Repairs a finding as its kind describes, then checks again. Idempotent: a repeat finds it repaired and changes nothing.
         FINDING_NOT_FOUND, DEPENDENCY_UNAVAILABLE.
         """
 

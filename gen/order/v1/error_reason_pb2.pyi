@@ -27,43 +27,47 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_ORDER_NOT_FOUND: _ErrorReason.ValueType  # 1
     """NOT_FOUND. Example: {"order_id": "o-1"}."""
     ERROR_REASON_PAYMENT_DECLINED: _ErrorReason.ValueType  # 2
-    """FAILED_PRECONDITION: the provider refused; nothing stays reserved. Example: {"order_id": "o-1", "decline_code": "card_declined"}."""
+    """FAILED_PRECONDITION: the provider declined the payment; nothing remains reserved.
+    Example: {"order_id": "o-1", "decline_code": "card_declined"}.
+    """
     ERROR_REASON_PROVIDER_UNKNOWN: _ErrorReason.ValueType  # 3
-    """INVALID_ARGUMENT: no such provider. Example: {"field": "payment.provider"}."""
+    """INVALID_ARGUMENT: unknown payment provider. Example: {"field": "payment.provider"}."""
     ERROR_REASON_CURRENCY_MISMATCH: _ErrorReason.ValueType  # 4
     """INVALID_ARGUMENT: a sku is priced in another currency. Example: {"field": "currency", "sku": "SERUM-30", "currency": "EUR"}."""
     ERROR_REASON_ORDER_STATE_FORBIDS: _ErrorReason.ValueType  # 5
-    """FAILED_PRECONDITION: the state does not allow it. Example: {"order_id": "o-1", "state": "CANCELLED"}. A confirmed order whose
-    goods have all left has "why": "GOODS_HAVE_LEFT".
+    """FAILED_PRECONDITION: the order's state does not allow it. Example: {"order_id": "o-1", "state": "CANCELLED"}. A confirmed
+    order whose goods have all left has "why": "GOODS_HAVE_LEFT".
     """
     ERROR_REASON_PAYMENT_NOT_FOUND: _ErrorReason.ValueType  # 6
     """NOT_FOUND: no payment has this reference. Example: {"payment_reference": "pay-1"}."""
     ERROR_REASON_CODE_NOT_APPLICABLE: _ErrorReason.ValueType  # 7
-    """FAILED_PRECONDITION: a code was presented and does not apply. Example: {"code": "WELCOME10", "why": "CODE_UNKNOWN"}."""
+    """FAILED_PRECONDITION: the presented code does not apply. Example: {"code": "WELCOME10", "why": "CODE_UNKNOWN"}."""
     ERROR_REASON_FINDING_NOT_FOUND: _ErrorReason.ValueType  # 8
     """NOT_FOUND: the audit has no such finding. Example: {"finding_id": "o-1/money_left"}."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
-    """Reasons of the order service, beside those of common.v1.ErrorReason and, passed on, inventory's and promo's."""
+    """Reasons of the order service, in addition to those of common.v1.ErrorReason and to those that inventory and promo return."""
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent."""
 ERROR_REASON_ORDER_NOT_FOUND: ErrorReason.ValueType  # 1
 """NOT_FOUND. Example: {"order_id": "o-1"}."""
 ERROR_REASON_PAYMENT_DECLINED: ErrorReason.ValueType  # 2
-"""FAILED_PRECONDITION: the provider refused; nothing stays reserved. Example: {"order_id": "o-1", "decline_code": "card_declined"}."""
+"""FAILED_PRECONDITION: the provider declined the payment; nothing remains reserved.
+Example: {"order_id": "o-1", "decline_code": "card_declined"}.
+"""
 ERROR_REASON_PROVIDER_UNKNOWN: ErrorReason.ValueType  # 3
-"""INVALID_ARGUMENT: no such provider. Example: {"field": "payment.provider"}."""
+"""INVALID_ARGUMENT: unknown payment provider. Example: {"field": "payment.provider"}."""
 ERROR_REASON_CURRENCY_MISMATCH: ErrorReason.ValueType  # 4
 """INVALID_ARGUMENT: a sku is priced in another currency. Example: {"field": "currency", "sku": "SERUM-30", "currency": "EUR"}."""
 ERROR_REASON_ORDER_STATE_FORBIDS: ErrorReason.ValueType  # 5
-"""FAILED_PRECONDITION: the state does not allow it. Example: {"order_id": "o-1", "state": "CANCELLED"}. A confirmed order whose
-goods have all left has "why": "GOODS_HAVE_LEFT".
+"""FAILED_PRECONDITION: the order's state does not allow it. Example: {"order_id": "o-1", "state": "CANCELLED"}. A confirmed
+order whose goods have all left has "why": "GOODS_HAVE_LEFT".
 """
 ERROR_REASON_PAYMENT_NOT_FOUND: ErrorReason.ValueType  # 6
 """NOT_FOUND: no payment has this reference. Example: {"payment_reference": "pay-1"}."""
 ERROR_REASON_CODE_NOT_APPLICABLE: ErrorReason.ValueType  # 7
-"""FAILED_PRECONDITION: a code was presented and does not apply. Example: {"code": "WELCOME10", "why": "CODE_UNKNOWN"}."""
+"""FAILED_PRECONDITION: the presented code does not apply. Example: {"code": "WELCOME10", "why": "CODE_UNKNOWN"}."""
 ERROR_REASON_FINDING_NOT_FOUND: ErrorReason.ValueType  # 8
 """NOT_FOUND: the audit has no such finding. Example: {"finding_id": "o-1/money_left"}."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -27,10 +27,10 @@ class OrderChanged(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     PREVIOUS_STATE_FIELD_NUMBER: _builtins.int
     previous_state: _order_pb2.Order.State.ValueType
-    """The state before it; unspecified when it was placed."""
+    """The state before the change; unspecified when the order was placed."""
     @_builtins.property
     def order(self) -> _order_pb2.Order:
-        """After it, without history."""
+        """The order after the change, without history."""
 
     def __init__(
         self,
@@ -48,14 +48,16 @@ Global___OrderChanged: _TypeAlias = OrderChanged  # noqa: Y015
 
 @_typing.final
 class AuditFindingChanged(_message.Message):
-    """order.audit.<what>, keyed by order id: an order contradicts stock, money or promotion uses, or does so no longer."""
+    """order.audit.finding_reported, .finding_repaired and .finding_gone, keyed by order id: an order contradicts its stock, money
+    or promotion uses, or no longer does.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     FINDING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def finding(self) -> _audit_pb2.AuditFinding:
-        """After it."""
+        """The finding after the change."""
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Order(_message.Message):
-    """What one customer bought in one channel at one time."""
+    """One purchase of one customer in one channel."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -37,47 +37,47 @@ class Order(_message.Message):
         STATE_UNSPECIFIED: Order._State.ValueType  # 0
         """Never sent."""
         STATE_NEW: Order._State.ValueType  # 1
-        """Stored, nothing claimed."""
+        """Stored; nothing is claimed."""
         STATE_PRICED: Order._State.ValueType  # 2
         """Priced and quoted."""
         STATE_RESERVED: Order._State.ValueType  # 3
         """Stock and promotion uses are claimed."""
         STATE_AUTHORIZING: Order._State.ValueType  # 4
-        """The payment's outcome is open (asked, unknown, or waiting for the customer's bank)."""
+        """The payment's outcome is open (requested, unknown, or waiting for the customer's bank)."""
         STATE_AUTHORIZED: Order._State.ValueType  # 5
-        """The payment stands, stock is being committed."""
+        """The payment is authorized; stock is being committed."""
         STATE_CONFIRMED: Order._State.ValueType  # 6
         """Accepted."""
         STATE_CANCELLING: Order._State.ValueType  # 7
-        """Being undone."""
+        """Being cancelled."""
         STATE_CANCELLED: Order._State.ValueType  # 8
-        """Undone; nothing is claimed, nothing is owed."""
+        """Cancelled; nothing is claimed, nothing is owed."""
         STATE_NEEDS_REVIEW: Order._State.ValueType  # 9
-        """Retries ended; a person must look."""
+        """Retries are exhausted; a person must review it."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """Where an order is in its life."""
+        """States of an order."""
 
     STATE_UNSPECIFIED: Order.State.ValueType  # 0
     """Never sent."""
     STATE_NEW: Order.State.ValueType  # 1
-    """Stored, nothing claimed."""
+    """Stored; nothing is claimed."""
     STATE_PRICED: Order.State.ValueType  # 2
     """Priced and quoted."""
     STATE_RESERVED: Order.State.ValueType  # 3
     """Stock and promotion uses are claimed."""
     STATE_AUTHORIZING: Order.State.ValueType  # 4
-    """The payment's outcome is open (asked, unknown, or waiting for the customer's bank)."""
+    """The payment's outcome is open (requested, unknown, or waiting for the customer's bank)."""
     STATE_AUTHORIZED: Order.State.ValueType  # 5
-    """The payment stands, stock is being committed."""
+    """The payment is authorized; stock is being committed."""
     STATE_CONFIRMED: Order.State.ValueType  # 6
     """Accepted."""
     STATE_CANCELLING: Order.State.ValueType  # 7
-    """Being undone."""
+    """Being cancelled."""
     STATE_CANCELLED: Order.State.ValueType  # 8
-    """Undone; nothing is claimed, nothing is owed."""
+    """Cancelled; nothing is claimed, nothing is owed."""
     STATE_NEEDS_REVIEW: Order.State.ValueType  # 9
-    """Retries ended; a person must look."""
+    """Retries are exhausted; a person must review it."""
 
     ORDER_ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
@@ -97,18 +97,18 @@ class Order(_message.Message):
     CODES_FIELD_NUMBER: _builtins.int
     SKIPPED_PROMOTIONS_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
-    """Made from the request_id; unique."""
+    """Derived from the request_id; unique."""
     state: Global___Order.State.ValueType
-    """Where it is in its life."""
+    """Current state."""
     channel: _builtins.str
-    """Where it was bought: web, pos, a marketplace."""
+    """Where the order was placed: web, pos, a marketplace."""
     cause: _builtins.str
-    """Why it was cancelled or needs review; an ErrorInfo.reason or a person's words."""
+    """Why the order was cancelled or needs review; an ErrorInfo.reason or a person's words."""
     etag: _builtins.str
-    """Counts changes."""
+    """Increases with every change."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderLine]:
-        """What was bought, in the order of the request."""
+        """The lines, in the order of the request."""
 
     @_builtins.property
     def discounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderDiscount]:
@@ -124,15 +124,15 @@ class Order(_message.Message):
 
     @_builtins.property
     def total(self) -> _money_pb2.Money:
-        """What the customer pays."""
+        """The amount that the customer pays."""
 
     @_builtins.property
     def customer(self) -> Global___Customer:
-        """Who bought."""
+        """The customer."""
 
     @_builtins.property
     def payment(self) -> Global___Payment:
-        """How it is paid."""
+        """The payment."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -144,11 +144,11 @@ class Order(_message.Message):
 
     @_builtins.property
     def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderTransition]:
-        """Every change of state, oldest first; filled by GetOrder only."""
+        """Every change of state, oldest first; set by GetOrder only."""
 
     @_builtins.property
     def codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Codes the customer presented."""
+        """Codes that the customer presented."""
 
     @_builtins.property
     def skipped_promotions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -203,7 +203,7 @@ class OrderLine(_message.Message):
     sku: _builtins.str
     """The sku."""
     name: _builtins.str
-    """Its name when it was bought."""
+    """The name of the sku when it was bought."""
     quantity: _builtins.int
     """Units."""
     unit_price_minor: _builtins.int
@@ -211,20 +211,20 @@ class OrderLine(_message.Message):
     subtotal_minor: _builtins.int
     """quantity * unit_price_minor."""
     discount_minor: _builtins.int
-    """What promotions took off this line."""
+    """Sum of the discounts on this line."""
     total_minor: _builtins.int
     """subtotal_minor - discount_minor."""
     cancelled_quantity: _builtins.int
-    """Of those, units that went back to stock after the order was confirmed."""
+    """Units of quantity that went back to stock after the order was confirmed."""
     refunded_minor: _builtins.int
-    """What was given back for the cancelled units: their price less their share of the discounts, exact to the minor unit."""
+    """Amount refunded for the cancelled units: their price minus their share of the discounts, exact to the minor unit."""
     @_builtins.property
     def allocations(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineAllocation]:
-        """Where its units come from; set from RESERVED on."""
+        """The locations of its units; set from RESERVED on."""
 
     @_builtins.property
     def discounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderLineDiscount]:
-        """What each promotion took off this line."""
+        """Discount of each promotion on this line."""
 
     def __init__(
         self,
@@ -251,7 +251,7 @@ Global___OrderLine: _TypeAlias = OrderLine  # noqa: Y015
 
 @_typing.final
 class OrderLineDiscount(_message.Message):
-    """What one promotion took off one line."""
+    """Discount of one promotion on one line."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -260,7 +260,7 @@ class OrderLineDiscount(_message.Message):
     promotion_id: _builtins.str
     """The promotion."""
     amount_minor: _builtins.int
-    """Minor units."""
+    """Amount in minor units."""
     def __init__(
         self,
         *,
@@ -314,12 +314,12 @@ class OrderDiscount(_message.Message):
     promotion_id: _builtins.str
     """The promotion."""
     name: _builtins.str
-    """What customers read."""
+    """Name that customers see."""
     code: _builtins.str
-    """The code that brought it; empty when automatic."""
+    """The code that triggered it; empty when automatic."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
-        """What it took off in all."""
+        """Total discount of this promotion."""
 
     def __init__(
         self,
@@ -339,7 +339,7 @@ Global___OrderDiscount: _TypeAlias = OrderDiscount  # noqa: Y015
 
 @_typing.final
 class Customer(_message.Message):
-    """Who buys."""
+    """The customer of an order."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -347,14 +347,15 @@ class Customer(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """The channel's id of the customer; empty for a guest; at most 100 characters. Case matters: `Ann` and `ann` are two customers.
-    It is kept in Unicode's normal form NFC. Blanks around it, control and invisible characters are refused.
+    """The channel's id of the customer; empty for a guest; at most 100 characters. Case matters: `Ann` and `ann` are two
+    customers. It is stored in Unicode normalization form NFC. Blanks around it, control characters and invisible characters
+    are rejected.
     """
     email: _builtins.str
-    """At most 254 characters."""
+    """E-mail address of at most 254 characters."""
     @_builtins.property
     def address(self) -> _address_pb2.Address:
-        """Where the goods go, when they are sent."""
+        """Shipping address, if the goods are shipped."""
 
     def __init__(
         self,
@@ -373,7 +374,7 @@ Global___Customer: _TypeAlias = Customer  # noqa: Y015
 
 @_typing.final
 class Payment(_message.Message):
-    """How an order is paid."""
+    """The payment of an order."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -386,43 +387,43 @@ class Payment(_message.Message):
         STATUS_UNSPECIFIED: Payment._Status.ValueType  # 0
         """Never sent."""
         STATUS_NONE: Payment._Status.ValueType  # 1
-        """Not asked yet."""
+        """Not requested yet."""
         STATUS_PENDING: Payment._Status.ValueType  # 2
-        """Asked, or about to be asked: the outcome is unknown."""
+        """Requested, or about to be requested; the outcome is unknown."""
         STATUS_ACTION_REQUIRED: Payment._Status.ValueType  # 3
-        """The customer's bank wants a confirmation (3-D Secure)."""
+        """The customer's bank requires a confirmation (3-D Secure)."""
         STATUS_AUTHORIZED: Payment._Status.ValueType  # 4
         """The amount is held."""
         STATUS_DECLINED: Payment._Status.ValueType  # 5
-        """Refused."""
+        """Declined."""
         STATUS_VOIDED: Payment._Status.ValueType  # 6
-        """Held no longer."""
+        """No longer held."""
         STATUS_CAPTURED: Payment._Status.ValueType  # 7
-        """Taken."""
+        """Captured."""
         STATUS_REFUNDED: Payment._Status.ValueType  # 8
-        """Given back."""
+        """Refunded."""
 
     class Status(_Status, metaclass=_StatusEnumTypeWrapper):
-        """What is known of it."""
+        """Status of a payment."""
 
     STATUS_UNSPECIFIED: Payment.Status.ValueType  # 0
     """Never sent."""
     STATUS_NONE: Payment.Status.ValueType  # 1
-    """Not asked yet."""
+    """Not requested yet."""
     STATUS_PENDING: Payment.Status.ValueType  # 2
-    """Asked, or about to be asked: the outcome is unknown."""
+    """Requested, or about to be requested; the outcome is unknown."""
     STATUS_ACTION_REQUIRED: Payment.Status.ValueType  # 3
-    """The customer's bank wants a confirmation (3-D Secure)."""
+    """The customer's bank requires a confirmation (3-D Secure)."""
     STATUS_AUTHORIZED: Payment.Status.ValueType  # 4
     """The amount is held."""
     STATUS_DECLINED: Payment.Status.ValueType  # 5
-    """Refused."""
+    """Declined."""
     STATUS_VOIDED: Payment.Status.ValueType  # 6
-    """Held no longer."""
+    """No longer held."""
     STATUS_CAPTURED: Payment.Status.ValueType  # 7
-    """Taken."""
+    """Captured."""
     STATUS_REFUNDED: Payment.Status.ValueType  # 8
-    """Given back."""
+    """Refunded."""
 
     PROVIDER_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
@@ -435,16 +436,14 @@ class Payment(_message.Message):
     reference: _builtins.str
     """The provider's reference of the payment."""
     status: Global___Payment.Status.ValueType
-    """What is known of it."""
+    """Current status."""
     decline_code: _builtins.str
-    """The provider's word for a refusal."""
+    """The provider's code for the decline."""
     refunded_minor: _builtins.int
-    """What was given back: no longer held, or refunded; in minor units of the order's currency. A payment of which only a part was
-    given back keeps its status.
-    """
+    """Amount no longer held, or refunded, in minor units of the order's currency. A partly refunded payment keeps its status."""
     @_builtins.property
     def next_action(self) -> Global___NextAction:
-        """What somebody must do before the payment can go on; unset when it waits for nobody."""
+        """The action that the payment waits for; unset when there is none."""
 
     def __init__(
         self,
@@ -466,7 +465,7 @@ Global___Payment: _TypeAlias = Payment  # noqa: Y015
 
 @_typing.final
 class NextAction(_message.Message):
-    """What somebody must do before a payment can go on."""
+    """An action that is required before a payment can continue."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -482,7 +481,7 @@ class NextAction(_message.Message):
         """The customer confirms the payment with their bank (3-D Secure)."""
 
     class Type(_Type, metaclass=_TypeEnumTypeWrapper):
-        """Kinds of it."""
+        """Kinds of actions."""
 
     TYPE_UNSPECIFIED: NextAction.Type.ValueType  # 0
     """Never sent."""
@@ -494,14 +493,14 @@ class NextAction(_message.Message):
     URL_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     type: Global___NextAction.Type.ValueType
-    """The kind."""
+    """The kind of action."""
     description: _builtins.str
-    """What to do, in words for a developer."""
+    """Description of the action, for developers."""
     url: _builtins.str
-    """The page where the customer does it; empty when the provider has none, as the sandbox."""
+    """The page where the customer does it; empty when the provider has none, such as the sandbox."""
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """Until when; an order whose payment is still open then is cancelled."""
+        """Deadline; an order whose payment is still open at that time is cancelled."""
 
     def __init__(
         self,
@@ -530,16 +529,16 @@ class OrderTransition(_message.Message):
     CAUSE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     from_state: Global___Order.State.ValueType
-    """Before."""
+    """State before the change."""
     to_state: Global___Order.State.ValueType
-    """After."""
+    """State after the change."""
     cause: _builtins.str
-    """What brought it about: an ErrorInfo.reason or a person's words. A confirmed order that was to be cancelled is confirmed again
-    with GOODS_HAVE_LEFT, or with PART_OF_GOODS_HAS_LEFT: then the rest was given back.
+    """Why the state changed: an ErrorInfo.reason or a person's words. When goods have left, a cancellation ends in CONFIRMED
+    again: with GOODS_HAVE_LEFT when all have left, or with PART_OF_GOODS_HAS_LEFT when the rest was returned to stock.
     """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When."""
+        """When it happened."""
 
     def __init__(
         self,

@@ -35,26 +35,26 @@ class PlaceOrderRequest(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     PAYMENT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters of A-Z a-z 0-9 . _ : - chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters of A-Z a-z 0-9 . _ : - chosen by the caller; a repeat returns the first result."""
     currency: _builtins.str
-    """ISO 4217 code; every sku must be priced in it."""
+    """ISO 4217 code; every sku must have a price in it."""
     channel: _builtins.str
-    """Where it is bought: web, pos, a marketplace; 1 to 40 characters."""
+    """Where the order is placed: web, pos, a marketplace; 1 to 40 characters."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlaceOrderLine]:
-        """1 to 100 lines, each sku once."""
+        """1 to 100 lines; each sku at most once."""
 
     @_builtins.property
     def customer(self) -> _order_pb2.Customer:
-        """Who buys."""
+        """The customer."""
 
     @_builtins.property
     def codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Codes the customer presents, at most 10, of ASCII characters; case does not matter."""
+        """Codes that the customer presents, at most 10, of ASCII characters; case does not matter."""
 
     @_builtins.property
     def payment(self) -> Global___PaymentMethod:
-        """How it is paid."""
+        """The payment method."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class PlaceOrderLine(_message.Message):
     quantity: _builtins.int
     """Units, 1 to 1,000,000."""
     location: _builtins.str
-    """Take it from here; empty leaves the choice to us."""
+    """The location to take it from; empty: the service chooses."""
     def __init__(
         self,
         *,
@@ -107,7 +107,7 @@ Global___PlaceOrderLine: _TypeAlias = PlaceOrderLine  # noqa: Y015
 
 @_typing.final
 class PaymentMethod(_message.Message):
-    """How an order is to be paid."""
+    """How an order will be paid."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -116,7 +116,7 @@ class PaymentMethod(_message.Message):
     provider: _builtins.str
     """Provider name, for example "sandbox"."""
     token: _builtins.str
-    """The provider's token for the customer's means of payment."""
+    """The provider's token for the customer's payment method."""
     def __init__(
         self,
         *,
@@ -140,10 +140,10 @@ class PlaceOrderResponse(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before."""
+    """True when this request_id was processed before."""
     @_builtins.property
     def order(self) -> _order_pb2.Order:
-        """As stored."""
+        """The order as stored."""
 
     def __init__(
         self,
@@ -190,7 +190,7 @@ class GetOrderResponse(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def order(self) -> _order_pb2.Order:
-        """As stored, with history."""
+        """The order as stored, with history."""
 
     def __init__(
         self,
@@ -218,7 +218,7 @@ class ListOrdersRequest(_message.Message):
     CREATE_TIME_FROM_FIELD_NUMBER: _builtins.int
     CREATE_TIME_TO_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most this many; 1 to 500, 0 means 50."""
+    """Page size, 1 to 500; 0 means 50."""
     page_token: _builtins.str
     """From the previous page; empty for the first."""
     state: _order_pb2.Order.State.ValueType
@@ -227,11 +227,11 @@ class ListOrdersRequest(_message.Message):
     """Only this customer."""
     @_builtins.property
     def create_time_from(self) -> _timestamp_pb2.Timestamp:
-        """Placed at or after."""
+        """Placed at or after this time."""
 
     @_builtins.property
     def create_time_to(self) -> _timestamp_pb2.Timestamp:
-        """Placed before."""
+        """Placed before this time."""
 
     def __init__(
         self,
@@ -289,11 +289,11 @@ class CancelOrderRequest(_message.Message):
     ORDER_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters, for the log; the order is the key."""
+    """1 to 100 characters, for the log only; the call is idempotent by order."""
     order_id: _builtins.str
     """The order."""
     reason: _builtins.str
-    """Why, for people; at most 200 characters."""
+    """Reason, for people; at most 200 characters."""
     def __init__(
         self,
         *,
@@ -318,8 +318,8 @@ class CancelOrderResponse(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def order(self) -> _order_pb2.Order:
-        """After it: CANCELLED; CONFIRMED, with cancelled_quantity in its lines, when a part of the goods had left; or CANCELLING while a
-        dependency is down.
+        """The order after the call: CANCELLED; CONFIRMED with cancelled_quantity in its lines, when some of the goods had left; or
+        CANCELLING while a dependency is down.
         """
 
     def __init__(
@@ -352,17 +352,17 @@ class RecordPaymentEventRequest(_message.Message):
         OUTCOME_AUTHORIZED: RecordPaymentEventRequest._Outcome.ValueType  # 1
         """The amount is held."""
         OUTCOME_DECLINED: RecordPaymentEventRequest._Outcome.ValueType  # 2
-        """Refused."""
+        """Declined."""
 
     class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
-        """What the provider reports."""
+        """Outcomes that a provider can report."""
 
     OUTCOME_UNSPECIFIED: RecordPaymentEventRequest.Outcome.ValueType  # 0
     """Never sent."""
     OUTCOME_AUTHORIZED: RecordPaymentEventRequest.Outcome.ValueType  # 1
     """The amount is held."""
     OUTCOME_DECLINED: RecordPaymentEventRequest.Outcome.ValueType  # 2
-    """Refused."""
+    """Declined."""
 
     EVENT_ID_FIELD_NUMBER: _builtins.int
     PROVIDER_FIELD_NUMBER: _builtins.int
@@ -376,9 +376,9 @@ class RecordPaymentEventRequest(_message.Message):
     payment_reference: _builtins.str
     """The provider's reference of the payment."""
     outcome: Global___RecordPaymentEventRequest.Outcome.ValueType
-    """What it reports."""
+    """The outcome that the provider reports."""
     decline_code: _builtins.str
-    """The provider's word for a refusal."""
+    """The provider's code for the decline."""
     def __init__(
         self,
         *,
@@ -408,7 +408,7 @@ class RecordPaymentEventResponse(_message.Message):
     """True when this event was recorded before."""
     @_builtins.property
     def order(self) -> _order_pb2.Order:
-        """The order concerned, after it."""
+        """The order of the payment, after the event."""
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OrderServiceStub:
-    """Orders from click to cancellation.
+    """Orders, from placement to cancellation.
     """
 
     def __init__(self, channel):
@@ -63,15 +63,16 @@ class OrderServiceStub:
 
 
 class OrderServiceServicer:
-    """Orders from click to cancellation.
+    """Orders, from placement to cancellation.
     """
 
     def PlaceOrder(self, request, context):
-        """Prices, reserves, pays and confirms, or undoes all of it. Durable: a crash at any point is resumed. Idempotent by request_id.
-        The answer's state is CONFIRMED, or AUTHORIZING when the payment's outcome is still open. FIELD_REQUIRED, FIELD_INVALID,
-        SKU_NOT_FOUND, CURRENCY_MISMATCH, PROVIDER_UNKNOWN, CODE_NOT_APPLICABLE, LOCATION_NOT_FOUND, INSUFFICIENT_STOCK, USAGE_LIMIT, CUSTOMER_LIMIT, PAYMENT_DECLINED,
-        REQUEST_ID_REUSED, DEPENDENCY_UNAVAILABLE, OVERLOADED. A refused order is kept, as CANCELLED with its cause: the error's
-        metadata has its order_id, and replayed = "true" when the refusal was given before.
+        """Prices, reserves, pays and confirms an order, or undoes all of it. Durable: resumed after a crash at any point. Idempotent
+        by request_id. The returned order is CONFIRMED, or AUTHORIZING when the payment's outcome is still open. A rejected order
+        is stored as CANCELLED with its cause: the error's metadata has its order_id, and replayed = "true" when a repeat returns
+        the same error.
+        FIELD_REQUIRED, FIELD_INVALID, SKU_NOT_FOUND, CURRENCY_MISMATCH, PROVIDER_UNKNOWN, CODE_NOT_APPLICABLE, LOCATION_NOT_FOUND,
+        INSUFFICIENT_STOCK, USAGE_LIMIT, CUSTOMER_LIMIT, PAYMENT_DECLINED, REQUEST_ID_REUSED, DEPENDENCY_UNAVAILABLE, OVERLOADED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -92,16 +93,16 @@ class OrderServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelOrder(self, request, context):
-        """Undoes an order: stock is given back, the payment voided or refunded, promotion uses given back. When a part of the goods has
-        left, the rest is given back with the money for it, and the order stays CONFIRMED. A repeat changes nothing.
-        ORDER_NOT_FOUND, ORDER_STATE_FORBIDS (with why = "GOODS_HAVE_LEFT" when all of them have).
+        """Cancels an order: returns its stock, voids or refunds its payment, and releases its promotion uses. When some of the goods
+        have left, the rest is returned to stock and refunded, and the order stays CONFIRMED. A repeat changes nothing.
+        ORDER_NOT_FOUND, ORDER_STATE_FORBIDS (with why = "GOODS_HAVE_LEFT" when all goods have left).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RecordPaymentEvent(self, request, context):
-        """Tells what a payment provider reported. Idempotent by event_id; unknown outcomes change nothing. PAYMENT_NOT_FOUND.
+        """Records an event from a payment provider. Idempotent by event_id; unknown outcomes change nothing. PAYMENT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -144,7 +145,7 @@ def add_OrderServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OrderService:
-    """Orders from click to cancellation.
+    """Orders, from placement to cancellation.
     """
 
     @staticmethod

@@ -27,57 +27,59 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class OrderServiceStub:
-    """Orders from click to cancellation."""
+    """Orders, from placement to cancellation."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> OrderServiceAsyncStub: ...
     PlaceOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.PlaceOrderRequest, _order_service_pb2.PlaceOrderResponse]
-    """Prices, reserves, pays and confirms, or undoes all of it. Durable: a crash at any point is resumed. Idempotent by request_id.
-    The answer's state is CONFIRMED, or AUTHORIZING when the payment's outcome is still open. FIELD_REQUIRED, FIELD_INVALID,
-    SKU_NOT_FOUND, CURRENCY_MISMATCH, PROVIDER_UNKNOWN, CODE_NOT_APPLICABLE, LOCATION_NOT_FOUND, INSUFFICIENT_STOCK, USAGE_LIMIT, CUSTOMER_LIMIT, PAYMENT_DECLINED,
-    REQUEST_ID_REUSED, DEPENDENCY_UNAVAILABLE, OVERLOADED. A refused order is kept, as CANCELLED with its cause: the error's
-    metadata has its order_id, and replayed = "true" when the refusal was given before.
+    """Prices, reserves, pays and confirms an order, or undoes all of it. Durable: resumed after a crash at any point. Idempotent
+    by request_id. The returned order is CONFIRMED, or AUTHORIZING when the payment's outcome is still open. A rejected order
+    is stored as CANCELLED with its cause: the error's metadata has its order_id, and replayed = "true" when a repeat returns
+    the same error.
+    FIELD_REQUIRED, FIELD_INVALID, SKU_NOT_FOUND, CURRENCY_MISMATCH, PROVIDER_UNKNOWN, CODE_NOT_APPLICABLE, LOCATION_NOT_FOUND,
+    INSUFFICIENT_STOCK, USAGE_LIMIT, CUSTOMER_LIMIT, PAYMENT_DECLINED, REQUEST_ID_REUSED, DEPENDENCY_UNAVAILABLE, OVERLOADED.
     """
     GetOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.GetOrderRequest, _order_service_pb2.GetOrderResponse]
     """Reads one order with its history. ORDER_NOT_FOUND."""
     ListOrders: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.ListOrdersRequest, _order_service_pb2.ListOrdersResponse]
     """Lists orders, newest first, a page at a time. PAGE_TOKEN_INVALID."""
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.CancelOrderRequest, _order_service_pb2.CancelOrderResponse]
-    """Undoes an order: stock is given back, the payment voided or refunded, promotion uses given back. When a part of the goods has
-    left, the rest is given back with the money for it, and the order stays CONFIRMED. A repeat changes nothing.
-    ORDER_NOT_FOUND, ORDER_STATE_FORBIDS (with why = "GOODS_HAVE_LEFT" when all of them have).
+    """Cancels an order: returns its stock, voids or refunds its payment, and releases its promotion uses. When some of the goods
+    have left, the rest is returned to stock and refunded, and the order stays CONFIRMED. A repeat changes nothing.
+    ORDER_NOT_FOUND, ORDER_STATE_FORBIDS (with why = "GOODS_HAVE_LEFT" when all goods have left).
     """
     RecordPaymentEvent: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.RecordPaymentEventRequest, _order_service_pb2.RecordPaymentEventResponse]
-    """Tells what a payment provider reported. Idempotent by event_id; unknown outcomes change nothing. PAYMENT_NOT_FOUND."""
+    """Records an event from a payment provider. Idempotent by event_id; unknown outcomes change nothing. PAYMENT_NOT_FOUND."""
 
 @_typing.type_check_only
 class OrderServiceAsyncStub(OrderServiceStub):
-    """Orders from click to cancellation."""
+    """Orders, from placement to cancellation."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     PlaceOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.PlaceOrderRequest, _order_service_pb2.PlaceOrderResponse]  # type: ignore[assignment]
-    """Prices, reserves, pays and confirms, or undoes all of it. Durable: a crash at any point is resumed. Idempotent by request_id.
-    The answer's state is CONFIRMED, or AUTHORIZING when the payment's outcome is still open. FIELD_REQUIRED, FIELD_INVALID,
-    SKU_NOT_FOUND, CURRENCY_MISMATCH, PROVIDER_UNKNOWN, CODE_NOT_APPLICABLE, LOCATION_NOT_FOUND, INSUFFICIENT_STOCK, USAGE_LIMIT, CUSTOMER_LIMIT, PAYMENT_DECLINED,
-    REQUEST_ID_REUSED, DEPENDENCY_UNAVAILABLE, OVERLOADED. A refused order is kept, as CANCELLED with its cause: the error's
-    metadata has its order_id, and replayed = "true" when the refusal was given before.
+    """Prices, reserves, pays and confirms an order, or undoes all of it. Durable: resumed after a crash at any point. Idempotent
+    by request_id. The returned order is CONFIRMED, or AUTHORIZING when the payment's outcome is still open. A rejected order
+    is stored as CANCELLED with its cause: the error's metadata has its order_id, and replayed = "true" when a repeat returns
+    the same error.
+    FIELD_REQUIRED, FIELD_INVALID, SKU_NOT_FOUND, CURRENCY_MISMATCH, PROVIDER_UNKNOWN, CODE_NOT_APPLICABLE, LOCATION_NOT_FOUND,
+    INSUFFICIENT_STOCK, USAGE_LIMIT, CUSTOMER_LIMIT, PAYMENT_DECLINED, REQUEST_ID_REUSED, DEPENDENCY_UNAVAILABLE, OVERLOADED.
     """
     GetOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.GetOrderRequest, _order_service_pb2.GetOrderResponse]  # type: ignore[assignment]
     """Reads one order with its history. ORDER_NOT_FOUND."""
     ListOrders: _aio.UnaryUnaryMultiCallable[_order_service_pb2.ListOrdersRequest, _order_service_pb2.ListOrdersResponse]  # type: ignore[assignment]
     """Lists orders, newest first, a page at a time. PAGE_TOKEN_INVALID."""
     CancelOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.CancelOrderRequest, _order_service_pb2.CancelOrderResponse]  # type: ignore[assignment]
-    """Undoes an order: stock is given back, the payment voided or refunded, promotion uses given back. When a part of the goods has
-    left, the rest is given back with the money for it, and the order stays CONFIRMED. A repeat changes nothing.
-    ORDER_NOT_FOUND, ORDER_STATE_FORBIDS (with why = "GOODS_HAVE_LEFT" when all of them have).
+    """Cancels an order: returns its stock, voids or refunds its payment, and releases its promotion uses. When some of the goods
+    have left, the rest is returned to stock and refunded, and the order stays CONFIRMED. A repeat changes nothing.
+    ORDER_NOT_FOUND, ORDER_STATE_FORBIDS (with why = "GOODS_HAVE_LEFT" when all goods have left).
     """
     RecordPaymentEvent: _aio.UnaryUnaryMultiCallable[_order_service_pb2.RecordPaymentEventRequest, _order_service_pb2.RecordPaymentEventResponse]  # type: ignore[assignment]
-    """Tells what a payment provider reported. Idempotent by event_id; unknown outcomes change nothing. PAYMENT_NOT_FOUND."""
+    """Records an event from a payment provider. Idempotent by event_id; unknown outcomes change nothing. PAYMENT_NOT_FOUND."""
 
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Orders from click to cancellation."""
+    """Orders, from placement to cancellation."""
 
     @_abc_1.abstractmethod
     def PlaceOrder(
@@ -85,11 +87,12 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.PlaceOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.PlaceOrderResponse, _abc.Awaitable[_order_service_pb2.PlaceOrderResponse]]:
-        """Prices, reserves, pays and confirms, or undoes all of it. Durable: a crash at any point is resumed. Idempotent by request_id.
-        The answer's state is CONFIRMED, or AUTHORIZING when the payment's outcome is still open. FIELD_REQUIRED, FIELD_INVALID,
-        SKU_NOT_FOUND, CURRENCY_MISMATCH, PROVIDER_UNKNOWN, CODE_NOT_APPLICABLE, LOCATION_NOT_FOUND, INSUFFICIENT_STOCK, USAGE_LIMIT, CUSTOMER_LIMIT, PAYMENT_DECLINED,
-        REQUEST_ID_REUSED, DEPENDENCY_UNAVAILABLE, OVERLOADED. A refused order is kept, as CANCELLED with its cause: the error's
-        metadata has its order_id, and replayed = "true" when the refusal was given before.
+        """Prices, reserves, pays and confirms an order, or undoes all of it. Durable: resumed after a crash at any point. Idempotent
+        by request_id. The returned order is CONFIRMED, or AUTHORIZING when the payment's outcome is still open. A rejected order
+        is stored as CANCELLED with its cause: the error's metadata has its order_id, and replayed = "true" when a repeat returns
+        the same error.
+        FIELD_REQUIRED, FIELD_INVALID, SKU_NOT_FOUND, CURRENCY_MISMATCH, PROVIDER_UNKNOWN, CODE_NOT_APPLICABLE, LOCATION_NOT_FOUND,
+        INSUFFICIENT_STOCK, USAGE_LIMIT, CUSTOMER_LIMIT, PAYMENT_DECLINED, REQUEST_ID_REUSED, DEPENDENCY_UNAVAILABLE, OVERLOADED.
         """
 
     @_abc_1.abstractmethod
@@ -114,9 +117,9 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.CancelOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.CancelOrderResponse, _abc.Awaitable[_order_service_pb2.CancelOrderResponse]]:
-        """Undoes an order: stock is given back, the payment voided or refunded, promotion uses given back. When a part of the goods has
-        left, the rest is given back with the money for it, and the order stays CONFIRMED. A repeat changes nothing.
-        ORDER_NOT_FOUND, ORDER_STATE_FORBIDS (with why = "GOODS_HAVE_LEFT" when all of them have).
+        """Cancels an order: returns its stock, voids or refunds its payment, and releases its promotion uses. When some of the goods
+        have left, the rest is returned to stock and refunded, and the order stays CONFIRMED. A repeat changes nothing.
+        ORDER_NOT_FOUND, ORDER_STATE_FORBIDS (with why = "GOODS_HAVE_LEFT" when all goods have left).
         """
 
     @_abc_1.abstractmethod
@@ -125,6 +128,6 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.RecordPaymentEventRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_order_service_pb2.RecordPaymentEventResponse, _abc.Awaitable[_order_service_pb2.RecordPaymentEventResponse]]:
-        """Tells what a payment provider reported. Idempotent by event_id; unknown outcomes change nothing. PAYMENT_NOT_FOUND."""
+        """Records an event from a payment provider. Idempotent by event_id; unknown outcomes change nothing. PAYMENT_NOT_FOUND."""
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

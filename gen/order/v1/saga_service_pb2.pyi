@@ -22,7 +22,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Saga(_message.Message):
-    """One order's saga."""
+    """The saga of one order."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -38,16 +38,16 @@ class Saga(_message.Message):
     state: _order_pb2.Order.State.ValueType
     """The order's state."""
     attempts: _builtins.int
-    """Tries of the current step that failed."""
+    """Failed attempts of the current step."""
     last_error: _builtins.str
-    """What the last failure said."""
+    """The last error."""
     @_builtins.property
     def next_attempt_time(self) -> _timestamp_pb2.Timestamp:
-        """When it is tried again; unset when it ended or waits for somebody else."""
+        """Time of the next attempt; unset when the saga has ended or waits for review."""
 
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___SagaStep]:
-        """Steps taken and tried, oldest first; filled by GetSaga only."""
+        """Steps done and attempted, oldest first; set by GetSaga only."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -74,7 +74,7 @@ Global___Saga: _TypeAlias = Saga  # noqa: Y015
 
 @_typing.final
 class SagaStep(_message.Message):
-    """One step that was taken or tried."""
+    """One step that was done or attempted."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -84,10 +84,10 @@ class SagaStep(_message.Message):
     step: _builtins.str
     """Name of the step, for example "authorize"."""
     outcome: _builtins.str
-    """What came of it, for example "ok", or an error's reason."""
+    """The result, for example "ok" or an error's reason."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When."""
+        """When it happened."""
 
     def __init__(
         self,
@@ -181,7 +181,7 @@ class GetSagaResponse(_message.Message):
     SAGA_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def saga(self) -> Global___Saga:
-        """With steps."""
+        """The saga with its steps."""
 
     def __init__(
         self,
@@ -205,7 +205,7 @@ class RetrySagaRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ORDER_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters, for the log."""
+    """1 to 100 characters, for the log only."""
     order_id: _builtins.str
     """The order."""
     def __init__(
@@ -231,7 +231,7 @@ class RetrySagaResponse(_message.Message):
     SAGA_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def saga(self) -> Global___Saga:
-        """After the try."""
+        """The saga after the attempt."""
 
     def __init__(
         self,
@@ -256,11 +256,11 @@ class ForceCancelSagaRequest(_message.Message):
     ORDER_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters, for the log."""
+    """1 to 100 characters, for the log only."""
     order_id: _builtins.str
     """The order."""
     reason: _builtins.str
-    """Why, for people; 1 to 200 characters."""
+    """Reason, for people; 1 to 200 characters."""
     def __init__(
         self,
         *,
@@ -285,7 +285,7 @@ class ForceCancelSagaResponse(_message.Message):
     SAGA_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def saga(self) -> Global___Saga:
-        """After it."""
+        """The saga after the change."""
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class SagaServiceStub:
-    """The order saga as people see and steer it.
+    """The order sagas, for people who monitor and control them.
     """
 
     def __init__(self, channel):
@@ -58,12 +58,12 @@ class SagaServiceStub:
 
 
 class SagaServiceServicer:
-    """The order saga as people see and steer it.
+    """The order sagas, for people who monitor and control them.
     """
 
     def ListStuckSagas(self, request, context):
-        """Lists sagas that are unfinished for longer than asked, oldest first, at most 500. One that waits for the customer's
-        bank is not stuck before its time is up.
+        """Lists sagas that have been unfinished for longer than the given time, oldest first, at most 500. A saga that waits for the
+        customer's bank is not listed before its deadline.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -77,14 +77,16 @@ class SagaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RetrySaga(self, request, context):
-        """Runs a saga at once that waits for its next try or for review. A repeat is safe. ORDER_NOT_FOUND, ORDER_STATE_FORBIDS when it ended.
+        """Runs a saga immediately that waits for a retry or a review. Safe to repeat. ORDER_NOT_FOUND, ORDER_STATE_FORBIDS when the
+        saga has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ForceCancelSaga(self, request, context):
-        """Undoes an unfinished order whatever its next step was. A repeat is safe. ORDER_NOT_FOUND, ORDER_STATE_FORBIDS when it is confirmed or cancelled.
+        """Undoes an unfinished order at any step. Safe to repeat. ORDER_NOT_FOUND, ORDER_STATE_FORBIDS when it is confirmed or
+        cancelled.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,7 +124,7 @@ def add_SagaServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SagaService:
-    """The order saga as people see and steer it.
+    """The order sagas, for people who monitor and control them.
     """
 
     @staticmethod

@@ -27,41 +27,49 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class SagaServiceStub:
-    """The order saga as people see and steer it."""
+    """The order sagas, for people who monitor and control them."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SagaServiceAsyncStub: ...
     ListStuckSagas: _grpc.UnaryUnaryMultiCallable[_saga_service_pb2.ListStuckSagasRequest, _saga_service_pb2.ListStuckSagasResponse]
-    """Lists sagas that are unfinished for longer than asked, oldest first, at most 500. One that waits for the customer's
-    bank is not stuck before its time is up.
+    """Lists sagas that have been unfinished for longer than the given time, oldest first, at most 500. A saga that waits for the
+    customer's bank is not listed before its deadline.
     """
     GetSaga: _grpc.UnaryUnaryMultiCallable[_saga_service_pb2.GetSagaRequest, _saga_service_pb2.GetSagaResponse]
     """Reads one saga with its step log. ORDER_NOT_FOUND."""
     RetrySaga: _grpc.UnaryUnaryMultiCallable[_saga_service_pb2.RetrySagaRequest, _saga_service_pb2.RetrySagaResponse]
-    """Runs a saga at once that waits for its next try or for review. A repeat is safe. ORDER_NOT_FOUND, ORDER_STATE_FORBIDS when it ended."""
+    """Runs a saga immediately that waits for a retry or a review. Safe to repeat. ORDER_NOT_FOUND, ORDER_STATE_FORBIDS when the
+    saga has ended.
+    """
     ForceCancelSaga: _grpc.UnaryUnaryMultiCallable[_saga_service_pb2.ForceCancelSagaRequest, _saga_service_pb2.ForceCancelSagaResponse]
-    """Undoes an unfinished order whatever its next step was. A repeat is safe. ORDER_NOT_FOUND, ORDER_STATE_FORBIDS when it is confirmed or cancelled."""
+    """Undoes an unfinished order at any step. Safe to repeat. ORDER_NOT_FOUND, ORDER_STATE_FORBIDS when it is confirmed or
+    cancelled.
+    """
 
 @_typing.type_check_only
 class SagaServiceAsyncStub(SagaServiceStub):
-    """The order saga as people see and steer it."""
+    """The order sagas, for people who monitor and control them."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListStuckSagas: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.ListStuckSagasRequest, _saga_service_pb2.ListStuckSagasResponse]  # type: ignore[assignment]
-    """Lists sagas that are unfinished for longer than asked, oldest first, at most 500. One that waits for the customer's
-    bank is not stuck before its time is up.
+    """Lists sagas that have been unfinished for longer than the given time, oldest first, at most 500. A saga that waits for the
+    customer's bank is not listed before its deadline.
     """
     GetSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.GetSagaRequest, _saga_service_pb2.GetSagaResponse]  # type: ignore[assignment]
     """Reads one saga with its step log. ORDER_NOT_FOUND."""
     RetrySaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.RetrySagaRequest, _saga_service_pb2.RetrySagaResponse]  # type: ignore[assignment]
-    """Runs a saga at once that waits for its next try or for review. A repeat is safe. ORDER_NOT_FOUND, ORDER_STATE_FORBIDS when it ended."""
+    """Runs a saga immediately that waits for a retry or a review. Safe to repeat. ORDER_NOT_FOUND, ORDER_STATE_FORBIDS when the
+    saga has ended.
+    """
     ForceCancelSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.ForceCancelSagaRequest, _saga_service_pb2.ForceCancelSagaResponse]  # type: ignore[assignment]
-    """Undoes an unfinished order whatever its next step was. A repeat is safe. ORDER_NOT_FOUND, ORDER_STATE_FORBIDS when it is confirmed or cancelled."""
+    """Undoes an unfinished order at any step. Safe to repeat. ORDER_NOT_FOUND, ORDER_STATE_FORBIDS when it is confirmed or
+    cancelled.
+    """
 
 class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The order saga as people see and steer it."""
+    """The order sagas, for people who monitor and control them."""
 
     @_abc_1.abstractmethod
     def ListStuckSagas(
@@ -69,8 +77,8 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _saga_service_pb2.ListStuckSagasRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_saga_service_pb2.ListStuckSagasResponse, _abc.Awaitable[_saga_service_pb2.ListStuckSagasResponse]]:
-        """Lists sagas that are unfinished for longer than asked, oldest first, at most 500. One that waits for the customer's
-        bank is not stuck before its time is up.
+        """Lists sagas that have been unfinished for longer than the given time, oldest first, at most 500. A saga that waits for the
+        customer's bank is not listed before its deadline.
         """
 
     @_abc_1.abstractmethod
@@ -87,7 +95,9 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _saga_service_pb2.RetrySagaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_saga_service_pb2.RetrySagaResponse, _abc.Awaitable[_saga_service_pb2.RetrySagaResponse]]:
-        """Runs a saga at once that waits for its next try or for review. A repeat is safe. ORDER_NOT_FOUND, ORDER_STATE_FORBIDS when it ended."""
+        """Runs a saga immediately that waits for a retry or a review. Safe to repeat. ORDER_NOT_FOUND, ORDER_STATE_FORBIDS when the
+        saga has ended.
+        """
 
     @_abc_1.abstractmethod
     def ForceCancelSaga(
@@ -95,6 +105,8 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _saga_service_pb2.ForceCancelSagaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_saga_service_pb2.ForceCancelSagaResponse, _abc.Awaitable[_saga_service_pb2.ForceCancelSagaResponse]]:
-        """Undoes an unfinished order whatever its next step was. A repeat is safe. ORDER_NOT_FOUND, ORDER_STATE_FORBIDS when it is confirmed or cancelled."""
+        """Undoes an unfinished order at any step. Safe to repeat. ORDER_NOT_FOUND, ORDER_STATE_FORBIDS when it is confirmed or
+        cancelled.
+        """
 
 def add_SagaServiceServicer_to_server(servicer: SagaServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

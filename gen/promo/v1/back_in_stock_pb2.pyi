@@ -19,7 +19,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class BackInStockNotice(_message.Message):
-    """A customer's open request to be told when a sku is available again. It ends when they are told, or when it is cancelled."""
+    """A customer's open request to be notified when a sku is available again. It ends when the customer is notified, or when it is
+    cancelled.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -29,16 +31,16 @@ class BackInStockNotice(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     REQUEST_TIME_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
-    """Who waits."""
+    """The customer who waits."""
     sku: _builtins.str
-    """For what."""
+    """The sku they wait for."""
     channel: _builtins.str
-    """Where they asked: web, pos, a marketplace; possibly empty."""
+    """The channel of the request: web, pos, a marketplace; may be empty."""
     email: _builtins.str
-    """Where they want to be told; possibly empty, then the channel knows."""
+    """Address to notify; may be empty when the channel knows it."""
     @_builtins.property
     def request_time(self) -> _timestamp_pb2.Timestamp:
-        """Since when they wait: who asked first is told first."""
+        """Time of the request; customers are notified in this order."""
 
     def __init__(
         self,

@@ -30,9 +30,9 @@ class GetPurchaseHistoryRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
-    """The customer's id as orders name it, 1 to 100 characters."""
+    """The customer's id as in orders, 1 to 100 characters."""
     page_size: _builtins.int
-    """At most this many; 1 to 500, 0 means 50."""
+    """Page size, 1 to 500; 0 means 50."""
     page_token: _builtins.str
     """From the previous page; empty for the first."""
     def __init__(
@@ -62,7 +62,7 @@ class GetPurchaseHistoryResponse(_message.Message):
     """Empty on the last page."""
     @_builtins.property
     def purchases(self) -> _containers.RepeatedCompositeFieldContainer[_purchase_pb2.Purchase]:
-        """One page: newest order first, the lines of one order in their order."""
+        """One page: newest order first; the lines of an order keep their order."""
 
     def __init__(
         self,
@@ -90,13 +90,13 @@ class RequestBackInStockNoticeRequest(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     EMAIL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     customer_id: _builtins.str
-    """The customer's id as orders name it, 1 to 100 characters."""
+    """The customer's id as in orders, 1 to 100 characters."""
     sku: _builtins.str
-    """1 to 64 characters; whether there is such a sku inventory knows."""
+    """The sku, 1 to 64 characters; whether it exists in inventory is not checked."""
     channel: _builtins.str
-    """At most 40 characters."""
+    """The channel of the request; at most 40 characters."""
     email: _builtins.str
     """Empty, or an e-mail address of at most 254 characters."""
     def __init__(
@@ -125,10 +125,10 @@ class RequestBackInStockNoticeResponse(_message.Message):
     NOTICE_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     @_builtins.property
     def notice(self) -> _back_in_stock_pb2.BackInStockNotice:
-        """As stored."""
+        """The notice as stored."""
 
     def __init__(
         self,
@@ -154,9 +154,9 @@ class ListBackInStockNoticesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
-    """The customer's id as orders name it, 1 to 100 characters."""
+    """The customer's id as in orders, 1 to 100 characters."""
     page_size: _builtins.int
-    """At most this many; 1 to 500, 0 means 50."""
+    """Page size, 1 to 500; 0 means 50."""
     page_token: _builtins.str
     """From the previous page; empty for the first."""
     def __init__(
@@ -212,11 +212,11 @@ class CancelBackInStockNoticeRequest(_message.Message):
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     SKU_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     customer_id: _builtins.str
-    """The customer's id as orders name it, 1 to 100 characters."""
+    """The customer's id as in orders, 1 to 100 characters."""
     sku: _builtins.str
-    """1 to 64 characters."""
+    """The sku, 1 to 64 characters."""
     def __init__(
         self,
         *,
@@ -243,7 +243,7 @@ class CancelBackInStockNoticeResponse(_message.Message):
     cancelled: _builtins.bool
     """False when there was no open request."""
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     def __init__(
         self,
         *,

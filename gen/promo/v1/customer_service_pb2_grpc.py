@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class CustomerServiceStub:
-    """What is known of customers, from what other services tell, and what they want to be told.
+    """Purchase histories of customers, from the events of other services, and their requests for back-in-stock notices.
     """
 
     def __init__(self, channel):
@@ -58,12 +58,12 @@ class CustomerServiceStub:
 
 
 class CustomerServiceServicer:
-    """What is known of customers, from what other services tell, and what they want to be told.
+    """Purchase histories of customers, from the events of other services, and their requests for back-in-stock notices.
     """
 
     def GetPurchaseHistory(self, request, context):
-        """Reads what a customer bought, newest first, a page at a time. It follows the orders' events: an order is here milliseconds after
-        its confirmation, later while events wait. A customer of whom nothing is known has bought nothing.
+        """Reads what a customer bought, newest first, a page at a time. It follows the events of orders: an order appears
+        milliseconds after its confirmation, or later while events are delayed. The history of an unknown customer is empty.
         FIELD_REQUIRED, FIELD_INVALID, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -71,10 +71,11 @@ class CustomerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RequestBackInStockNotice(self, request, context):
-        """Puts a customer in line for a sku of which nothing is available: once it is back, promo.back_in_stock.announced is told for them,
-        once. Who asked first is told first; of every unit that is back at most two customers are told, the others wait for the next time.
-        One open request per customer and sku: asking again keeps the place in line and takes the new channel and email. Atomic; idempotent by
-        request_id. FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED, SKU_IN_STOCK, CUSTOMER_NOTICES_FULL, SKU_NOTICES_FULL.
+        """Queues a customer for a sku that is not available. When it is available again, promo.back_in_stock.announced is emitted
+        once for the request. Customers are notified in the order of their requests, at most two per available unit; the others
+        wait for the next time. There is one open request per customer and sku: a second request keeps the place in the queue and
+        replaces channel and email. Atomic; idempotent by request_id.
+        FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED, SKU_IN_STOCK, CUSTOMER_NOTICES_FULL, SKU_NOTICES_FULL.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -88,7 +89,7 @@ class CustomerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelBackInStockNotice(self, request, context):
-        """Takes a customer out of the line for a sku; without effect when they do not stand in it (any more). Idempotent by request_id.
+        """Removes a customer from the queue for a sku; no effect when the customer is not in it. Idempotent by request_id.
         FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -127,7 +128,7 @@ def add_CustomerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CustomerService:
-    """What is known of customers, from what other services tell, and what they want to be told.
+    """Purchase histories of customers, from the events of other services, and their requests for back-in-stock notices.
     """
 
     @staticmethod

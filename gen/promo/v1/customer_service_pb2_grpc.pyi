@@ -27,55 +27,57 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CustomerServiceStub:
-    """What is known of customers, from what other services tell, and what they want to be told."""
+    """Purchase histories of customers, from the events of other services, and their requests for back-in-stock notices."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CustomerServiceAsyncStub: ...
     GetPurchaseHistory: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.GetPurchaseHistoryRequest, _customer_service_pb2.GetPurchaseHistoryResponse]
-    """Reads what a customer bought, newest first, a page at a time. It follows the orders' events: an order is here milliseconds after
-    its confirmation, later while events wait. A customer of whom nothing is known has bought nothing.
+    """Reads what a customer bought, newest first, a page at a time. It follows the events of orders: an order appears
+    milliseconds after its confirmation, or later while events are delayed. The history of an unknown customer is empty.
     FIELD_REQUIRED, FIELD_INVALID, PAGE_TOKEN_INVALID.
     """
     RequestBackInStockNotice: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.RequestBackInStockNoticeRequest, _customer_service_pb2.RequestBackInStockNoticeResponse]
-    """Puts a customer in line for a sku of which nothing is available: once it is back, promo.back_in_stock.announced is told for them,
-    once. Who asked first is told first; of every unit that is back at most two customers are told, the others wait for the next time.
-    One open request per customer and sku: asking again keeps the place in line and takes the new channel and email. Atomic; idempotent by
-    request_id. FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED, SKU_IN_STOCK, CUSTOMER_NOTICES_FULL, SKU_NOTICES_FULL.
+    """Queues a customer for a sku that is not available. When it is available again, promo.back_in_stock.announced is emitted
+    once for the request. Customers are notified in the order of their requests, at most two per available unit; the others
+    wait for the next time. There is one open request per customer and sku: a second request keeps the place in the queue and
+    replaces channel and email. Atomic; idempotent by request_id.
+    FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED, SKU_IN_STOCK, CUSTOMER_NOTICES_FULL, SKU_NOTICES_FULL.
     """
     ListBackInStockNotices: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.ListBackInStockNoticesRequest, _customer_service_pb2.ListBackInStockNoticesResponse]
     """Lists a customer's open requests by sku, a page at a time. FIELD_REQUIRED, FIELD_INVALID, PAGE_TOKEN_INVALID."""
     CancelBackInStockNotice: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.CancelBackInStockNoticeRequest, _customer_service_pb2.CancelBackInStockNoticeResponse]
-    """Takes a customer out of the line for a sku; without effect when they do not stand in it (any more). Idempotent by request_id.
+    """Removes a customer from the queue for a sku; no effect when the customer is not in it. Idempotent by request_id.
     FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED.
     """
 
 @_typing.type_check_only
 class CustomerServiceAsyncStub(CustomerServiceStub):
-    """What is known of customers, from what other services tell, and what they want to be told."""
+    """Purchase histories of customers, from the events of other services, and their requests for back-in-stock notices."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetPurchaseHistory: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.GetPurchaseHistoryRequest, _customer_service_pb2.GetPurchaseHistoryResponse]  # type: ignore[assignment]
-    """Reads what a customer bought, newest first, a page at a time. It follows the orders' events: an order is here milliseconds after
-    its confirmation, later while events wait. A customer of whom nothing is known has bought nothing.
+    """Reads what a customer bought, newest first, a page at a time. It follows the events of orders: an order appears
+    milliseconds after its confirmation, or later while events are delayed. The history of an unknown customer is empty.
     FIELD_REQUIRED, FIELD_INVALID, PAGE_TOKEN_INVALID.
     """
     RequestBackInStockNotice: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.RequestBackInStockNoticeRequest, _customer_service_pb2.RequestBackInStockNoticeResponse]  # type: ignore[assignment]
-    """Puts a customer in line for a sku of which nothing is available: once it is back, promo.back_in_stock.announced is told for them,
-    once. Who asked first is told first; of every unit that is back at most two customers are told, the others wait for the next time.
-    One open request per customer and sku: asking again keeps the place in line and takes the new channel and email. Atomic; idempotent by
-    request_id. FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED, SKU_IN_STOCK, CUSTOMER_NOTICES_FULL, SKU_NOTICES_FULL.
+    """Queues a customer for a sku that is not available. When it is available again, promo.back_in_stock.announced is emitted
+    once for the request. Customers are notified in the order of their requests, at most two per available unit; the others
+    wait for the next time. There is one open request per customer and sku: a second request keeps the place in the queue and
+    replaces channel and email. Atomic; idempotent by request_id.
+    FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED, SKU_IN_STOCK, CUSTOMER_NOTICES_FULL, SKU_NOTICES_FULL.
     """
     ListBackInStockNotices: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.ListBackInStockNoticesRequest, _customer_service_pb2.ListBackInStockNoticesResponse]  # type: ignore[assignment]
     """Lists a customer's open requests by sku, a page at a time. FIELD_REQUIRED, FIELD_INVALID, PAGE_TOKEN_INVALID."""
     CancelBackInStockNotice: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.CancelBackInStockNoticeRequest, _customer_service_pb2.CancelBackInStockNoticeResponse]  # type: ignore[assignment]
-    """Takes a customer out of the line for a sku; without effect when they do not stand in it (any more). Idempotent by request_id.
+    """Removes a customer from the queue for a sku; no effect when the customer is not in it. Idempotent by request_id.
     FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED.
     """
 
 class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What is known of customers, from what other services tell, and what they want to be told."""
+    """Purchase histories of customers, from the events of other services, and their requests for back-in-stock notices."""
 
     @_abc_1.abstractmethod
     def GetPurchaseHistory(
@@ -83,8 +85,8 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_service_pb2.GetPurchaseHistoryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_service_pb2.GetPurchaseHistoryResponse, _abc.Awaitable[_customer_service_pb2.GetPurchaseHistoryResponse]]:
-        """Reads what a customer bought, newest first, a page at a time. It follows the orders' events: an order is here milliseconds after
-        its confirmation, later while events wait. A customer of whom nothing is known has bought nothing.
+        """Reads what a customer bought, newest first, a page at a time. It follows the events of orders: an order appears
+        milliseconds after its confirmation, or later while events are delayed. The history of an unknown customer is empty.
         FIELD_REQUIRED, FIELD_INVALID, PAGE_TOKEN_INVALID.
         """
 
@@ -94,10 +96,11 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_service_pb2.RequestBackInStockNoticeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_service_pb2.RequestBackInStockNoticeResponse, _abc.Awaitable[_customer_service_pb2.RequestBackInStockNoticeResponse]]:
-        """Puts a customer in line for a sku of which nothing is available: once it is back, promo.back_in_stock.announced is told for them,
-        once. Who asked first is told first; of every unit that is back at most two customers are told, the others wait for the next time.
-        One open request per customer and sku: asking again keeps the place in line and takes the new channel and email. Atomic; idempotent by
-        request_id. FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED, SKU_IN_STOCK, CUSTOMER_NOTICES_FULL, SKU_NOTICES_FULL.
+        """Queues a customer for a sku that is not available. When it is available again, promo.back_in_stock.announced is emitted
+        once for the request. Customers are notified in the order of their requests, at most two per available unit; the others
+        wait for the next time. There is one open request per customer and sku: a second request keeps the place in the queue and
+        replaces channel and email. Atomic; idempotent by request_id.
+        FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED, SKU_IN_STOCK, CUSTOMER_NOTICES_FULL, SKU_NOTICES_FULL.
         """
 
     @_abc_1.abstractmethod
@@ -114,7 +117,7 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_service_pb2.CancelBackInStockNoticeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_service_pb2.CancelBackInStockNoticeResponse, _abc.Awaitable[_customer_service_pb2.CancelBackInStockNoticeResponse]]:
-        """Takes a customer out of the line for a sku; without effect when they do not stand in it (any more). Idempotent by request_id.
+        """Removes a customer from the queue for a sku; no effect when the customer is not in it. Idempotent by request_id.
         FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED.
         """
 

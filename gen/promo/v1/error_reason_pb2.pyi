@@ -31,34 +31,37 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_CODE_TAKEN: _ErrorReason.ValueType  # 3
     """ALREADY_EXISTS: another promotion has this code. Example: {"code": "WELCOME10"}."""
     ERROR_REASON_USAGE_LIMIT: _ErrorReason.ValueType  # 4
-    """FAILED_PRECONDITION: no use is left. Example: {"promotion_id": "welcome", "limit": "100"}."""
+    """FAILED_PRECONDITION: the promotion has no uses left. Example: {"promotion_id": "welcome", "limit": "100"}."""
     ERROR_REASON_CUSTOMER_LIMIT: _ErrorReason.ValueType  # 5
-    """FAILED_PRECONDITION: this customer has used it up. Example: {"promotion_id": "welcome", "customer_id": "c1", "limit": "1"}."""
+    """FAILED_PRECONDITION: this customer has no uses left.
+    Example: {"promotion_id": "welcome", "customer_id": "c1", "limit": "1"}.
+    """
     ERROR_REASON_PROMOTION_NOT_APPLICABLE: _ErrorReason.ValueType  # 6
-    """FAILED_PRECONDITION: the quote no longer holds; quote again. Status is the promotion's, or the condition of the customer's history
-    that does not hold: FIRST_ORDER_ONLY, MINIMUM_PURCHASES. Example: {"promotion_id": "welcome", "status": "PAUSED"}.
+    """FAILED_PRECONDITION: the quote is no longer valid; quote again. `status` is the promotion's status, or the condition on the
+    customer's history that does not hold: FIRST_ORDER_ONLY, MINIMUM_PURCHASES.
+    Example: {"promotion_id": "welcome", "status": "PAUSED"}.
     """
     ERROR_REASON_REDEMPTION_NOT_FOUND: _ErrorReason.ValueType  # 7
     """NOT_FOUND. Example: {"redemption_id": "o-1"}."""
     ERROR_REASON_REDEMPTION_EXPIRED: _ErrorReason.ValueType  # 8
-    """FAILED_PRECONDITION. Example: {"redemption_id": "o-1"}."""
+    """FAILED_PRECONDITION: the redemption expired before it was committed. Example: {"redemption_id": "o-1"}."""
     ERROR_REASON_REDEMPTION_RELEASED: _ErrorReason.ValueType  # 9
-    """FAILED_PRECONDITION. Example: {"redemption_id": "o-1"}."""
+    """FAILED_PRECONDITION: the redemption was released. Example: {"redemption_id": "o-1"}."""
     ERROR_REASON_REDEMPTION_ABORTED: _ErrorReason.ValueType  # 10
-    """ABORTED: it was undone before it was complete; use a new request_id. Example: {"redemption_id": "o-1"}."""
+    """ABORTED: the redemption was undone before it was complete; use a new request_id. Example: {"redemption_id": "o-1"}."""
     ERROR_REASON_STATE_FORBIDS: _ErrorReason.ValueType  # 11
-    """FAILED_PRECONDITION: the state does not allow it. Example: {"promotion_id": "welcome", "state": "ENDED"}."""
+    """FAILED_PRECONDITION: the promotion's state does not allow it. Example: {"promotion_id": "welcome", "state": "ENDED"}."""
     ERROR_REASON_LIMIT_BELOW_USED: _ErrorReason.ValueType  # 12
-    """FAILED_PRECONDITION: uses were given out already, the limit may not fall below them. Example: {"used": "7"}."""
+    """FAILED_PRECONDITION: the limit must not fall below the uses already given. Example: {"used": "7"}."""
     ERROR_REASON_SKU_IN_STOCK: _ErrorReason.ValueType  # 13
-    """FAILED_PRECONDITION: there is nothing to wait for. Example: {"sku": "SERUM-30", "available": "7"}."""
+    """FAILED_PRECONDITION: the sku is available now. Example: {"sku": "SERUM-30", "available": "7"}."""
     ERROR_REASON_CUSTOMER_NOTICES_FULL: _ErrorReason.ValueType  # 14
-    """FAILED_PRECONDITION: this customer waits for as many skus as one may. Example: {"customer_id": "c1", "limit": "100"}."""
+    """FAILED_PRECONDITION: this customer has the maximum number of open requests. Example: {"customer_id": "c1", "limit": "100"}."""
     ERROR_REASON_SKU_NOTICES_FULL: _ErrorReason.ValueType  # 15
-    """FAILED_PRECONDITION: as many customers as may wait for this sku do. Example: {"sku": "SERUM-30", "limit": "10000"}."""
+    """FAILED_PRECONDITION: this sku has the maximum number of open requests. Example: {"sku": "SERUM-30", "limit": "10000"}."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
-    """Reasons of the promotion service, beside those of common.v1.ErrorReason."""
+    """Reasons of the promotion service, in addition to those of common.v1.ErrorReason."""
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent."""
@@ -69,29 +72,32 @@ ERROR_REASON_PROMOTION_TAKEN: ErrorReason.ValueType  # 2
 ERROR_REASON_CODE_TAKEN: ErrorReason.ValueType  # 3
 """ALREADY_EXISTS: another promotion has this code. Example: {"code": "WELCOME10"}."""
 ERROR_REASON_USAGE_LIMIT: ErrorReason.ValueType  # 4
-"""FAILED_PRECONDITION: no use is left. Example: {"promotion_id": "welcome", "limit": "100"}."""
+"""FAILED_PRECONDITION: the promotion has no uses left. Example: {"promotion_id": "welcome", "limit": "100"}."""
 ERROR_REASON_CUSTOMER_LIMIT: ErrorReason.ValueType  # 5
-"""FAILED_PRECONDITION: this customer has used it up. Example: {"promotion_id": "welcome", "customer_id": "c1", "limit": "1"}."""
+"""FAILED_PRECONDITION: this customer has no uses left.
+Example: {"promotion_id": "welcome", "customer_id": "c1", "limit": "1"}.
+"""
 ERROR_REASON_PROMOTION_NOT_APPLICABLE: ErrorReason.ValueType  # 6
-"""FAILED_PRECONDITION: the quote no longer holds; quote again. Status is the promotion's, or the condition of the customer's history
-that does not hold: FIRST_ORDER_ONLY, MINIMUM_PURCHASES. Example: {"promotion_id": "welcome", "status": "PAUSED"}.
+"""FAILED_PRECONDITION: the quote is no longer valid; quote again. `status` is the promotion's status, or the condition on the
+customer's history that does not hold: FIRST_ORDER_ONLY, MINIMUM_PURCHASES.
+Example: {"promotion_id": "welcome", "status": "PAUSED"}.
 """
 ERROR_REASON_REDEMPTION_NOT_FOUND: ErrorReason.ValueType  # 7
 """NOT_FOUND. Example: {"redemption_id": "o-1"}."""
 ERROR_REASON_REDEMPTION_EXPIRED: ErrorReason.ValueType  # 8
-"""FAILED_PRECONDITION. Example: {"redemption_id": "o-1"}."""
+"""FAILED_PRECONDITION: the redemption expired before it was committed. Example: {"redemption_id": "o-1"}."""
 ERROR_REASON_REDEMPTION_RELEASED: ErrorReason.ValueType  # 9
-"""FAILED_PRECONDITION. Example: {"redemption_id": "o-1"}."""
+"""FAILED_PRECONDITION: the redemption was released. Example: {"redemption_id": "o-1"}."""
 ERROR_REASON_REDEMPTION_ABORTED: ErrorReason.ValueType  # 10
-"""ABORTED: it was undone before it was complete; use a new request_id. Example: {"redemption_id": "o-1"}."""
+"""ABORTED: the redemption was undone before it was complete; use a new request_id. Example: {"redemption_id": "o-1"}."""
 ERROR_REASON_STATE_FORBIDS: ErrorReason.ValueType  # 11
-"""FAILED_PRECONDITION: the state does not allow it. Example: {"promotion_id": "welcome", "state": "ENDED"}."""
+"""FAILED_PRECONDITION: the promotion's state does not allow it. Example: {"promotion_id": "welcome", "state": "ENDED"}."""
 ERROR_REASON_LIMIT_BELOW_USED: ErrorReason.ValueType  # 12
-"""FAILED_PRECONDITION: uses were given out already, the limit may not fall below them. Example: {"used": "7"}."""
+"""FAILED_PRECONDITION: the limit must not fall below the uses already given. Example: {"used": "7"}."""
 ERROR_REASON_SKU_IN_STOCK: ErrorReason.ValueType  # 13
-"""FAILED_PRECONDITION: there is nothing to wait for. Example: {"sku": "SERUM-30", "available": "7"}."""
+"""FAILED_PRECONDITION: the sku is available now. Example: {"sku": "SERUM-30", "available": "7"}."""
 ERROR_REASON_CUSTOMER_NOTICES_FULL: ErrorReason.ValueType  # 14
-"""FAILED_PRECONDITION: this customer waits for as many skus as one may. Example: {"customer_id": "c1", "limit": "100"}."""
+"""FAILED_PRECONDITION: this customer has the maximum number of open requests. Example: {"customer_id": "c1", "limit": "100"}."""
 ERROR_REASON_SKU_NOTICES_FULL: ErrorReason.ValueType  # 15
-"""FAILED_PRECONDITION: as many customers as may wait for this sku do. Example: {"sku": "SERUM-30", "limit": "10000"}."""
+"""FAILED_PRECONDITION: this sku has the maximum number of open requests. Example: {"sku": "SERUM-30", "limit": "10000"}."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -29,7 +29,7 @@ class PromotionChanged(_message.Message):
     PROMOTION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def promotion(self) -> _promotion_pb2.Promotion:
-        """After it."""
+        """The promotion after the change."""
 
     def __init__(
         self,
@@ -46,8 +46,9 @@ Global___PromotionChanged: _TypeAlias = PromotionChanged  # noqa: Y015
 
 @_typing.final
 class PromotionStockChanged(_message.Message):
-    """promo.promotion.suspended, keyed by promotion id: stock of its stock_skus ran short, quotes skip it from now on.
-    promo.promotion.resumed: all of them are there again. Once per crossing; whether it is given else, its state says.
+    """promo.promotion.suspended, keyed by promotion id: stock of its stock_skus ran short, and quotes skip it from now on.
+    promo.promotion.resumed: all of them are available again. Emitted once per crossing; the promotion's state shows whether it
+    is active otherwise.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -56,12 +57,12 @@ class PromotionStockChanged(_message.Message):
     SKU_FIELD_NUMBER: _builtins.int
     AVAILABLE_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
-    """The one of its stock_skus of which the fewest units are available."""
+    """The sku of its stock_skus with the fewest units available."""
     available: _builtins.int
-    """Units of it that are available in all locations together."""
+    """Units of that sku that are available in all locations together."""
     @_builtins.property
     def promotion(self) -> _promotion_pb2.Promotion:
-        """After it."""
+        """The promotion after the change."""
 
     def __init__(
         self,
@@ -80,8 +81,8 @@ Global___PromotionStockChanged: _TypeAlias = PromotionStockChanged  # noqa: Y015
 
 @_typing.final
 class BackInStock(_message.Message):
-    """promo.back_in_stock.announced, keyed by customer id: a sku that this customer waits for is available again. Once per request; nothing
-    is held for them.
+    """promo.back_in_stock.announced, keyed by customer id: a sku that this customer waits for is available again. Emitted once per
+    request; nothing is reserved for the customer.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -93,18 +94,18 @@ class BackInStock(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     EMAIL_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
-    """Who waited."""
+    """The customer who waited."""
     sku: _builtins.str
-    """For what."""
+    """The sku they wait for."""
     available: _builtins.int
-    """Units that are available in all locations together, for everybody."""
+    """Units that are available to all customers, in all locations together."""
     channel: _builtins.str
-    """Where they asked; possibly empty."""
+    """The channel of the request; may be empty."""
     email: _builtins.str
-    """Where they want to be told; possibly empty."""
+    """Address to notify; may be empty."""
     @_builtins.property
     def request_time(self) -> _timestamp_pb2.Timestamp:
-        """Since when they waited."""
+        """Time of the request."""
 
     def __init__(
         self,
@@ -126,14 +127,14 @@ Global___BackInStock: _TypeAlias = BackInStock  # noqa: Y015
 
 @_typing.final
 class RedemptionChanged(_message.Message):
-    """promo.redemption.<state>, keyed by redemption id: uses were claimed, used or given back."""
+    """promo.redemption.<state>, keyed by redemption id: uses were claimed, used or released."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REDEMPTION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def redemption(self) -> _quote_pb2.Redemption:
-        """After it."""
+        """The redemption after the change."""
 
     def __init__(
         self,
@@ -150,8 +151,8 @@ Global___RedemptionChanged: _TypeAlias = RedemptionChanged  # noqa: Y015
 
 @_typing.final
 class AuditFindingReported(_message.Message):
-    """promo.audit.drift_found, keyed by level: the gate drifted from the journal and is made anew. promo.audit.mismatch_found: tables of
-    the journal contradict each other.
+    """promo.audit.drift_found, keyed by level: the gate drifted from the journal and is rebuilt. promo.audit.mismatch_found: tables
+    of the journal contradict each other.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -159,7 +160,7 @@ class AuditFindingReported(_message.Message):
     FINDING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def finding(self) -> _audit_pb2.AuditFinding:
-        """What was found, and what was done."""
+        """The finding and the action taken."""
 
     def __init__(
         self,

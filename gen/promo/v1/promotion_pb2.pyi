@@ -23,7 +23,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Promotion(_message.Message):
-    """A discount and the rules under which it is given."""
+    """A discount and its conditions."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -36,23 +36,23 @@ class Promotion(_message.Message):
         STATE_UNSPECIFIED: Promotion._State.ValueType  # 0
         """Never sent."""
         STATE_DRAFT: Promotion._State.ValueType  # 1
-        """Made, not given yet."""
+        """Created, not activated yet."""
         STATE_ACTIVE: Promotion._State.ValueType  # 2
-        """Given, between start_time and end_time."""
+        """Active between start_time and end_time."""
         STATE_PAUSED: Promotion._State.ValueType  # 3
-        """Held back by a person."""
+        """Paused by a person."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """Where a promotion is in its life."""
+        """States of a promotion."""
 
     STATE_UNSPECIFIED: Promotion.State.ValueType  # 0
     """Never sent."""
     STATE_DRAFT: Promotion.State.ValueType  # 1
-    """Made, not given yet."""
+    """Created, not activated yet."""
     STATE_ACTIVE: Promotion.State.ValueType  # 2
-    """Given, between start_time and end_time."""
+    """Active between start_time and end_time."""
     STATE_PAUSED: Promotion.State.ValueType  # 3
-    """Held back by a person."""
+    """Paused by a person."""
 
     PROMOTION_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
@@ -82,39 +82,42 @@ class Promotion(_message.Message):
     promotion_id: _builtins.str
     """1 to 64 characters of A-Z a-z 0-9 . _ -; unique."""
     name: _builtins.str
-    """What customers read; 1 to 200 characters."""
+    """Name that customers see; 1 to 200 characters."""
     state: Global___Promotion.State.ValueType
-    """Where it is in its life."""
+    """Current state."""
     percent_bps: _builtins.int
     """Basis points of the eligible amount, 1 to 10,000 (100 %)."""
     code: _builtins.str
-    """The code a customer must present, upper case, 3 to 40 characters of A-Z 0-9 -; empty means automatic."""
+    """The code that a customer must present, upper case, 3 to 40 characters of A-Z 0-9 -; empty means automatic."""
     usage_limit: _builtins.int
     """Uses in total; 0 means no limit."""
     customer_limit: _builtins.int
     """Uses per customer; 0 means no limit."""
     priority: _builtins.int
-    """Higher is applied first; 0 to 1,000."""
+    """The highest is applied first; 0 to 1,000."""
     exclusive: _builtins.bool
     """True: no other promotion is applied together with it."""
     etag: _builtins.str
     """Changes with every update; send it back with UpdatePromotion."""
     used: _builtins.int
-    """Uses given and not given back, committed or not."""
+    """Uses claimed and not released, committed or not."""
     first_order_only: _builtins.bool
-    """Only for a customer's first order: none that was confirmed and not cancelled came before it, and no other order of the customer
-    holds a promotion for first orders. Of any number of orders at once one gets it; when that one is cancelled, or lapses, the
-    next may. Orders without such a promotion are known by their confirmation's event, milliseconds after it. Not for guests.
+    """Only for a customer's first order: the customer has no earlier order that was confirmed and not cancelled, and no other
+    order that holds a promotion for first orders. Of several concurrent orders, one gets it; when that order is cancelled or
+    expires, the next one may. Orders without such a promotion count from their confirmation event, milliseconds after the
+    confirmation. Not for guests.
     """
     minimum_purchases: _builtins.int
-    """Only for customers with at least so many confirmed orders that were not cancelled; 0 to 1,000, 0 asks for none. Not for guests."""
+    """Only for customers with at least this many confirmed orders that were not cancelled; 0 to 1,000, 0 means no condition. Not
+    for guests.
+    """
     minimum_available: _builtins.int
     """See stock_skus: 1 to 1,000,000,000 with them, 0 without."""
     suspended: _builtins.bool
-    """True while stock_skus hold it back. Ours: it follows the events of stock."""
+    """True while stock_skus suspend it. Set by the service from stock events."""
     @_builtins.property
     def fixed_amount(self) -> _money_pb2.Money:
-        """A fixed amount off the eligible lines together; never more than they cost."""
+        """A fixed amount off all eligible lines together; never more than they cost."""
 
     @_builtins.property
     def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -122,19 +125,19 @@ class Promotion(_message.Message):
 
     @_builtins.property
     def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only lines of these categories and what lies below them; empty means all."""
+        """Only lines of these categories and their subcategories; empty means all."""
 
     @_builtins.property
     def minimum_amount(self) -> _money_pb2.Money:
-        """Eligible lines must come to at least this; unset means no minimum."""
+        """Minimum sum of the eligible lines; unset means no minimum."""
 
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
-        """Not before; unset means at once."""
+        """Start, inclusive; unset means immediately."""
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
-        """Not at or after; unset means without end."""
+        """End, exclusive; unset means no end."""
 
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -150,8 +153,8 @@ class Promotion(_message.Message):
 
     @_builtins.property
     def stock_skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only while each of these skus has at least minimum_available units in all locations together; at most 20, each once, empty
-        couples it to no stock. Of a sku that inventory has told nothing of yet, nothing is available.
+        """Only while each of these skus has at least minimum_available units in all locations together; at most 20, each once; empty
+        means no such condition. A sku that inventory has not reported yet has 0 units available.
         """
 
     def __init__(

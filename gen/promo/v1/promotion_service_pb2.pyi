@@ -31,10 +31,10 @@ class CreatePromotionRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     PROMOTION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     @_builtins.property
     def promotion(self) -> _promotion_pb2.Promotion:
-        """The promotion to create; state, etag, used, suspended and times are ours."""
+        """The promotion to create; the service sets state, etag, used, suspended and times."""
 
     def __init__(
         self,
@@ -59,10 +59,10 @@ class CreatePromotionResponse(_message.Message):
     PROMOTION_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     @_builtins.property
     def promotion(self) -> _promotion_pb2.Promotion:
-        """As stored."""
+        """The promotion as stored."""
 
     def __init__(
         self,
@@ -88,14 +88,14 @@ class UpdatePromotionRequest(_message.Message):
     PROMOTION_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     @_builtins.property
     def promotion(self) -> _promotion_pb2.Promotion:
-        """The new values; promotion_id names the one to change, a non-empty etag must be current."""
+        """The new values; promotion_id names the promotion to change, and a non-empty etag must be current."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which fields to change; empty means those that are set."""
+        """The fields to change; empty means all fields that are set."""
 
     def __init__(
         self,
@@ -121,10 +121,10 @@ class UpdatePromotionResponse(_message.Message):
     PROMOTION_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     @_builtins.property
     def promotion(self) -> _promotion_pb2.Promotion:
-        """As stored."""
+        """The promotion as stored."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class ActivatePromotionRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     PROMOTION_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters, for the log."""
+    """1 to 100 characters, for the log only."""
     promotion_id: _builtins.str
     """The promotion."""
     def __init__(
@@ -175,7 +175,7 @@ class ActivatePromotionResponse(_message.Message):
     PROMOTION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def promotion(self) -> _promotion_pb2.Promotion:
-        """As stored."""
+        """The promotion as stored."""
 
     def __init__(
         self,
@@ -199,7 +199,7 @@ class PausePromotionRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     PROMOTION_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters, for the log."""
+    """1 to 100 characters, for the log only."""
     promotion_id: _builtins.str
     """The promotion."""
     def __init__(
@@ -225,7 +225,7 @@ class PausePromotionResponse(_message.Message):
     PROMOTION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def promotion(self) -> _promotion_pb2.Promotion:
-        """As stored."""
+        """The promotion as stored."""
 
     def __init__(
         self,
@@ -271,7 +271,7 @@ class GetPromotionResponse(_message.Message):
     PROMOTION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def promotion(self) -> _promotion_pb2.Promotion:
-        """As stored."""
+        """The promotion as stored."""
 
     def __init__(
         self,
@@ -295,7 +295,7 @@ class ListPromotionsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most this many; 1 to 500, 0 means 50."""
+    """Page size, 1 to 500; 0 means 50."""
     page_token: _builtins.str
     """From the previous page; empty for the first."""
     def __init__(
@@ -349,7 +349,7 @@ class QuotePromotionsRequest(_message.Message):
     CART_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def cart(self) -> _quote_pb2.Cart:
-        """What to price."""
+        """The cart to price."""
 
     def __init__(
         self,
@@ -401,9 +401,9 @@ class RedeemPromotionsRequest(_message.Message):
     request_id: _builtins.str
     """1 to 100 characters of A-Z a-z 0-9 . _ : - chosen by the caller; becomes the redemption's id."""
     customer_id: _builtins.str
-    """Who uses them; empty for a guest. As customer.id of an order: case matters."""
+    """The customer; empty for a guest. The same id as customer.id of an order: case matters."""
     ttl_seconds: _builtins.int
-    """How long the claim holds, 1 to 86,400 seconds; 0 means 900."""
+    """Lifetime of the claim, 1 to 86,400 seconds; 0 means 900."""
     @_builtins.property
     def promotion_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The promotions to use, as QuotePromotions applied them, 1 to 20, each once."""
@@ -433,10 +433,10 @@ class RedeemPromotionsResponse(_message.Message):
     REDEMPTION_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before."""
+    """True when this request_id was processed before."""
     @_builtins.property
     def redemption(self) -> _quote_pb2.Redemption:
-        """As stored."""
+        """The redemption as stored."""
 
     def __init__(
         self,
@@ -461,9 +461,9 @@ class CommitRedemptionRequest(_message.Message):
     REDEMPTION_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     redemption_id: _builtins.str
-    """The redemption; a repeat is safe whatever request_id says."""
+    """The redemption; a repeat is safe with any request_id."""
     request_id: _builtins.str
-    """For the log; the redemption is the key."""
+    """For the log only; the call is idempotent by redemption."""
     def __init__(
         self,
         *,
@@ -490,7 +490,7 @@ class CommitRedemptionResponse(_message.Message):
     """True when it was committed before."""
     @_builtins.property
     def redemption(self) -> _quote_pb2.Redemption:
-        """After it."""
+        """The redemption after the change."""
 
     def __init__(
         self,
@@ -515,9 +515,9 @@ class ReleaseRedemptionRequest(_message.Message):
     REDEMPTION_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     redemption_id: _builtins.str
-    """The redemption; a repeat is safe whatever request_id says."""
+    """The redemption; a repeat is safe with any request_id."""
     request_id: _builtins.str
-    """For the log; the redemption is the key."""
+    """For the log only; the call is idempotent by redemption."""
     def __init__(
         self,
         *,
@@ -544,7 +544,7 @@ class ReleaseRedemptionResponse(_message.Message):
     """True when it had ended before."""
     @_builtins.property
     def redemption(self) -> _quote_pb2.Redemption:
-        """After it."""
+        """The redemption after the change."""
 
     def __init__(
         self,
@@ -591,7 +591,7 @@ class GetRedemptionResponse(_message.Message):
     REDEMPTION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def redemption(self) -> _quote_pb2.Redemption:
-        """As stored."""
+        """The redemption as stored."""
 
     def __init__(
         self,
@@ -615,7 +615,7 @@ class BatchGetRedemptionsRequest(_message.Message):
     REDEMPTION_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def redemption_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """1 to 500 ids. An id that is named twice is answered once."""
+        """1 to 500 ids. An id that is given twice is returned once."""
 
     def __init__(
         self,
@@ -639,7 +639,7 @@ class BatchGetRedemptionsResponse(_message.Message):
     REDEMPTIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def redemptions(self) -> _containers.RepeatedCompositeFieldContainer[_quote_pb2.Redemption]:
-        """Those that exist, in any order."""
+        """The redemptions that exist, in any order."""
 
     def __init__(
         self,
@@ -685,14 +685,14 @@ class AuditUsageResponse(_message.Message):
     levels: _builtins.int
     """Usage levels compared."""
     gate_mismatches: _builtins.int
-    """Levels whose gate number is not the journal's."""
+    """Levels whose number in the gate differs from the journal."""
     movement_mismatches: _builtins.int
-    """Levels that are not the sum of their movements."""
+    """Levels that differ from the sum of their movements."""
     redemption_mismatches: _builtins.int
-    """Levels whose reserved is not the sum of their active redemptions."""
+    """Levels whose reserved differs from the sum of their active redemptions."""
     @_builtins.property
     def examples(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """A few of the levels concerned, each as "key: what is wrong"."""
+        """A few of these levels, each as "key: the difference"."""
 
     def __init__(
         self,
@@ -737,7 +737,7 @@ class GetAuditStatusResponse(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def status(self) -> _audit_pb2.AuditStatus:
-        """As of the last round."""
+        """Status after the last round of the audit."""
 
     def __init__(
         self,
@@ -785,7 +785,7 @@ class BatchQuotePromotionsResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___QuoteResult]:
-        """One per request, in their order."""
+        """One result per request, in the same order."""
 
     def __init__(
         self,
@@ -802,7 +802,7 @@ Global___BatchQuotePromotionsResponse: _TypeAlias = BatchQuotePromotionsResponse
 
 @_typing.final
 class QuoteResult(_message.Message):
-    """What became of one cart of a batch."""
+    """Result of one cart of a batch."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -832,14 +832,14 @@ class QuoteResult(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     code: _builtins.int
-    """google.rpc.Code; 0 when it was priced."""
+    """google.rpc.Code; 0 when the cart was priced."""
     reason: _builtins.str
-    """ErrorInfo.reason; empty when it was priced."""
+    """ErrorInfo.reason; empty when the cart was priced."""
     message: _builtins.str
-    """For people."""
+    """Error message for people."""
     @_builtins.property
     def quote(self) -> _quote_pb2.Quote:
-        """Set when it was priced."""
+        """Set when the cart was priced."""
 
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -895,7 +895,7 @@ class BatchRedeemPromotionsResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___RedemptionResult]:
-        """One per request, in their order."""
+        """One result per request, in the same order."""
 
     def __init__(
         self,
@@ -943,7 +943,7 @@ class BatchCommitRedemptionsResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___RedemptionResult]:
-        """One per request, in their order."""
+        """One result per request, in the same order."""
 
     def __init__(
         self,
@@ -960,7 +960,7 @@ Global___BatchCommitRedemptionsResponse: _TypeAlias = BatchCommitRedemptionsResp
 
 @_typing.final
 class RedemptionResult(_message.Message):
-    """What became of one redemption of a batch."""
+    """Result of one redemption of a batch."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -991,16 +991,16 @@ class RedemptionResult(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this was done before."""
+    """True when a repeated request had succeeded before."""
     code: _builtins.int
-    """google.rpc.Code; 0 when it was done."""
+    """google.rpc.Code; 0 when the request succeeded."""
     reason: _builtins.str
-    """ErrorInfo.reason; empty when it was done."""
+    """ErrorInfo.reason; empty when the request succeeded."""
     message: _builtins.str
-    """For people."""
+    """Error message for people."""
     @_builtins.property
     def redemption(self) -> _quote_pb2.Redemption:
-        """Set when it was done."""
+        """Set when the request succeeded."""
 
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:

@@ -127,7 +127,8 @@ class PromotionServiceServicer:
     """
 
     def CreatePromotion(self, request, context):
-        """Creates a promotion, as a draft. Atomic; idempotent by request_id. PROMOTION_TAKEN, CODE_TAKEN, FIELD_REQUIRED, FIELD_INVALID.
+        """Creates a promotion as a draft. Atomic; idempotent by request_id. PROMOTION_TAKEN, CODE_TAKEN, FIELD_REQUIRED,
+        FIELD_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -141,14 +142,15 @@ class PromotionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ActivatePromotion(self, request, context):
-        """From now on it is given. A repeat changes nothing. PROMOTION_NOT_FOUND.
+        """Activates a promotion. A repeat changes nothing. PROMOTION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PausePromotion(self, request, context):
-        """From now on it is held back; uses already claimed stay. A repeat changes nothing. PROMOTION_NOT_FOUND, STATE_FORBIDS for a draft.
+        """Pauses a promotion; uses that are already claimed remain valid. A repeat changes nothing. PROMOTION_NOT_FOUND,
+        STATE_FORBIDS for a draft.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -169,52 +171,54 @@ class PromotionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def QuotePromotions(self, request, context):
-        """Prices a cart without any effect, and explains. FIELD_REQUIRED, FIELD_INVALID.
+        """Prices a cart without side effects, and explains the result. FIELD_REQUIRED, FIELD_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RedeemPromotions(self, request, context):
-        """Claims one use of each promotion named, all or nothing. Acknowledged means durable.
-        Idempotent by request_id, which becomes the redemption's id. USAGE_LIMIT, CUSTOMER_LIMIT, PROMOTION_NOT_APPLICABLE,
-        REQUEST_ID_REUSED, REDEMPTION_RELEASED, REDEMPTION_EXPIRED, REDEMPTION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
+        """Claims one use of each named promotion, all or nothing. An acknowledged claim is durable. Idempotent by request_id, which
+        becomes the redemption's id.
+        USAGE_LIMIT, CUSTOMER_LIMIT, PROMOTION_NOT_APPLICABLE, REQUEST_ID_REUSED, REDEMPTION_RELEASED, REDEMPTION_EXPIRED,
+        REDEMPTION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CommitRedemption(self, request, context):
-        """The order stands: the uses are used. Idempotent by redemption. REDEMPTION_NOT_FOUND, REDEMPTION_EXPIRED, REDEMPTION_RELEASED.
+        """Marks the claimed uses as used, when the order is accepted. Idempotent by redemption. REDEMPTION_NOT_FOUND,
+        REDEMPTION_EXPIRED, REDEMPTION_RELEASED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchQuotePromotions(self, request, context):
-        """Prices up to 500 carts at once; each stands alone, as if sent by itself, and has its own result.
+        """Prices up to 500 carts in one call; they are independent of each other, and each has its own result.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchRedeemPromotions(self, request, context):
-        """Makes up to 500 redemptions at once; each stands alone, as if sent by itself, and has its own result.
+        """Makes up to 500 redemptions in one call; they are independent of each other, and each has its own result.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchCommitRedemptions(self, request, context):
-        """Commits up to 500 redemptions at once; each stands alone, as if sent by itself, and has its own result.
+        """Commits up to 500 redemptions in one call; they are independent of each other, and each has its own result.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseRedemption(self, request, context):
-        """Gives the uses back, also those of a committed redemption (its order was cancelled), or forbids a redemption that has not
-        arrived yet. Idempotent by redemption.
+        """Releases the uses of a redemption, also of a committed one whose order was cancelled. A redemption that has not arrived yet
+        is rejected on arrival. Idempotent by redemption.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -228,21 +232,21 @@ class PromotionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetRedemptions(self, request, context):
-        """Reads up to 500 redemptions at once. Unknown ids are absent from the answer.
+        """Reads up to 500 redemptions at once. Unknown ids are omitted from the response.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AuditUsage(self, request, context):
-        """Compares gate and journal once, without repairing anything: the numbers that must be zero.
+        """Compares gate and journal once and repairs nothing. All mismatches must be zero.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetAuditStatus(self, request, context):
-        """Reads what the always-on audit of gate and journal found, confirmed and repaired. Cheap.
+        """Reads the findings and repairs of the always-on audit of gate and journal. Cheap.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

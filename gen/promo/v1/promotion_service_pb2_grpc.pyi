@@ -34,44 +34,51 @@ class PromotionServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PromotionServiceAsyncStub: ...
     CreatePromotion: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.CreatePromotionRequest, _promotion_service_pb2.CreatePromotionResponse]
-    """Creates a promotion, as a draft. Atomic; idempotent by request_id. PROMOTION_TAKEN, CODE_TAKEN, FIELD_REQUIRED, FIELD_INVALID."""
+    """Creates a promotion as a draft. Atomic; idempotent by request_id. PROMOTION_TAKEN, CODE_TAKEN, FIELD_REQUIRED,
+    FIELD_INVALID.
+    """
     UpdatePromotion: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.UpdatePromotionRequest, _promotion_service_pb2.UpdatePromotionResponse]
     """Changes the masked fields. Atomic; idempotent by request_id. PROMOTION_NOT_FOUND, VERSION_STALE, CODE_TAKEN, LIMIT_BELOW_USED, FIELD_INVALID."""
     ActivatePromotion: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.ActivatePromotionRequest, _promotion_service_pb2.ActivatePromotionResponse]
-    """From now on it is given. A repeat changes nothing. PROMOTION_NOT_FOUND."""
+    """Activates a promotion. A repeat changes nothing. PROMOTION_NOT_FOUND."""
     PausePromotion: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.PausePromotionRequest, _promotion_service_pb2.PausePromotionResponse]
-    """From now on it is held back; uses already claimed stay. A repeat changes nothing. PROMOTION_NOT_FOUND, STATE_FORBIDS for a draft."""
+    """Pauses a promotion; uses that are already claimed remain valid. A repeat changes nothing. PROMOTION_NOT_FOUND,
+    STATE_FORBIDS for a draft.
+    """
     GetPromotion: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.GetPromotionRequest, _promotion_service_pb2.GetPromotionResponse]
     """Reads one promotion. PROMOTION_NOT_FOUND."""
     ListPromotions: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.ListPromotionsRequest, _promotion_service_pb2.ListPromotionsResponse]
     """Lists promotions by id, a page at a time. PAGE_TOKEN_INVALID."""
     QuotePromotions: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.QuotePromotionsRequest, _promotion_service_pb2.QuotePromotionsResponse]
-    """Prices a cart without any effect, and explains. FIELD_REQUIRED, FIELD_INVALID."""
+    """Prices a cart without side effects, and explains the result. FIELD_REQUIRED, FIELD_INVALID."""
     RedeemPromotions: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.RedeemPromotionsRequest, _promotion_service_pb2.RedeemPromotionsResponse]
-    """Claims one use of each promotion named, all or nothing. Acknowledged means durable.
-    Idempotent by request_id, which becomes the redemption's id. USAGE_LIMIT, CUSTOMER_LIMIT, PROMOTION_NOT_APPLICABLE,
-    REQUEST_ID_REUSED, REDEMPTION_RELEASED, REDEMPTION_EXPIRED, REDEMPTION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
+    """Claims one use of each named promotion, all or nothing. An acknowledged claim is durable. Idempotent by request_id, which
+    becomes the redemption's id.
+    USAGE_LIMIT, CUSTOMER_LIMIT, PROMOTION_NOT_APPLICABLE, REQUEST_ID_REUSED, REDEMPTION_RELEASED, REDEMPTION_EXPIRED,
+    REDEMPTION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
     """
     CommitRedemption: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.CommitRedemptionRequest, _promotion_service_pb2.CommitRedemptionResponse]
-    """The order stands: the uses are used. Idempotent by redemption. REDEMPTION_NOT_FOUND, REDEMPTION_EXPIRED, REDEMPTION_RELEASED."""
+    """Marks the claimed uses as used, when the order is accepted. Idempotent by redemption. REDEMPTION_NOT_FOUND,
+    REDEMPTION_EXPIRED, REDEMPTION_RELEASED.
+    """
     BatchQuotePromotions: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.BatchQuotePromotionsRequest, _promotion_service_pb2.BatchQuotePromotionsResponse]
-    """Prices up to 500 carts at once; each stands alone, as if sent by itself, and has its own result."""
+    """Prices up to 500 carts in one call; they are independent of each other, and each has its own result."""
     BatchRedeemPromotions: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.BatchRedeemPromotionsRequest, _promotion_service_pb2.BatchRedeemPromotionsResponse]
-    """Makes up to 500 redemptions at once; each stands alone, as if sent by itself, and has its own result."""
+    """Makes up to 500 redemptions in one call; they are independent of each other, and each has its own result."""
     BatchCommitRedemptions: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.BatchCommitRedemptionsRequest, _promotion_service_pb2.BatchCommitRedemptionsResponse]
-    """Commits up to 500 redemptions at once; each stands alone, as if sent by itself, and has its own result."""
+    """Commits up to 500 redemptions in one call; they are independent of each other, and each has its own result."""
     ReleaseRedemption: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.ReleaseRedemptionRequest, _promotion_service_pb2.ReleaseRedemptionResponse]
-    """Gives the uses back, also those of a committed redemption (its order was cancelled), or forbids a redemption that has not
-    arrived yet. Idempotent by redemption.
+    """Releases the uses of a redemption, also of a committed one whose order was cancelled. A redemption that has not arrived yet
+    is rejected on arrival. Idempotent by redemption.
     """
     GetRedemption: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.GetRedemptionRequest, _promotion_service_pb2.GetRedemptionResponse]
     """Reads one redemption. REDEMPTION_NOT_FOUND."""
     BatchGetRedemptions: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.BatchGetRedemptionsRequest, _promotion_service_pb2.BatchGetRedemptionsResponse]
-    """Reads up to 500 redemptions at once. Unknown ids are absent from the answer."""
+    """Reads up to 500 redemptions at once. Unknown ids are omitted from the response."""
     AuditUsage: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.AuditUsageRequest, _promotion_service_pb2.AuditUsageResponse]
-    """Compares gate and journal once, without repairing anything: the numbers that must be zero."""
+    """Compares gate and journal once and repairs nothing. All mismatches must be zero."""
     GetAuditStatus: _grpc.UnaryUnaryMultiCallable[_promotion_service_pb2.GetAuditStatusRequest, _promotion_service_pb2.GetAuditStatusResponse]
-    """Reads what the always-on audit of gate and journal found, confirmed and repaired. Cheap."""
+    """Reads the findings and repairs of the always-on audit of gate and journal. Cheap."""
 
 @_typing.type_check_only
 class PromotionServiceAsyncStub(PromotionServiceStub):
@@ -79,44 +86,51 @@ class PromotionServiceAsyncStub(PromotionServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreatePromotion: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.CreatePromotionRequest, _promotion_service_pb2.CreatePromotionResponse]  # type: ignore[assignment]
-    """Creates a promotion, as a draft. Atomic; idempotent by request_id. PROMOTION_TAKEN, CODE_TAKEN, FIELD_REQUIRED, FIELD_INVALID."""
+    """Creates a promotion as a draft. Atomic; idempotent by request_id. PROMOTION_TAKEN, CODE_TAKEN, FIELD_REQUIRED,
+    FIELD_INVALID.
+    """
     UpdatePromotion: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.UpdatePromotionRequest, _promotion_service_pb2.UpdatePromotionResponse]  # type: ignore[assignment]
     """Changes the masked fields. Atomic; idempotent by request_id. PROMOTION_NOT_FOUND, VERSION_STALE, CODE_TAKEN, LIMIT_BELOW_USED, FIELD_INVALID."""
     ActivatePromotion: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.ActivatePromotionRequest, _promotion_service_pb2.ActivatePromotionResponse]  # type: ignore[assignment]
-    """From now on it is given. A repeat changes nothing. PROMOTION_NOT_FOUND."""
+    """Activates a promotion. A repeat changes nothing. PROMOTION_NOT_FOUND."""
     PausePromotion: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.PausePromotionRequest, _promotion_service_pb2.PausePromotionResponse]  # type: ignore[assignment]
-    """From now on it is held back; uses already claimed stay. A repeat changes nothing. PROMOTION_NOT_FOUND, STATE_FORBIDS for a draft."""
+    """Pauses a promotion; uses that are already claimed remain valid. A repeat changes nothing. PROMOTION_NOT_FOUND,
+    STATE_FORBIDS for a draft.
+    """
     GetPromotion: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.GetPromotionRequest, _promotion_service_pb2.GetPromotionResponse]  # type: ignore[assignment]
     """Reads one promotion. PROMOTION_NOT_FOUND."""
     ListPromotions: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.ListPromotionsRequest, _promotion_service_pb2.ListPromotionsResponse]  # type: ignore[assignment]
     """Lists promotions by id, a page at a time. PAGE_TOKEN_INVALID."""
     QuotePromotions: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.QuotePromotionsRequest, _promotion_service_pb2.QuotePromotionsResponse]  # type: ignore[assignment]
-    """Prices a cart without any effect, and explains. FIELD_REQUIRED, FIELD_INVALID."""
+    """Prices a cart without side effects, and explains the result. FIELD_REQUIRED, FIELD_INVALID."""
     RedeemPromotions: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.RedeemPromotionsRequest, _promotion_service_pb2.RedeemPromotionsResponse]  # type: ignore[assignment]
-    """Claims one use of each promotion named, all or nothing. Acknowledged means durable.
-    Idempotent by request_id, which becomes the redemption's id. USAGE_LIMIT, CUSTOMER_LIMIT, PROMOTION_NOT_APPLICABLE,
-    REQUEST_ID_REUSED, REDEMPTION_RELEASED, REDEMPTION_EXPIRED, REDEMPTION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
+    """Claims one use of each named promotion, all or nothing. An acknowledged claim is durable. Idempotent by request_id, which
+    becomes the redemption's id.
+    USAGE_LIMIT, CUSTOMER_LIMIT, PROMOTION_NOT_APPLICABLE, REQUEST_ID_REUSED, REDEMPTION_RELEASED, REDEMPTION_EXPIRED,
+    REDEMPTION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
     """
     CommitRedemption: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.CommitRedemptionRequest, _promotion_service_pb2.CommitRedemptionResponse]  # type: ignore[assignment]
-    """The order stands: the uses are used. Idempotent by redemption. REDEMPTION_NOT_FOUND, REDEMPTION_EXPIRED, REDEMPTION_RELEASED."""
+    """Marks the claimed uses as used, when the order is accepted. Idempotent by redemption. REDEMPTION_NOT_FOUND,
+    REDEMPTION_EXPIRED, REDEMPTION_RELEASED.
+    """
     BatchQuotePromotions: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.BatchQuotePromotionsRequest, _promotion_service_pb2.BatchQuotePromotionsResponse]  # type: ignore[assignment]
-    """Prices up to 500 carts at once; each stands alone, as if sent by itself, and has its own result."""
+    """Prices up to 500 carts in one call; they are independent of each other, and each has its own result."""
     BatchRedeemPromotions: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.BatchRedeemPromotionsRequest, _promotion_service_pb2.BatchRedeemPromotionsResponse]  # type: ignore[assignment]
-    """Makes up to 500 redemptions at once; each stands alone, as if sent by itself, and has its own result."""
+    """Makes up to 500 redemptions in one call; they are independent of each other, and each has its own result."""
     BatchCommitRedemptions: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.BatchCommitRedemptionsRequest, _promotion_service_pb2.BatchCommitRedemptionsResponse]  # type: ignore[assignment]
-    """Commits up to 500 redemptions at once; each stands alone, as if sent by itself, and has its own result."""
+    """Commits up to 500 redemptions in one call; they are independent of each other, and each has its own result."""
     ReleaseRedemption: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.ReleaseRedemptionRequest, _promotion_service_pb2.ReleaseRedemptionResponse]  # type: ignore[assignment]
-    """Gives the uses back, also those of a committed redemption (its order was cancelled), or forbids a redemption that has not
-    arrived yet. Idempotent by redemption.
+    """Releases the uses of a redemption, also of a committed one whose order was cancelled. A redemption that has not arrived yet
+    is rejected on arrival. Idempotent by redemption.
     """
     GetRedemption: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.GetRedemptionRequest, _promotion_service_pb2.GetRedemptionResponse]  # type: ignore[assignment]
     """Reads one redemption. REDEMPTION_NOT_FOUND."""
     BatchGetRedemptions: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.BatchGetRedemptionsRequest, _promotion_service_pb2.BatchGetRedemptionsResponse]  # type: ignore[assignment]
-    """Reads up to 500 redemptions at once. Unknown ids are absent from the answer."""
+    """Reads up to 500 redemptions at once. Unknown ids are omitted from the response."""
     AuditUsage: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.AuditUsageRequest, _promotion_service_pb2.AuditUsageResponse]  # type: ignore[assignment]
-    """Compares gate and journal once, without repairing anything: the numbers that must be zero."""
+    """Compares gate and journal once and repairs nothing. All mismatches must be zero."""
     GetAuditStatus: _aio.UnaryUnaryMultiCallable[_promotion_service_pb2.GetAuditStatusRequest, _promotion_service_pb2.GetAuditStatusResponse]  # type: ignore[assignment]
-    """Reads what the always-on audit of gate and journal found, confirmed and repaired. Cheap."""
+    """Reads the findings and repairs of the always-on audit of gate and journal. Cheap."""
 
 class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Promotions, their quotes and their uses."""
@@ -127,7 +141,9 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _promotion_service_pb2.CreatePromotionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.CreatePromotionResponse, _abc.Awaitable[_promotion_service_pb2.CreatePromotionResponse]]:
-        """Creates a promotion, as a draft. Atomic; idempotent by request_id. PROMOTION_TAKEN, CODE_TAKEN, FIELD_REQUIRED, FIELD_INVALID."""
+        """Creates a promotion as a draft. Atomic; idempotent by request_id. PROMOTION_TAKEN, CODE_TAKEN, FIELD_REQUIRED,
+        FIELD_INVALID.
+        """
 
     @_abc_1.abstractmethod
     def UpdatePromotion(
@@ -143,7 +159,7 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _promotion_service_pb2.ActivatePromotionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.ActivatePromotionResponse, _abc.Awaitable[_promotion_service_pb2.ActivatePromotionResponse]]:
-        """From now on it is given. A repeat changes nothing. PROMOTION_NOT_FOUND."""
+        """Activates a promotion. A repeat changes nothing. PROMOTION_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def PausePromotion(
@@ -151,7 +167,9 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _promotion_service_pb2.PausePromotionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.PausePromotionResponse, _abc.Awaitable[_promotion_service_pb2.PausePromotionResponse]]:
-        """From now on it is held back; uses already claimed stay. A repeat changes nothing. PROMOTION_NOT_FOUND, STATE_FORBIDS for a draft."""
+        """Pauses a promotion; uses that are already claimed remain valid. A repeat changes nothing. PROMOTION_NOT_FOUND,
+        STATE_FORBIDS for a draft.
+        """
 
     @_abc_1.abstractmethod
     def GetPromotion(
@@ -175,7 +193,7 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _promotion_service_pb2.QuotePromotionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.QuotePromotionsResponse, _abc.Awaitable[_promotion_service_pb2.QuotePromotionsResponse]]:
-        """Prices a cart without any effect, and explains. FIELD_REQUIRED, FIELD_INVALID."""
+        """Prices a cart without side effects, and explains the result. FIELD_REQUIRED, FIELD_INVALID."""
 
     @_abc_1.abstractmethod
     def RedeemPromotions(
@@ -183,9 +201,10 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _promotion_service_pb2.RedeemPromotionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.RedeemPromotionsResponse, _abc.Awaitable[_promotion_service_pb2.RedeemPromotionsResponse]]:
-        """Claims one use of each promotion named, all or nothing. Acknowledged means durable.
-        Idempotent by request_id, which becomes the redemption's id. USAGE_LIMIT, CUSTOMER_LIMIT, PROMOTION_NOT_APPLICABLE,
-        REQUEST_ID_REUSED, REDEMPTION_RELEASED, REDEMPTION_EXPIRED, REDEMPTION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
+        """Claims one use of each named promotion, all or nothing. An acknowledged claim is durable. Idempotent by request_id, which
+        becomes the redemption's id.
+        USAGE_LIMIT, CUSTOMER_LIMIT, PROMOTION_NOT_APPLICABLE, REQUEST_ID_REUSED, REDEMPTION_RELEASED, REDEMPTION_EXPIRED,
+        REDEMPTION_ABORTED, OVERLOADED, GATE_REBUILDING, GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
         """
 
     @_abc_1.abstractmethod
@@ -194,7 +213,9 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _promotion_service_pb2.CommitRedemptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.CommitRedemptionResponse, _abc.Awaitable[_promotion_service_pb2.CommitRedemptionResponse]]:
-        """The order stands: the uses are used. Idempotent by redemption. REDEMPTION_NOT_FOUND, REDEMPTION_EXPIRED, REDEMPTION_RELEASED."""
+        """Marks the claimed uses as used, when the order is accepted. Idempotent by redemption. REDEMPTION_NOT_FOUND,
+        REDEMPTION_EXPIRED, REDEMPTION_RELEASED.
+        """
 
     @_abc_1.abstractmethod
     def BatchQuotePromotions(
@@ -202,7 +223,7 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _promotion_service_pb2.BatchQuotePromotionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.BatchQuotePromotionsResponse, _abc.Awaitable[_promotion_service_pb2.BatchQuotePromotionsResponse]]:
-        """Prices up to 500 carts at once; each stands alone, as if sent by itself, and has its own result."""
+        """Prices up to 500 carts in one call; they are independent of each other, and each has its own result."""
 
     @_abc_1.abstractmethod
     def BatchRedeemPromotions(
@@ -210,7 +231,7 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _promotion_service_pb2.BatchRedeemPromotionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.BatchRedeemPromotionsResponse, _abc.Awaitable[_promotion_service_pb2.BatchRedeemPromotionsResponse]]:
-        """Makes up to 500 redemptions at once; each stands alone, as if sent by itself, and has its own result."""
+        """Makes up to 500 redemptions in one call; they are independent of each other, and each has its own result."""
 
     @_abc_1.abstractmethod
     def BatchCommitRedemptions(
@@ -218,7 +239,7 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _promotion_service_pb2.BatchCommitRedemptionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.BatchCommitRedemptionsResponse, _abc.Awaitable[_promotion_service_pb2.BatchCommitRedemptionsResponse]]:
-        """Commits up to 500 redemptions at once; each stands alone, as if sent by itself, and has its own result."""
+        """Commits up to 500 redemptions in one call; they are independent of each other, and each has its own result."""
 
     @_abc_1.abstractmethod
     def ReleaseRedemption(
@@ -226,8 +247,8 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _promotion_service_pb2.ReleaseRedemptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.ReleaseRedemptionResponse, _abc.Awaitable[_promotion_service_pb2.ReleaseRedemptionResponse]]:
-        """Gives the uses back, also those of a committed redemption (its order was cancelled), or forbids a redemption that has not
-        arrived yet. Idempotent by redemption.
+        """Releases the uses of a redemption, also of a committed one whose order was cancelled. A redemption that has not arrived yet
+        is rejected on arrival. Idempotent by redemption.
         """
 
     @_abc_1.abstractmethod
@@ -244,7 +265,7 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _promotion_service_pb2.BatchGetRedemptionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.BatchGetRedemptionsResponse, _abc.Awaitable[_promotion_service_pb2.BatchGetRedemptionsResponse]]:
-        """Reads up to 500 redemptions at once. Unknown ids are absent from the answer."""
+        """Reads up to 500 redemptions at once. Unknown ids are omitted from the response."""
 
     @_abc_1.abstractmethod
     def AuditUsage(
@@ -252,7 +273,7 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _promotion_service_pb2.AuditUsageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.AuditUsageResponse, _abc.Awaitable[_promotion_service_pb2.AuditUsageResponse]]:
-        """Compares gate and journal once, without repairing anything: the numbers that must be zero."""
+        """Compares gate and journal once and repairs nothing. All mismatches must be zero."""
 
     @_abc_1.abstractmethod
     def GetAuditStatus(
@@ -260,6 +281,6 @@ class PromotionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _promotion_service_pb2.GetAuditStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_promotion_service_pb2.GetAuditStatusResponse, _abc.Awaitable[_promotion_service_pb2.GetAuditStatusResponse]]:
-        """Reads what the always-on audit of gate and journal found, confirmed and repaired. Cheap."""
+        """Reads the findings and repairs of the always-on audit of gate and journal. Cheap."""
 
 def add_PromotionServiceServicer_to_server(servicer: PromotionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

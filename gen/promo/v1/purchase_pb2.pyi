@@ -20,7 +20,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Purchase(_message.Message):
-    """One line of an order that was confirmed."""
+    """One line of a confirmed order."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -33,12 +33,12 @@ class Purchase(_message.Message):
     order_id: _builtins.str
     """The order."""
     sku: _builtins.str
-    """What was bought."""
+    """The sku that was bought."""
     quantity: _builtins.int
     """Units."""
     @_builtins.property
     def total(self) -> _money_pb2.Money:
-        """What the line cost, after discounts."""
+        """Price of the line after discounts."""
 
     @_builtins.property
     def purchase_time(self) -> _timestamp_pb2.Timestamp:
@@ -46,7 +46,7 @@ class Purchase(_message.Message):
 
     @_builtins.property
     def cancel_time(self) -> _timestamp_pb2.Timestamp:
-        """When the order was cancelled; unset while it stands."""
+        """When the order was cancelled; unset otherwise."""
 
     def __init__(
         self,

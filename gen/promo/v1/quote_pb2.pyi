@@ -23,7 +23,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Cart(_message.Message):
-    """What a customer wants to buy, with prices."""
+    """A cart with prices."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -33,20 +33,21 @@ class Cart(_message.Message):
     CURRENCY_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
-    """Who buys; empty for a guest, who cannot use promotions with a customer limit. As customer.id of an order: case matters, it is kept
-    in NFC, and blanks around it, control and invisible characters are refused.
+    """The customer; empty for a guest, who cannot use promotions with a customer limit. The same id as customer.id of an order:
+    case matters, it is stored in Unicode normalization form NFC, and blanks around it, control characters and invisible
+    characters are rejected.
     """
     currency: _builtins.str
-    """ISO 4217 code of all amounts. The lines before discounts come to 10^15 minor units at most, as in an order."""
+    """ISO 4217 code of all amounts. The sum of the lines before discounts is at most 10^15 minor units, as in an order."""
     channel: _builtins.str
-    """Where it is bought: web, pos, a marketplace; at most 40 characters."""
+    """Where the cart is bought: web, pos, a marketplace; at most 40 characters."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___CartLine]:
         """1 to 100 lines."""
 
     @_builtins.property
     def codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Codes the customer presents, at most 10, of ASCII characters; case does not matter."""
+        """Codes that the customer presents, at most 10, of ASCII characters; case does not matter."""
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class CartLine(_message.Message):
     unit_price_minor: _builtins.int
     """Price of one unit before discounts, in minor units."""
     category: _builtins.str
-    """Category of the sku, for rules."""
+    """Category of the sku, for promotions that are limited to categories."""
     def __init__(
         self,
         *,
@@ -101,7 +102,7 @@ Global___CartLine: _TypeAlias = CartLine  # noqa: Y015
 
 @_typing.final
 class Quote(_message.Message):
-    """A priced cart: what applied, what did not and why. A pure function of rules, cart, uses left and time."""
+    """A priced cart: what applied, what did not apply, and why. A pure function of rules, cart, uses left and time."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -126,19 +127,19 @@ class Quote(_message.Message):
 
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___QuotedLine]:
-        """One per cart line, in its order."""
+        """One per cart line, in the same order."""
 
     @_builtins.property
     def applied(self) -> _containers.RepeatedCompositeFieldContainer[Global___AppliedPromotion]:
-        """Promotions that applied, in the order in which they did."""
+        """Promotions that applied, in the order of application."""
 
     @_builtins.property
     def skipped(self) -> _containers.RepeatedCompositeFieldContainer[Global___SkippedPromotion]:
-        """Promotions and codes that did not, with the reason."""
+        """Promotions and codes that did not apply, with the reason."""
 
     @_builtins.property
     def quote_time(self) -> _timestamp_pb2.Timestamp:
-        """The instant it was computed for."""
+        """The time for which it was computed."""
 
     def __init__(
         self,
@@ -180,10 +181,10 @@ class QuotedLine(_message.Message):
     subtotal_minor: _builtins.int
     """quantity * unit_price_minor."""
     total_minor: _builtins.int
-    """subtotal_minor less all discounts; never below zero."""
+    """subtotal_minor minus all discounts; never below zero."""
     @_builtins.property
     def discounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineDiscount]:
-        """What each promotion took off this line; refunds read it, they never spread again."""
+        """Discount of each promotion on this line; refunds use these amounts and never distribute discounts again."""
 
     def __init__(
         self,
@@ -205,7 +206,7 @@ Global___QuotedLine: _TypeAlias = QuotedLine  # noqa: Y015
 
 @_typing.final
 class LineDiscount(_message.Message):
-    """What one promotion took off one line."""
+    """Discount of one promotion on one line."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -214,7 +215,7 @@ class LineDiscount(_message.Message):
     promotion_id: _builtins.str
     """The promotion."""
     amount_minor: _builtins.int
-    """Minor units, above zero."""
+    """Amount in minor units, above zero."""
     def __init__(
         self,
         *,
@@ -242,12 +243,12 @@ class AppliedPromotion(_message.Message):
     promotion_id: _builtins.str
     """The promotion."""
     name: _builtins.str
-    """What customers read."""
+    """Name that customers see."""
     code: _builtins.str
-    """The code that brought it; empty when automatic."""
+    """The code that triggered it; empty when automatic."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
-        """What it took off in all."""
+        """Total discount of this promotion."""
 
     def __init__(
         self,
@@ -280,59 +281,59 @@ class SkippedPromotion(_message.Message):
         REASON_UNSPECIFIED: SkippedPromotion._Reason.ValueType  # 0
         """Never sent."""
         REASON_NOT_STARTED: SkippedPromotion._Reason.ValueType  # 1
-        """start_time lies ahead."""
+        """start_time is in the future."""
         REASON_EXPIRED: SkippedPromotion._Reason.ValueType  # 2
-        """end_time has passed."""
+        """end_time is in the past."""
         REASON_PAUSED: SkippedPromotion._Reason.ValueType  # 3
-        """A person holds it back, or it was never activated."""
+        """A person paused it, or it was never activated."""
         REASON_CONDITION_FAILED: SkippedPromotion._Reason.ValueType  # 4
-        """A condition does not hold: node, have and want say which."""
+        """A condition does not hold: node, have and want have the details."""
         REASON_NO_ELIGIBLE_ITEM: SkippedPromotion._Reason.ValueType  # 5
-        """No line is of its skus or categories."""
+        """No line has one of its skus or categories."""
         REASON_CODE_UNKNOWN: SkippedPromotion._Reason.ValueType  # 6
         """No promotion has this code."""
         REASON_USAGE_LIMIT: SkippedPromotion._Reason.ValueType  # 7
-        """No use is left."""
+        """The promotion has no uses left."""
         REASON_CUSTOMER_LIMIT: SkippedPromotion._Reason.ValueType  # 8
-        """This customer has used it up, or is a guest."""
+        """This customer has no uses left, or is a guest."""
         REASON_EXCLUDED_BY: SkippedPromotion._Reason.ValueType  # 9
-        """Another promotion does not allow it."""
+        """Another promotion excludes it."""
         REASON_LOWER_VALUE_THAN: SkippedPromotion._Reason.ValueType  # 10
-        """An exclusive promotion gives more, or gave all there was."""
+        """Another promotion that cannot be combined with it takes off more, or other promotions have left nothing to take off."""
         REASON_NO_EFFECT: SkippedPromotion._Reason.ValueType  # 11
-        """It would take nothing off."""
+        """It would not reduce the price."""
         REASON_STOCK_LOW: SkippedPromotion._Reason.ValueType  # 12
-        """A sku of its stock_skus has fewer units than it wants: have says which and how many."""
+        """A sku of its stock_skus has fewer units than required: have names the sku and its units."""
 
     class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
-        """Why."""
+        """Reasons why a promotion or code did not apply."""
 
     REASON_UNSPECIFIED: SkippedPromotion.Reason.ValueType  # 0
     """Never sent."""
     REASON_NOT_STARTED: SkippedPromotion.Reason.ValueType  # 1
-    """start_time lies ahead."""
+    """start_time is in the future."""
     REASON_EXPIRED: SkippedPromotion.Reason.ValueType  # 2
-    """end_time has passed."""
+    """end_time is in the past."""
     REASON_PAUSED: SkippedPromotion.Reason.ValueType  # 3
-    """A person holds it back, or it was never activated."""
+    """A person paused it, or it was never activated."""
     REASON_CONDITION_FAILED: SkippedPromotion.Reason.ValueType  # 4
-    """A condition does not hold: node, have and want say which."""
+    """A condition does not hold: node, have and want have the details."""
     REASON_NO_ELIGIBLE_ITEM: SkippedPromotion.Reason.ValueType  # 5
-    """No line is of its skus or categories."""
+    """No line has one of its skus or categories."""
     REASON_CODE_UNKNOWN: SkippedPromotion.Reason.ValueType  # 6
     """No promotion has this code."""
     REASON_USAGE_LIMIT: SkippedPromotion.Reason.ValueType  # 7
-    """No use is left."""
+    """The promotion has no uses left."""
     REASON_CUSTOMER_LIMIT: SkippedPromotion.Reason.ValueType  # 8
-    """This customer has used it up, or is a guest."""
+    """This customer has no uses left, or is a guest."""
     REASON_EXCLUDED_BY: SkippedPromotion.Reason.ValueType  # 9
-    """Another promotion does not allow it."""
+    """Another promotion excludes it."""
     REASON_LOWER_VALUE_THAN: SkippedPromotion.Reason.ValueType  # 10
-    """An exclusive promotion gives more, or gave all there was."""
+    """Another promotion that cannot be combined with it takes off more, or other promotions have left nothing to take off."""
     REASON_NO_EFFECT: SkippedPromotion.Reason.ValueType  # 11
-    """It would take nothing off."""
+    """It would not reduce the price."""
     REASON_STOCK_LOW: SkippedPromotion.Reason.ValueType  # 12
-    """A sku of its stock_skus has fewer units than it wants: have says which and how many."""
+    """A sku of its stock_skus has fewer units than required: have names the sku and its units."""
 
     PROMOTION_ID_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
@@ -344,17 +345,17 @@ class SkippedPromotion(_message.Message):
     promotion_id: _builtins.str
     """The promotion; empty when the code is unknown."""
     code: _builtins.str
-    """The code, where one was presented."""
+    """The code, if one was presented."""
     reason: Global___SkippedPromotion.Reason.ValueType
-    """Why."""
+    """The reason."""
     node: _builtins.str
     """The rule that failed, for example "minimum_amount"."""
     have: _builtins.str
-    """What the cart has, for example "EUR 12.00"."""
+    """The value in the cart, for example "EUR 12.00"."""
     want: _builtins.str
-    """What the rule wants, for example "EUR 30.00"."""
+    """The value that the rule requires, for example "EUR 30.00"."""
     other_promotion_id: _builtins.str
-    """The promotion that stands against it, with EXCLUDED_BY and LOWER_VALUE_THAN."""
+    """The conflicting promotion, with EXCLUDED_BY and LOWER_VALUE_THAN."""
     def __init__(
         self,
         *,
@@ -393,16 +394,16 @@ class Redemption(_message.Message):
         STATE_COMMITTED: Redemption._State.ValueType  # 2
         """Used."""
         STATE_RELEASED: Redemption._State.ValueType  # 3
-        """Given back before it was used."""
+        """Released before it was used."""
         STATE_EXPIRED: Redemption._State.ValueType  # 4
-        """Lapsed."""
+        """The claim expired."""
         STATE_ABORTED: Redemption._State.ValueType  # 5
         """Undone before it was complete."""
         STATE_CANCELLED: Redemption._State.ValueType  # 6
-        """Used, then given back because the order was cancelled."""
+        """Used, then released because the order was cancelled."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """Where a redemption is in its life; all but ACTIVE are final, but that a committed one may be cancelled."""
+        """States of a redemption; all states except ACTIVE are final, but a committed redemption can be cancelled."""
 
     STATE_UNSPECIFIED: Redemption.State.ValueType  # 0
     """Never sent."""
@@ -411,13 +412,13 @@ class Redemption(_message.Message):
     STATE_COMMITTED: Redemption.State.ValueType  # 2
     """Used."""
     STATE_RELEASED: Redemption.State.ValueType  # 3
-    """Given back before it was used."""
+    """Released before it was used."""
     STATE_EXPIRED: Redemption.State.ValueType  # 4
-    """Lapsed."""
+    """The claim expired."""
     STATE_ABORTED: Redemption.State.ValueType  # 5
     """Undone before it was complete."""
     STATE_CANCELLED: Redemption.State.ValueType  # 6
-    """Used, then given back because the order was cancelled."""
+    """Used, then released because the order was cancelled."""
 
     REDEMPTION_ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
@@ -426,18 +427,18 @@ class Redemption(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     redemption_id: _builtins.str
-    """The request_id of the RedeemPromotions that made it; order_svc uses the order id."""
+    """The request_id of the RedeemPromotions call that made it; order_svc uses the order id."""
     state: Global___Redemption.State.ValueType
-    """Where it is in its life."""
+    """Current state."""
     customer_id: _builtins.str
-    """Who used them; empty for a guest."""
+    """The customer; empty for a guest."""
     @_builtins.property
     def promotion_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The promotions used, each once."""
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """It may lapse any time after this, while ACTIVE."""
+        """It may expire at any time after this, while ACTIVE."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:

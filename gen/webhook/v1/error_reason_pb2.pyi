@@ -27,23 +27,27 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_ENDPOINT_NOT_FOUND: _ErrorReason.ValueType  # 1
     """NOT_FOUND. Example: {"endpoint_id": "whe_1"}."""
     ERROR_REASON_ENDPOINT_DISABLED: _ErrorReason.ValueType  # 2
-    """FAILED_PRECONDITION: nothing is sent to it; enable it first. Example: {"endpoint_id": "whe_1", "disabled_reason": "GONE"}."""
+    """FAILED_PRECONDITION: the endpoint is disabled and receives nothing; enable it first.
+    Example: {"endpoint_id": "whe_1", "disabled_reason": "GONE"}.
+    """
     ERROR_REASON_DELIVERY_NOT_FOUND: _ErrorReason.ValueType  # 3
-    """NOT_FOUND: there is none, or it is older than 30 days. Example: {"endpoint_id": "whe_1", "delivery_id": "17"}."""
+    """NOT_FOUND: the delivery does not exist, or is older than 30 days. Example: {"endpoint_id": "whe_1", "delivery_id": "17"}."""
     ERROR_REASON_TOO_MANY_ENDPOINTS: _ErrorReason.ValueType  # 4
-    """FAILED_PRECONDITION: delete others first. Example: {"limit": "10000"}."""
+    """FAILED_PRECONDITION: the maximum number of endpoints exists; delete one first. Example: {"limit": "10000"}."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
-    """Reasons of the webhook service, beside those of common.v1.ErrorReason."""
+    """Reasons of the webhook service, in addition to those of common.v1.ErrorReason."""
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent."""
 ERROR_REASON_ENDPOINT_NOT_FOUND: ErrorReason.ValueType  # 1
 """NOT_FOUND. Example: {"endpoint_id": "whe_1"}."""
 ERROR_REASON_ENDPOINT_DISABLED: ErrorReason.ValueType  # 2
-"""FAILED_PRECONDITION: nothing is sent to it; enable it first. Example: {"endpoint_id": "whe_1", "disabled_reason": "GONE"}."""
+"""FAILED_PRECONDITION: the endpoint is disabled and receives nothing; enable it first.
+Example: {"endpoint_id": "whe_1", "disabled_reason": "GONE"}.
+"""
 ERROR_REASON_DELIVERY_NOT_FOUND: ErrorReason.ValueType  # 3
-"""NOT_FOUND: there is none, or it is older than 30 days. Example: {"endpoint_id": "whe_1", "delivery_id": "17"}."""
+"""NOT_FOUND: the delivery does not exist, or is older than 30 days. Example: {"endpoint_id": "whe_1", "delivery_id": "17"}."""
 ERROR_REASON_TOO_MANY_ENDPOINTS: ErrorReason.ValueType  # 4
-"""FAILED_PRECONDITION: delete others first. Example: {"limit": "10000"}."""
+"""FAILED_PRECONDITION: the maximum number of endpoints exists; delete one first. Example: {"limit": "10000"}."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

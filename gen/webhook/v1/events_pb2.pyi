@@ -19,14 +19,14 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class EndpointDisabled(_message.Message):
-    """webhook.endpoint.disabled, keyed by endpoint id: nothing is sent to it any more, until somebody enables it."""
+    """webhook.endpoint.disabled, keyed by endpoint id: the endpoint receives nothing until it is enabled again."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ENDPOINT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def endpoint(self) -> _webhook_endpoint_pb2.WebhookEndpoint:
-        """After it; disabled_reason says why."""
+        """The endpoint after the change; disabled_reason has the cause."""
 
     def __init__(
         self,

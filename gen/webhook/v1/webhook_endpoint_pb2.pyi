@@ -22,7 +22,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class WebhookEndpoint(_message.Message):
-    """Where events are sent by HTTP POST, signed as Standard Webhooks asks."""
+    """A URL that receives events by HTTP POST, signed according to Standard Webhooks."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -33,25 +33,25 @@ class WebhookEndpoint(_message.Message):
     class _DisabledReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[WebhookEndpoint._DisabledReason.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         DISABLED_REASON_UNSPECIFIED: WebhookEndpoint._DisabledReason.ValueType  # 0
-        """It is enabled."""
+        """The endpoint is enabled."""
         DISABLED_REASON_BY_CALLER: WebhookEndpoint._DisabledReason.ValueType  # 1
-        """Somebody disabled it."""
+        """A caller disabled it."""
         DISABLED_REASON_GONE: WebhookEndpoint._DisabledReason.ValueType  # 2
-        """It answered 410."""
+        """The receiver returned 410."""
         DISABLED_REASON_FAILING: WebhookEndpoint._DisabledReason.ValueType  # 3
-        """Its deliveries only failed, for 72 hours."""
+        """All deliveries failed for 72 hours."""
 
     class DisabledReason(_DisabledReason, metaclass=_DisabledReasonEnumTypeWrapper):
-        """Why nothing is sent to an endpoint."""
+        """Reasons why an endpoint is disabled."""
 
     DISABLED_REASON_UNSPECIFIED: WebhookEndpoint.DisabledReason.ValueType  # 0
-    """It is enabled."""
+    """The endpoint is enabled."""
     DISABLED_REASON_BY_CALLER: WebhookEndpoint.DisabledReason.ValueType  # 1
-    """Somebody disabled it."""
+    """A caller disabled it."""
     DISABLED_REASON_GONE: WebhookEndpoint.DisabledReason.ValueType  # 2
-    """It answered 410."""
+    """The receiver returned 410."""
     DISABLED_REASON_FAILING: WebhookEndpoint.DisabledReason.ValueType  # 3
-    """Its deliveries only failed, for 72 hours."""
+    """All deliveries failed for 72 hours."""
 
     ENDPOINT_ID_FIELD_NUMBER: _builtins.int
     URL_FIELD_NUMBER: _builtins.int
@@ -68,36 +68,38 @@ class WebhookEndpoint(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     endpoint_id: _builtins.str
-    """Ours; begins with "whe_"."""
+    """Set by the service; begins with "whe_"."""
     url: _builtins.str
-    """Absolute https URL of at most 2,000 characters, without credentials and fragment, at a public address; port 80, 443 or above 1023."""
+    """Absolute https URL of at most 2,000 characters, without credentials or fragment, at a public address; port 80, 443 or above
+    1023.
+    """
     description: _builtins.str
-    """For people; at most 200 characters."""
+    """Description for people; at most 200 characters."""
     ordered: _builtins.bool
-    """A delivery waits until those before it of the same key are through, or given up."""
+    """True: a delivery waits until all earlier deliveries with the same key have succeeded or were given up."""
     max_in_flight: _builtins.int
-    """Requests under way at once, 1 to 32, per process of the service; 0 means 4."""
+    """Maximum concurrent requests, 1 to 32, per process of the service; 0 means 4."""
     enabled: _builtins.bool
-    """False: nothing is sent, what waits goes on waiting. A new endpoint is enabled."""
+    """False: nothing is sent, and pending deliveries wait. A new endpoint is enabled."""
     disabled_reason: Global___WebhookEndpoint.DisabledReason.ValueType
-    """Why it is not enabled."""
+    """Why the endpoint is disabled."""
     etag: _builtins.str
     """Changes with every update; send it back with UpdateWebhookEndpoint."""
     @_builtins.property
     def topics(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Which events: 1 to 50 types or beginnings of types, such as "order.order.confirmed", "inventory.*" or "*"."""
+        """Event types to receive: 1 to 50 types or beginnings of types, such as "order.order.confirmed", "inventory.*" or "*"."""
 
     @_builtins.property
     def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only events of these keys, such as skus for "inventory.stock_level.*"; at most 1,000, empty means all."""
+        """Only events with these keys, such as skus for "inventory.stock_level.*"; at most 1,000, empty means all."""
 
     @_builtins.property
     def disable_time(self) -> _timestamp_pb2.Timestamp:
-        """Since when."""
+        """When it was disabled."""
 
     @_builtins.property
     def failing_since_time(self) -> _timestamp_pb2.Timestamp:
-        """The first failure since the last success; unset while deliveries succeed."""
+        """Time of the first failure since the last success; unset while deliveries succeed."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -135,7 +137,7 @@ Global___WebhookEndpoint: _TypeAlias = WebhookEndpoint  # noqa: Y015
 
 @_typing.final
 class WebhookDelivery(_message.Message):
-    """One event on its way to one endpoint."""
+    """The delivery of one event to one endpoint."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -148,23 +150,23 @@ class WebhookDelivery(_message.Message):
         STATE_UNSPECIFIED: WebhookDelivery._State.ValueType  # 0
         """Never sent."""
         STATE_PENDING: WebhookDelivery._State.ValueType  # 1
-        """It waits, for its first try or another one, or is being sent."""
+        """Waiting for its first attempt or a retry, or being sent."""
         STATE_SUCCEEDED: WebhookDelivery._State.ValueType  # 2
-        """The receiver answered 2xx."""
+        """The receiver returned 2xx."""
         STATE_FAILED: WebhookDelivery._State.ValueType  # 3
-        """It was given up."""
+        """Given up; there are no more attempts."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """Where it is in its life."""
+        """State of a delivery."""
 
     STATE_UNSPECIFIED: WebhookDelivery.State.ValueType  # 0
     """Never sent."""
     STATE_PENDING: WebhookDelivery.State.ValueType  # 1
-    """It waits, for its first try or another one, or is being sent."""
+    """Waiting for its first attempt or a retry, or being sent."""
     STATE_SUCCEEDED: WebhookDelivery.State.ValueType  # 2
-    """The receiver answered 2xx."""
+    """The receiver returned 2xx."""
     STATE_FAILED: WebhookDelivery.State.ValueType  # 3
-    """It was given up."""
+    """Given up; there are no more attempts."""
 
     class _Cause:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -177,21 +179,21 @@ class WebhookDelivery(_message.Message):
         CAUSE_EVENT: WebhookDelivery._Cause.ValueType  # 1
         """The event happened."""
         CAUSE_REPLAY: WebhookDelivery._Cause.ValueType  # 2
-        """Somebody asked for a time span once more."""
+        """A caller replayed a time span."""
         CAUSE_TEST: WebhookDelivery._Cause.ValueType  # 3
-        """Somebody tests the endpoint."""
+        """A caller tested the endpoint."""
 
     class Cause(_Cause, metaclass=_CauseEnumTypeWrapper):
-        """Why it was made."""
+        """Reasons why a delivery is made."""
 
     CAUSE_UNSPECIFIED: WebhookDelivery.Cause.ValueType  # 0
     """Never sent."""
     CAUSE_EVENT: WebhookDelivery.Cause.ValueType  # 1
     """The event happened."""
     CAUSE_REPLAY: WebhookDelivery.Cause.ValueType  # 2
-    """Somebody asked for a time span once more."""
+    """A caller replayed a time span."""
     CAUSE_TEST: WebhookDelivery.Cause.ValueType  # 3
-    """Somebody tests the endpoint."""
+    """A caller tested the endpoint."""
 
     DELIVERY_ID_FIELD_NUMBER: _builtins.int
     ENDPOINT_ID_FIELD_NUMBER: _builtins.int
@@ -208,34 +210,34 @@ class WebhookDelivery(_message.Message):
     NEXT_ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     delivery_id: _builtins.str
-    """Ours: decimal digits."""
+    """Set by the service: decimal digits."""
     endpoint_id: _builtins.str
-    """Where it goes."""
+    """The endpoint that receives it."""
     webhook_id: _builtins.str
-    """The header `webhook-id`: the same at every attempt, resend and replay of this event to this endpoint."""
+    """The header `webhook-id`: the same for every attempt, resend and replay of this event to this endpoint."""
     event_id: _builtins.str
     """The event."""
     type: _builtins.str
-    """Its type."""
+    """The event's type."""
     key: _builtins.str
-    """Its key."""
+    """The event's key."""
     state: Global___WebhookDelivery.State.ValueType
-    """Where it is in its life."""
+    """Current state."""
     cause: Global___WebhookDelivery.Cause.ValueType
     """Why it was made."""
     attempts: _builtins.int
-    """How often it was tried."""
+    """How many attempts were made."""
     last_status: _builtins.int
-    """HTTP status of the last answer; 0 when there was none."""
+    """HTTP status of the last response; 0 when there was none."""
     last_error: _builtins.str
-    """What went wrong the last time; empty when nothing did."""
+    """The last error; empty when there was none."""
     @_builtins.property
     def last_attempt_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was last tried."""
+        """Time of the last attempt."""
 
     @_builtins.property
     def next_attempt_time(self) -> _timestamp_pb2.Timestamp:
-        """Not tried again before; unset when it will not be."""
+        """Time of the next attempt at the earliest; unset when there will be none."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -269,7 +271,7 @@ Global___WebhookDelivery: _TypeAlias = WebhookDelivery  # noqa: Y015
 
 @_typing.final
 class WebhookAttempt(_message.Message):
-    """One request that was sent for a delivery."""
+    """One HTTP request of a delivery."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -279,16 +281,16 @@ class WebhookAttempt(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
     duration_ms: _builtins.int
-    """How long it took."""
+    """Duration of the request."""
     status: _builtins.int
-    """HTTP status; 0 when there was no answer."""
+    """HTTP status; 0 when there was no response."""
     error: _builtins.str
-    """What went wrong; empty when nothing did."""
+    """The error; empty when there was none."""
     answer: _builtins.str
-    """The beginning of the answer's body, at most 300 characters."""
+    """The beginning of the response body, at most 300 characters."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
-        """When."""
+        """When the request was sent."""
 
     def __init__(
         self,

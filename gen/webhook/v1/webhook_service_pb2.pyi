@@ -30,10 +30,10 @@ class CreateWebhookEndpointRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ENDPOINT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     @_builtins.property
     def endpoint(self) -> _webhook_endpoint_pb2.WebhookEndpoint:
-        """The endpoint to create: url, topics, keys, description, ordered, max_in_flight; the rest is ours."""
+        """The endpoint to create: url, topics, keys, description, ordered, max_in_flight; the service sets the other fields."""
 
     def __init__(
         self,
@@ -59,14 +59,14 @@ class CreateWebhookEndpointResponse(_message.Message):
     SECRET_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """"whsec_" and base64 of 32 bytes: what its deliveries are signed with. Empty in a repeat, which does not show it again:
-    RotateWebhookSecret makes another one.
+    """"whsec_" and base64 of 32 bytes: the key that signs its deliveries. Empty in a repeat, which does not show it again;
+    RotateWebhookSecret creates another one.
     """
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     @_builtins.property
     def endpoint(self) -> _webhook_endpoint_pb2.WebhookEndpoint:
-        """As stored."""
+        """The endpoint as stored."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class GetWebhookEndpointResponse(_message.Message):
     ENDPOINT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def endpoint(self) -> _webhook_endpoint_pb2.WebhookEndpoint:
-        """As stored."""
+        """The endpoint as stored."""
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class ListWebhookEndpointsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most this many; 1 to 500, 0 means 50."""
+    """Page size, 1 to 500; 0 means 50."""
     page_token: _builtins.str
     """From the previous page; empty for the first."""
     def __init__(
@@ -193,14 +193,14 @@ class UpdateWebhookEndpointRequest(_message.Message):
     ENDPOINT_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     @_builtins.property
     def endpoint(self) -> _webhook_endpoint_pb2.WebhookEndpoint:
-        """The new values; endpoint_id names the one to change, a non-empty etag must be current."""
+        """The new values; endpoint_id names the endpoint to change, and a non-empty etag must be current."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which of url, topics, keys, description, ordered, max_in_flight and enabled to change; required."""
+        """The fields to change: url, topics, keys, description, ordered, max_in_flight and enabled; required."""
 
     def __init__(
         self,
@@ -226,10 +226,10 @@ class UpdateWebhookEndpointResponse(_message.Message):
     ENDPOINT_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     @_builtins.property
     def endpoint(self) -> _webhook_endpoint_pb2.WebhookEndpoint:
-        """As stored."""
+        """The endpoint as stored."""
 
     def __init__(
         self,
@@ -254,9 +254,9 @@ class DeleteWebhookEndpointRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ENDPOINT_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     endpoint_id: _builtins.str
-    """The endpoint to end."""
+    """The endpoint to delete."""
     def __init__(
         self,
         *,
@@ -279,7 +279,7 @@ class DeleteWebhookEndpointResponse(_message.Message):
 
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     def __init__(
         self,
         *,
@@ -302,9 +302,9 @@ class RotateWebhookSecretRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ENDPOINT_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     endpoint_id: _builtins.str
-    """Whose secret."""
+    """The endpoint whose secret to rotate."""
     def __init__(
         self,
         *,
@@ -330,16 +330,16 @@ class RotateWebhookSecretResponse(_message.Message):
     OLD_SECRET_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """The new one. Empty in a repeat, which does not show it again: rotate once more to get another one."""
+    """The new secret. Empty in a repeat, which does not show it again; rotate again to get another one."""
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     @_builtins.property
     def endpoint(self) -> _webhook_endpoint_pb2.WebhookEndpoint:
-        """As stored."""
+        """The endpoint as stored."""
 
     @_builtins.property
     def old_secret_expire_time(self) -> _timestamp_pb2.Timestamp:
-        """Until when the one before it signs along."""
+        """When the previous secret stops signing."""
 
     def __init__(
         self,
@@ -366,7 +366,7 @@ class TestWebhookEndpointRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ENDPOINT_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     endpoint_id: _builtins.str
     """The endpoint to test."""
     def __init__(
@@ -392,10 +392,10 @@ class TestWebhookEndpointResponse(_message.Message):
     DELIVERY_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     @_builtins.property
     def delivery(self) -> _webhook_endpoint_pb2.WebhookDelivery:
-        """The delivery of the ping, as it was made; ListWebhookDeliveries says what became of it."""
+        """The delivery of the ping as it was created; ListWebhookDeliveries shows its progress."""
 
     def __init__(
         self,
@@ -422,11 +422,11 @@ class ListWebhookDeliveriesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     endpoint_id: _builtins.str
-    """Whose."""
+    """The endpoint whose deliveries to list."""
     state: _webhook_endpoint_pb2.WebhookDelivery.State.ValueType
-    """Only those in this state when given."""
+    """Only deliveries in this state if given."""
     page_size: _builtins.int
-    """At most this many; 1 to 500, 0 means 50."""
+    """Page size, 1 to 500; 0 means 50."""
     page_token: _builtins.str
     """From the previous page; empty for the first."""
     def __init__(
@@ -482,9 +482,9 @@ class ListWebhookAttemptsRequest(_message.Message):
     ENDPOINT_ID_FIELD_NUMBER: _builtins.int
     DELIVERY_ID_FIELD_NUMBER: _builtins.int
     endpoint_id: _builtins.str
-    """Whose."""
+    """The endpoint of the delivery."""
     delivery_id: _builtins.str
-    """Of which delivery."""
+    """The delivery whose attempts to list."""
     def __init__(
         self,
         *,
@@ -533,11 +533,11 @@ class ResendWebhookDeliveryRequest(_message.Message):
     ENDPOINT_ID_FIELD_NUMBER: _builtins.int
     DELIVERY_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters, for the log."""
+    """1 to 100 characters, for the log only."""
     endpoint_id: _builtins.str
-    """Whose."""
+    """The endpoint of the delivery."""
     delivery_id: _builtins.str
-    """Which."""
+    """The delivery to send again."""
     def __init__(
         self,
         *,
@@ -562,7 +562,7 @@ class ResendWebhookDeliveryResponse(_message.Message):
     DELIVERY_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def delivery(self) -> _webhook_endpoint_pb2.WebhookDelivery:
-        """As stored."""
+        """The delivery as stored."""
 
     def __init__(
         self,
@@ -589,18 +589,18 @@ class ReplayWebhookEventsRequest(_message.Message):
     TO_TIME_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """1 to 100 characters chosen by the caller; a repeat answers as the first did."""
+    """1 to 100 characters chosen by the caller; a repeat returns the first result."""
     endpoint_id: _builtins.str
-    """To which endpoint."""
+    """The endpoint that receives the events."""
     page_token: _builtins.str
-    """From the previous answer; empty for the first."""
+    """From the previous response; empty for the first call."""
     @_builtins.property
     def from_time(self) -> _timestamp_pb2.Timestamp:
-        """Events from here on."""
+        """Start of the time span, inclusive."""
 
     @_builtins.property
     def to_time(self) -> _timestamp_pb2.Timestamp:
-        """Events before; after from_time."""
+        """End of the time span, exclusive; after from_time."""
 
     def __init__(
         self,
@@ -629,11 +629,11 @@ class ReplayWebhookEventsResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     created: _builtins.int
-    """Deliveries that were made."""
+    """How many deliveries were created."""
     next_page_token: _builtins.str
-    """More of the span is to be looked at; empty when all of it was."""
+    """Set when events of the span remain to be read; empty at the end."""
     replayed: _builtins.bool
-    """True when this request_id was answered before and this is that answer."""
+    """True when this request_id was processed before; the response is the stored one."""
     def __init__(
         self,
         *,

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class WebhookEndpointServiceStub:
-    """Outbound webhooks: who is told of which events, and what became of it.
+    """Outbound webhooks: endpoints that receive events, and the log of deliveries to them.
     """
 
     def __init__(self, channel):
@@ -93,12 +93,13 @@ class WebhookEndpointServiceStub:
 
 
 class WebhookEndpointServiceServicer:
-    """Outbound webhooks: who is told of which events, and what became of it.
+    """Outbound webhooks: endpoints that receive events, and the log of deliveries to them.
     """
 
     def CreateWebhookEndpoint(self, request, context):
-        """Creates an endpoint, enabled, and its secret, which no later answer shows, not even that to a repeat. It is told of events from now on.
-        Atomic; idempotent by request_id. FIELD_REQUIRED, FIELD_INVALID, TOO_MANY_ENDPOINTS, REQUEST_ID_REUSED.
+        """Creates an enabled endpoint and its secret. No later response shows the secret, not even a repeat of this request. The
+        endpoint receives events from now on. Atomic; idempotent by request_id.
+        FIELD_REQUIRED, FIELD_INVALID, TOO_MANY_ENDPOINTS, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,30 +120,32 @@ class WebhookEndpointServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateWebhookEndpoint(self, request, context):
-        """Changes the masked fields; `enabled` set to true has what waits tried again, from the first of all tries.
-        Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND, VERSION_STALE, FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED.
+        """Changes the masked fields; setting `enabled` to true retries pending deliveries, with a new retry schedule. Atomic;
+        idempotent by request_id.
+        ENDPOINT_NOT_FOUND, VERSION_STALE, FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteWebhookEndpoint(self, request, context):
-        """Ends an endpoint: nothing more is sent, its log is forgotten. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND.
+        """Deletes an endpoint and its log; nothing more is sent to it. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RotateWebhookSecret(self, request, context):
-        """Makes a new secret, which no later answer shows, not even that to a repeat; the one before it signs along for 24 hours. At most four sign at once: the
-        oldest ends then. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND, REQUEST_ID_REUSED.
+        """Creates a new secret. No later response shows it, not even a repeat of this request. The previous secret also signs for
+        another 24 hours. At most four secrets sign at the same time; a fifth ends the oldest. Atomic; idempotent by request_id.
+        ENDPOINT_NOT_FOUND, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def TestWebhookEndpoint(self, request, context):
-        """Sends an event of type webhook.ping, as any other event is sent. Atomic; idempotent by request_id.
+        """Sends an event of type webhook.ping in the same way as any other event. Atomic; idempotent by request_id.
         ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -164,17 +167,19 @@ class WebhookEndpointServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ResendWebhookDelivery(self, request, context):
-        """Has a delivery tried now, whatever became of it, and from the first of all tries; one under way is left alone. A repeat sends
-        it again only when it has ended meanwhile. ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, DELIVERY_NOT_FOUND.
+        """Sends a delivery now, in any state, with a new retry schedule; a delivery that is being sent is left unchanged. A repeat
+        sends it again only when it has ended in the meantime.
+        ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, DELIVERY_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReplayWebhookEvents(self, request, context):
-        """Makes new deliveries of events of a time span that match the endpoint's topics and keys now; an event's `webhook-id` stays. Looks at
-        5,000 events per call: go on with the token. Events are kept for 30 days if some endpoint asked for them when they happened.
-        Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, PAGE_TOKEN_INVALID, FIELD_REQUIRED, FIELD_INVALID.
+        """Creates new deliveries for the events of a time span that match the endpoint's current topics and keys; an event keeps its
+        `webhook-id`. Reads 5,000 events per call; send the page token to continue. Events are kept for 30 days if any endpoint
+        subscribed to them when they happened. Atomic; idempotent by request_id.
+        ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, PAGE_TOKEN_INVALID, FIELD_REQUIRED, FIELD_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -247,7 +252,7 @@ def add_WebhookEndpointServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class WebhookEndpointService:
-    """Outbound webhooks: who is told of which events, and what became of it.
+    """Outbound webhooks: endpoints that receive events, and the log of deliveries to them.
     """
 
     @staticmethod

@@ -27,32 +27,35 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class WebhookEndpointServiceStub:
-    """Outbound webhooks: who is told of which events, and what became of it."""
+    """Outbound webhooks: endpoints that receive events, and the log of deliveries to them."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> WebhookEndpointServiceAsyncStub: ...
     CreateWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.CreateWebhookEndpointRequest, _webhook_service_pb2.CreateWebhookEndpointResponse]
-    """Creates an endpoint, enabled, and its secret, which no later answer shows, not even that to a repeat. It is told of events from now on.
-    Atomic; idempotent by request_id. FIELD_REQUIRED, FIELD_INVALID, TOO_MANY_ENDPOINTS, REQUEST_ID_REUSED.
+    """Creates an enabled endpoint and its secret. No later response shows the secret, not even a repeat of this request. The
+    endpoint receives events from now on. Atomic; idempotent by request_id.
+    FIELD_REQUIRED, FIELD_INVALID, TOO_MANY_ENDPOINTS, REQUEST_ID_REUSED.
     """
     GetWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.GetWebhookEndpointRequest, _webhook_service_pb2.GetWebhookEndpointResponse]
     """Reads one endpoint, without its secret. ENDPOINT_NOT_FOUND."""
     ListWebhookEndpoints: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.ListWebhookEndpointsRequest, _webhook_service_pb2.ListWebhookEndpointsResponse]
     """Lists endpoints by id, a page at a time. PAGE_TOKEN_INVALID, FIELD_INVALID."""
     UpdateWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.UpdateWebhookEndpointRequest, _webhook_service_pb2.UpdateWebhookEndpointResponse]
-    """Changes the masked fields; `enabled` set to true has what waits tried again, from the first of all tries.
-    Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND, VERSION_STALE, FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED.
+    """Changes the masked fields; setting `enabled` to true retries pending deliveries, with a new retry schedule. Atomic;
+    idempotent by request_id.
+    ENDPOINT_NOT_FOUND, VERSION_STALE, FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED.
     """
     DeleteWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.DeleteWebhookEndpointRequest, _webhook_service_pb2.DeleteWebhookEndpointResponse]
-    """Ends an endpoint: nothing more is sent, its log is forgotten. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND."""
+    """Deletes an endpoint and its log; nothing more is sent to it. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND."""
     RotateWebhookSecret: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.RotateWebhookSecretRequest, _webhook_service_pb2.RotateWebhookSecretResponse]
-    """Makes a new secret, which no later answer shows, not even that to a repeat; the one before it signs along for 24 hours. At most four sign at once: the
-    oldest ends then. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND, REQUEST_ID_REUSED.
+    """Creates a new secret. No later response shows it, not even a repeat of this request. The previous secret also signs for
+    another 24 hours. At most four secrets sign at the same time; a fifth ends the oldest. Atomic; idempotent by request_id.
+    ENDPOINT_NOT_FOUND, REQUEST_ID_REUSED.
     """
     TestWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.TestWebhookEndpointRequest, _webhook_service_pb2.TestWebhookEndpointResponse]
-    """Sends an event of type webhook.ping, as any other event is sent. Atomic; idempotent by request_id.
+    """Sends an event of type webhook.ping in the same way as any other event. Atomic; idempotent by request_id.
     ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, REQUEST_ID_REUSED.
     """
     ListWebhookDeliveries: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.ListWebhookDeliveriesRequest, _webhook_service_pb2.ListWebhookDeliveriesResponse]
@@ -60,40 +63,45 @@ class WebhookEndpointServiceStub:
     ListWebhookAttempts: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.ListWebhookAttemptsRequest, _webhook_service_pb2.ListWebhookAttemptsResponse]
     """Lists the attempts of a delivery, newest first, at most 100. ENDPOINT_NOT_FOUND, DELIVERY_NOT_FOUND."""
     ResendWebhookDelivery: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.ResendWebhookDeliveryRequest, _webhook_service_pb2.ResendWebhookDeliveryResponse]
-    """Has a delivery tried now, whatever became of it, and from the first of all tries; one under way is left alone. A repeat sends
-    it again only when it has ended meanwhile. ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, DELIVERY_NOT_FOUND.
+    """Sends a delivery now, in any state, with a new retry schedule; a delivery that is being sent is left unchanged. A repeat
+    sends it again only when it has ended in the meantime.
+    ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, DELIVERY_NOT_FOUND.
     """
     ReplayWebhookEvents: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.ReplayWebhookEventsRequest, _webhook_service_pb2.ReplayWebhookEventsResponse]
-    """Makes new deliveries of events of a time span that match the endpoint's topics and keys now; an event's `webhook-id` stays. Looks at
-    5,000 events per call: go on with the token. Events are kept for 30 days if some endpoint asked for them when they happened.
-    Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, PAGE_TOKEN_INVALID, FIELD_REQUIRED, FIELD_INVALID.
+    """Creates new deliveries for the events of a time span that match the endpoint's current topics and keys; an event keeps its
+    `webhook-id`. Reads 5,000 events per call; send the page token to continue. Events are kept for 30 days if any endpoint
+    subscribed to them when they happened. Atomic; idempotent by request_id.
+    ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, PAGE_TOKEN_INVALID, FIELD_REQUIRED, FIELD_INVALID.
     """
 
 @_typing.type_check_only
 class WebhookEndpointServiceAsyncStub(WebhookEndpointServiceStub):
-    """Outbound webhooks: who is told of which events, and what became of it."""
+    """Outbound webhooks: endpoints that receive events, and the log of deliveries to them."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.CreateWebhookEndpointRequest, _webhook_service_pb2.CreateWebhookEndpointResponse]  # type: ignore[assignment]
-    """Creates an endpoint, enabled, and its secret, which no later answer shows, not even that to a repeat. It is told of events from now on.
-    Atomic; idempotent by request_id. FIELD_REQUIRED, FIELD_INVALID, TOO_MANY_ENDPOINTS, REQUEST_ID_REUSED.
+    """Creates an enabled endpoint and its secret. No later response shows the secret, not even a repeat of this request. The
+    endpoint receives events from now on. Atomic; idempotent by request_id.
+    FIELD_REQUIRED, FIELD_INVALID, TOO_MANY_ENDPOINTS, REQUEST_ID_REUSED.
     """
     GetWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.GetWebhookEndpointRequest, _webhook_service_pb2.GetWebhookEndpointResponse]  # type: ignore[assignment]
     """Reads one endpoint, without its secret. ENDPOINT_NOT_FOUND."""
     ListWebhookEndpoints: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListWebhookEndpointsRequest, _webhook_service_pb2.ListWebhookEndpointsResponse]  # type: ignore[assignment]
     """Lists endpoints by id, a page at a time. PAGE_TOKEN_INVALID, FIELD_INVALID."""
     UpdateWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.UpdateWebhookEndpointRequest, _webhook_service_pb2.UpdateWebhookEndpointResponse]  # type: ignore[assignment]
-    """Changes the masked fields; `enabled` set to true has what waits tried again, from the first of all tries.
-    Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND, VERSION_STALE, FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED.
+    """Changes the masked fields; setting `enabled` to true retries pending deliveries, with a new retry schedule. Atomic;
+    idempotent by request_id.
+    ENDPOINT_NOT_FOUND, VERSION_STALE, FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED.
     """
     DeleteWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.DeleteWebhookEndpointRequest, _webhook_service_pb2.DeleteWebhookEndpointResponse]  # type: ignore[assignment]
-    """Ends an endpoint: nothing more is sent, its log is forgotten. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND."""
+    """Deletes an endpoint and its log; nothing more is sent to it. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND."""
     RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.RotateWebhookSecretRequest, _webhook_service_pb2.RotateWebhookSecretResponse]  # type: ignore[assignment]
-    """Makes a new secret, which no later answer shows, not even that to a repeat; the one before it signs along for 24 hours. At most four sign at once: the
-    oldest ends then. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND, REQUEST_ID_REUSED.
+    """Creates a new secret. No later response shows it, not even a repeat of this request. The previous secret also signs for
+    another 24 hours. At most four secrets sign at the same time; a fifth ends the oldest. Atomic; idempotent by request_id.
+    ENDPOINT_NOT_FOUND, REQUEST_ID_REUSED.
     """
     TestWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.TestWebhookEndpointRequest, _webhook_service_pb2.TestWebhookEndpointResponse]  # type: ignore[assignment]
-    """Sends an event of type webhook.ping, as any other event is sent. Atomic; idempotent by request_id.
+    """Sends an event of type webhook.ping in the same way as any other event. Atomic; idempotent by request_id.
     ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, REQUEST_ID_REUSED.
     """
     ListWebhookDeliveries: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListWebhookDeliveriesRequest, _webhook_service_pb2.ListWebhookDeliveriesResponse]  # type: ignore[assignment]
@@ -101,17 +109,19 @@ class WebhookEndpointServiceAsyncStub(WebhookEndpointServiceStub):
     ListWebhookAttempts: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListWebhookAttemptsRequest, _webhook_service_pb2.ListWebhookAttemptsResponse]  # type: ignore[assignment]
     """Lists the attempts of a delivery, newest first, at most 100. ENDPOINT_NOT_FOUND, DELIVERY_NOT_FOUND."""
     ResendWebhookDelivery: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ResendWebhookDeliveryRequest, _webhook_service_pb2.ResendWebhookDeliveryResponse]  # type: ignore[assignment]
-    """Has a delivery tried now, whatever became of it, and from the first of all tries; one under way is left alone. A repeat sends
-    it again only when it has ended meanwhile. ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, DELIVERY_NOT_FOUND.
+    """Sends a delivery now, in any state, with a new retry schedule; a delivery that is being sent is left unchanged. A repeat
+    sends it again only when it has ended in the meantime.
+    ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, DELIVERY_NOT_FOUND.
     """
     ReplayWebhookEvents: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ReplayWebhookEventsRequest, _webhook_service_pb2.ReplayWebhookEventsResponse]  # type: ignore[assignment]
-    """Makes new deliveries of events of a time span that match the endpoint's topics and keys now; an event's `webhook-id` stays. Looks at
-    5,000 events per call: go on with the token. Events are kept for 30 days if some endpoint asked for them when they happened.
-    Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, PAGE_TOKEN_INVALID, FIELD_REQUIRED, FIELD_INVALID.
+    """Creates new deliveries for the events of a time span that match the endpoint's current topics and keys; an event keeps its
+    `webhook-id`. Reads 5,000 events per call; send the page token to continue. Events are kept for 30 days if any endpoint
+    subscribed to them when they happened. Atomic; idempotent by request_id.
+    ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, PAGE_TOKEN_INVALID, FIELD_REQUIRED, FIELD_INVALID.
     """
 
 class WebhookEndpointServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Outbound webhooks: who is told of which events, and what became of it."""
+    """Outbound webhooks: endpoints that receive events, and the log of deliveries to them."""
 
     @_abc_1.abstractmethod
     def CreateWebhookEndpoint(
@@ -119,8 +129,9 @@ class WebhookEndpointServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.CreateWebhookEndpointRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_webhook_service_pb2.CreateWebhookEndpointResponse, _abc.Awaitable[_webhook_service_pb2.CreateWebhookEndpointResponse]]:
-        """Creates an endpoint, enabled, and its secret, which no later answer shows, not even that to a repeat. It is told of events from now on.
-        Atomic; idempotent by request_id. FIELD_REQUIRED, FIELD_INVALID, TOO_MANY_ENDPOINTS, REQUEST_ID_REUSED.
+        """Creates an enabled endpoint and its secret. No later response shows the secret, not even a repeat of this request. The
+        endpoint receives events from now on. Atomic; idempotent by request_id.
+        FIELD_REQUIRED, FIELD_INVALID, TOO_MANY_ENDPOINTS, REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
@@ -145,8 +156,9 @@ class WebhookEndpointServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.UpdateWebhookEndpointRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_webhook_service_pb2.UpdateWebhookEndpointResponse, _abc.Awaitable[_webhook_service_pb2.UpdateWebhookEndpointResponse]]:
-        """Changes the masked fields; `enabled` set to true has what waits tried again, from the first of all tries.
-        Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND, VERSION_STALE, FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED.
+        """Changes the masked fields; setting `enabled` to true retries pending deliveries, with a new retry schedule. Atomic;
+        idempotent by request_id.
+        ENDPOINT_NOT_FOUND, VERSION_STALE, FIELD_REQUIRED, FIELD_INVALID, REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
@@ -155,7 +167,7 @@ class WebhookEndpointServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.DeleteWebhookEndpointRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_webhook_service_pb2.DeleteWebhookEndpointResponse, _abc.Awaitable[_webhook_service_pb2.DeleteWebhookEndpointResponse]]:
-        """Ends an endpoint: nothing more is sent, its log is forgotten. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND."""
+        """Deletes an endpoint and its log; nothing more is sent to it. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def RotateWebhookSecret(
@@ -163,8 +175,9 @@ class WebhookEndpointServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.RotateWebhookSecretRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_webhook_service_pb2.RotateWebhookSecretResponse, _abc.Awaitable[_webhook_service_pb2.RotateWebhookSecretResponse]]:
-        """Makes a new secret, which no later answer shows, not even that to a repeat; the one before it signs along for 24 hours. At most four sign at once: the
-        oldest ends then. Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND, REQUEST_ID_REUSED.
+        """Creates a new secret. No later response shows it, not even a repeat of this request. The previous secret also signs for
+        another 24 hours. At most four secrets sign at the same time; a fifth ends the oldest. Atomic; idempotent by request_id.
+        ENDPOINT_NOT_FOUND, REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
@@ -173,7 +186,7 @@ class WebhookEndpointServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.TestWebhookEndpointRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_webhook_service_pb2.TestWebhookEndpointResponse, _abc.Awaitable[_webhook_service_pb2.TestWebhookEndpointResponse]]:
-        """Sends an event of type webhook.ping, as any other event is sent. Atomic; idempotent by request_id.
+        """Sends an event of type webhook.ping in the same way as any other event. Atomic; idempotent by request_id.
         ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, REQUEST_ID_REUSED.
         """
 
@@ -199,8 +212,9 @@ class WebhookEndpointServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.ResendWebhookDeliveryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_webhook_service_pb2.ResendWebhookDeliveryResponse, _abc.Awaitable[_webhook_service_pb2.ResendWebhookDeliveryResponse]]:
-        """Has a delivery tried now, whatever became of it, and from the first of all tries; one under way is left alone. A repeat sends
-        it again only when it has ended meanwhile. ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, DELIVERY_NOT_FOUND.
+        """Sends a delivery now, in any state, with a new retry schedule; a delivery that is being sent is left unchanged. A repeat
+        sends it again only when it has ended in the meantime.
+        ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, DELIVERY_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod
@@ -209,9 +223,10 @@ class WebhookEndpointServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.ReplayWebhookEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_webhook_service_pb2.ReplayWebhookEventsResponse, _abc.Awaitable[_webhook_service_pb2.ReplayWebhookEventsResponse]]:
-        """Makes new deliveries of events of a time span that match the endpoint's topics and keys now; an event's `webhook-id` stays. Looks at
-        5,000 events per call: go on with the token. Events are kept for 30 days if some endpoint asked for them when they happened.
-        Atomic; idempotent by request_id. ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, PAGE_TOKEN_INVALID, FIELD_REQUIRED, FIELD_INVALID.
+        """Creates new deliveries for the events of a time span that match the endpoint's current topics and keys; an event keeps its
+        `webhook-id`. Reads 5,000 events per call; send the page token to continue. Events are kept for 30 days if any endpoint
+        subscribed to them when they happened. Atomic; idempotent by request_id.
+        ENDPOINT_NOT_FOUND, ENDPOINT_DISABLED, PAGE_TOKEN_INVALID, FIELD_REQUIRED, FIELD_INVALID.
         """
 
 def add_WebhookEndpointServiceServicer_to_server(servicer: WebhookEndpointServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
