@@ -1,1 +1,1 @@
-"""Events between services: the outbox, the log, what carries them and what takes them in. Its README says how."""
+"""Events between services: the outbox, the log, brokers and consumers. See README.md."""

@@ -1,6 +1,6 @@
 """Writes asyncapi.json: every event type with its channels, headers and payload, from protos/, for consumers and their tools.
 
-`python -m chassis.events.asyncapi` writes it anew; with `--check` it only says, and exits with 1, when it does not fit protos/.
+`python -m chassis.events.asyncapi` writes it; `--check` only reports, and exits with 1, when the file does not match protos/.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PROTOS = ROOT / "protos"
 TARGET = Path(__file__).with_suffix(".json")
 VERSION = "1.0.0"
-"""Of the events, whose packages are v1: what consumers rely on is only added to."""
+"""Of the events, whose packages are v1: releases only add to what consumers rely on."""
 Json = dict[str, Any]
 
 MEANINGS = {
-    "specversion": "Of CloudEvents.",
-    "id": "The same at every delivery, unique among all sources: what consumers deduplicate by.",
-    "source": "The service that tells it, such as /inventory.",
-    "type": "What has happened; it tells which message the data is.",
-    "subject": "What it is about, such as a sku.",
-    "partitionkey": "As subject: events of one key arrive in order.",
-    "sequence": "Its place in the source's log, a whole number: 1, 2, 3 and so on.",
+    "specversion": "The version of CloudEvents.",
+    "id": "The same at every delivery, unique among all sources; consumers deduplicate by it.",
+    "source": "The service that emits it, such as /inventory.",
+    "type": "The kind of event; it determines the message of the data.",
+    "subject": "The subject of the event, such as a sku.",
+    "partitionkey": "The same as subject; events of one key arrive in order.",
+    "sequence": "Its position in the source's log, a whole number: 1, 2, 3 and so on.",
     "time": "When it happened, RFC 3339 in UTC.",
     "datacontenttype": "application/protobuf, or application/json.",
 }
 
 
 class Protocol(NamedTuple):
-    """How one broker carries an event. `{source}` stands for a source, `{partition}` stays: it is the channel's parameter."""
+    """How one broker carries an event. `{source}` is replaced, `{partition}` stays: it is the channel's parameter."""
 
     host: str
     address: str
     prefix: str
     renamed: Mapping[str, str]
-    """Attributes whose header has no prefix and a name of its own."""
+    """Attributes whose header has its own name without a prefix."""
     bindings: Json
 
 
@@ -73,7 +73,7 @@ PROTOCOLS = {
     ),
     "nats": Protocol("localhost:4222", "events.{source}.{partition}", "ce-", {}, {"nats": {}}),
 }
-"""By the name that AsyncAPI has for the protocol."""
+"""By AsyncAPI's name of the protocol."""
 
 
 def document() -> Json:
@@ -94,7 +94,7 @@ def document() -> Json:
         "info": {"title": "one-stock events", "version": VERSION, "description": _about()},
         "defaultContentType": PROTOBUF,
         "servers": {
-            name: {"host": one.host, "protocol": name, "description": "Where BROKER_URL says."}
+            name: {"host": one.host, "protocol": name, "description": "The address is set by BROKER_URL."}
             for name, one in PROTOCOLS.items()
         },
         "channels": channels,
@@ -107,7 +107,7 @@ def document() -> Json:
 
 
 def headers_of(protocol: Protocol) -> Json:
-    """The schema of an event's headers; for Redis, of the entry's fields beside `data`."""
+    """The schema of an event's headers; for Redis, of the entry's fields other than `data`."""
     names = attributes(Event("", "", "", "", 0, "", b""))
     headers = {protocol.renamed.get(name, protocol.prefix + name): _header(name) for name in names}
     return {"type": "object", "required": list(headers), "properties": headers}
@@ -135,7 +135,7 @@ def _channel(source: str, protocol: str, types: Mapping[str, Descriptor], schema
     }
     if "{partition}" in carried.address:
         numbers = [str(partition) for partition in range(PARTITIONS)]
-        meaning = f"CRC-32 of the subject, modulo {PARTITIONS}: a subject always has the same one."
+        meaning = f"CRC-32 of the subject, modulo {PARTITIONS}: a subject always has the same partition."
         channel["parameters"] = {"partition": {"enum": numbers, "description": meaning}}
     return channel
 
@@ -162,9 +162,9 @@ def _operation(channel: str, types: Mapping[str, Descriptor]) -> Json:
 
 def _about() -> str:
     return (
-        "Facts that the services tell, as CloudEvents 1.0 in binary mode. Data is the protobuf message named by "
-        "x-protobuf-message, or with EVENTS_FORMAT=json the same as JSON, whose shape the schemas are: names as in the proto, "
-        "whole numbers as numbers, enums by name. What is not there is null, 0 or empty; later releases add fields and values. "
+        "Facts that the services emit, as CloudEvents 1.0 in binary mode. Data is the protobuf message named by "
+        "x-protobuf-message, or with EVENTS_FORMAT=json the same as JSON, described by the schemas: names as in the proto, "
+        "whole numbers as numbers, enums by name. Missing values are null, 0 or empty; later releases add fields and values. "
         "Every event arrives at least once, those of one subject in order. BROKER_URL decides which broker carries them."
     )
 
@@ -174,12 +174,12 @@ def _files() -> list[Path]:
 
 
 def main() -> int:
-    """See the module."""
+    """Runs the command; see the module."""
     fresh = json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
     if "--check" not in sys.argv[1:]:
         TARGET.write_text(fresh, encoding="utf-8")
     elif not TARGET.exists() or TARGET.read_text(encoding="utf-8") != fresh:
-        sys.stdout.write(f"{TARGET.relative_to(ROOT)} is not what protos/ gives: run `make gen`\n")
+        sys.stdout.write(f"{TARGET.relative_to(ROOT)} does not match protos/: run `make gen`\n")
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""Measures what the outbox still owes the broker: how many events wait, and how long the oldest has."""
+"""Measures the backlog of the outbox: how many events wait for the broker, and how long the oldest has waited."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chassis import metrics
 from chassis.db import Database
 
 MOST = 100_000
-"""Counted at most: a larger number says no more and costs more."""
+"""Upper bound of the count: a larger number would cost more and add no information."""
 
 DEPTH = metrics.gauge("outbox_depth", "Events that wait to be published, counted up to 100,000")
 LAG = metrics.gauge("outbox_lag_seconds", "Age of the oldest event that waits to be published")
@@ -29,7 +29,7 @@ class Backlog:
         self._db = db
 
     async def run_once(self) -> None:
-        """One look."""
+        """Measures once."""
         async with self._db.connection() as connection:
             row = await (await connection.execute(MEASURE, {"most": MOST})).fetchone()
         if row is not None:

@@ -1,6 +1,6 @@
-"""What the house asks of a broker: eight ordered partitions per source, at least once, and who reads says when it is done.
+"""The interface of a broker: eight ordered partitions per source, at-least-once delivery, acknowledged by the reader.
 
-One file of `brokers/` per broker; tests/chassis/events/ holds them to it. Which one is a setting: BROKER_URL.
+One file of `brokers/` per broker; tests/chassis/events/ tests all of them. The setting BROKER_URL chooses one.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from chassis.events.event import Event
 
 
 class BrokerUnreachable(Exception):
-    """The broker does not answer, or refuses. What was sent may have arrived: sending it again is right."""
+    """The broker does not respond, or refuses. Events that were sent may have arrived; sending them again is safe."""
 
 
 class Batch(NamedTuple):
-    """Events of one partition of one source, in order. `token` is the broker's own."""
+    """Events of one partition of one source, in order. `token` belongs to the broker."""
 
     source: str
     partition: int
@@ -26,67 +26,67 @@ class Batch(NamedTuple):
 
 
 class Publisher(Protocol):
-    """Brings one source's events to the broker. One at a time per source: its order is that of the calls."""
+    """Brings one source's events to the broker. One at a time per source: events keep the order of the calls."""
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Returns when the broker keeps all of them, each partition in their order. BrokerUnreachable: then each partition may
-        have any first part of its events, never a later one without those before it."""
+        """Returns when the broker has stored all events, each partition in order. After BrokerUnreachable each partition may
+        have any first part of its events, but never an event without those before it."""
 
     async def newest_position(self) -> int | None:
-        """The position of the newest event that the broker has seen of this source; 0 when it knows of none, None when it
-        cannot tell: it is trusted then. BrokerUnreachable."""
+        """The position of the newest event that the broker has seen of this source; 0 when it has seen none. None when it
+        does not know: then it is assumed to have lost nothing. BrokerUnreachable."""
 
     async def maintain(self) -> None:
-        """What must be done every few seconds, such as trimming what every group has read. BrokerUnreachable."""
+        """Does the periodic work, every few seconds, such as trimming events that every group has read. BrokerUnreachable."""
 
     async def close(self) -> None:
-        """Sends nothing any more."""
+        """Stops sending."""
 
 
 class Subscription(Protocol):
-    """One group's events. What is not acknowledged comes again, to whoever reads for the group then."""
+    """One group's events. Events that are not acknowledged are delivered again, to the group's next reader."""
 
     async def next(self, within_s: float) -> Batch | None:
-        """The next events of some partition; None when none come in time, and with 0 when none are at hand already.
+        """The next events of some partition; None when none arrive in time (with 0: when none have arrived).
 
         A partition's next batch may come before its last one is acknowledged: take them in this order.
         BrokerUnreachable: close it and subscribe again.
         """
 
     async def ack(self, batch: Batch) -> None:
-        """They are done with. The broker may learn it with the next call, so they may come again after a crash, or with
-        BrokerUnreachable."""
+        """Marks the batch as handled. The broker may learn this with the next call, so its events may come again after a
+        crash or BrokerUnreachable."""
 
     async def close(self) -> None:
-        """Lets another member of the group go on."""
+        """Lets another member of the group take over."""
 
 
 class Tail(Protocol):
-    """All events from the moment it was opened, for one reader, which remembers its place itself."""
+    """All events since it was opened, for one reader, which remembers its position itself."""
 
     async def next(self, within_s: float) -> Sequence[Event]:
-        """What has come, each partition in order; nothing when nothing comes in time. BrokerUnreachable: open another one;
-        what comes between the two is in neither."""
+        """The events that have arrived, each partition in order; empty when none arrive in time. BrokerUnreachable: open
+        another tail; events between the two are in neither."""
 
     async def close(self) -> None:
-        """Reads no more."""
+        """Stops reading."""
 
 
 class Broker(Protocol):
-    """A connection to one broker. Nothing is asked of it before the first call."""
+    """A connection to one broker, made with the first call."""
 
     async def publisher(self, source: str) -> Publisher:
-        """For the one relay of a source. BrokerUnreachable."""
+        """The publisher for the one relay of a source. BrokerUnreachable."""
 
     async def subscribe(self, group: str, sources: Sequence[str]) -> Subscription:
-        """A durable group: it begins with what is published after its first subscription, and what was kept before.
+        """A durable group: it begins with the events published after its first subscription, and those kept from before.
         BrokerUnreachable."""
 
     async def tail(self, sources: Sequence[str]) -> Tail:
-        """From now on; what is published after this returns is in it. BrokerUnreachable."""
+        """A tail from now on; it has all events that are published after this returns. BrokerUnreachable."""
 
     async def close(self) -> None:
-        """Ends the connection; publishers, subscriptions and tails are closed before."""
+        """Closes the connection; close publishers, subscriptions and tails first."""
 
 
 _EXTRAS = {
@@ -101,15 +101,15 @@ SCHEMES = ("redis", "rediss", "unix", *_EXTRAS)
 
 
 def connect(url: str) -> Broker:
-    """The broker at `url`, such as redis://host:6379/1 or nats://host:4222. ValueError for a URL that is none; ImportError with
-    one line that says what to install."""
+    """The broker at `url`, such as redis://host:6379/1 or nats://host:4222. ValueError for any other URL; ImportError with one
+    line that says what to install."""
     scheme = url.partition("://")[0]
     if scheme in ("redis", "rediss", "unix"):
         from chassis.events.brokers.redis_streams import RedisStreams
 
         return RedisStreams(url)
     if scheme not in _EXTRAS:
-        raise ValueError(f"{scheme}:// is no broker that we know; there are {', '.join(SCHEMES)}")
+        raise ValueError(f"{scheme}:// is not a supported broker; there are {', '.join(SCHEMES)}")
     extra, module, name = _EXTRAS[scheme]
     try:
         found = importlib.import_module(f"chassis.events.brokers.{module}")

@@ -1,7 +1,7 @@
-"""A consumer: takes events of other services in, each effect once, in order per key.
+"""A consumer: handles events of other services, each effect once, in order per key.
 
-A batch is handled in one transaction together with the note that it was. When that fails, each of its events is tried for
-itself: the first failure of a key parks that event and what comes behind it under the same key, and nothing else waits.
+A batch and the record that it was handled share one transaction. When that fails, each of its events is tried separately: the
+first failure of a key parks that event and later events of the same key; no other key waits.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ AGE = metrics.histogram("consumer_age_seconds", "From an event to the commit of 
 PAUSE_S = 1.0
 """Between rounds while the broker cannot be reached."""
 WAIT_S = 1.0
-"""A round waits so long for events: stopping takes no longer."""
+"""Longest wait of a round for events, hence the longest time that stopping takes."""
 MOST_TOGETHER = 500
-"""Events of one transaction, a batch more or less."""
+"""Events of one transaction; the last batch may exceed it."""
 RETRY_PAUSE_S = 2.0
-"""Between looks for parked events that are due. Each look is a transaction, also in an idle service."""
+"""Between checks for parked events that are due. Each check is a transaction, also in an idle service."""
 RETRIES = 100
 """Parked events per round."""
 
 After: TypeAlias = Callable[[], None]
 Handle: TypeAlias = Callable[[Tx, Sequence[Event]], Awaitable[After | None]]
-"""Effects of events, in their order, inside the transaction. Whatever it raises means that they had none.
+"""Applies the effects of events, in their order, inside the transaction. Any exception means that they had no effect.
 
-It may answer what shall be called once they are committed, for what only this process can do; a crash may skip that.
+It may return a function to call after the commit, for work that only this process can do; a crash may skip that call.
 """
 
 
 class Consumer:
-    """Handles events of `sources` whose types match `types`. Its two rounds are jobs of the process that leads."""
+    """Handles events of `sources` whose types match `types`. Its two rounds are jobs of the leading process."""
 
     def __init__(
         self,
@@ -69,9 +69,9 @@ class Consumer:
         self._subscription: Subscription | None = None
 
     async def run_once(self) -> int:
-        """Handles the next events; answers how many. BrokerUnreachable and the reasons of `db_errors`: they come again.
+        """Handles the next events; returns how many. After BrokerUnreachable or the reasons of `db_errors` they come again.
 
-        What comes within `pace_s` after a round began waits for the next one: a transaction costs as much as dozens of events.
+        Events that come within `pace_s` after a round began wait for the next: a transaction costs as much as dozens of events.
         """
         await asyncio.sleep(max(0.0, self._soonest_s - time.monotonic()))
         try:
@@ -88,8 +88,8 @@ class Consumer:
         return sum(len(batch.events) for batch in batches)
 
     async def retry_once(self) -> int:
-        """Tries what is parked and due again; answers how many it tried."""
-        async with self._db.connection() as connection:  # a transaction would wake the relay, each time for nothing
+        """Retries parked events that are due; returns how many it tried."""
+        async with self._db.connection() as connection:  # a transaction would wake the relay for nothing
             if not await self._inbox.has_due(connection):
                 return 0
         async with self._db.transaction() as tx:
@@ -110,7 +110,7 @@ class Consumer:
                 log.debug("consumer.left_open", consumer=self.name)
 
     async def take(self, *batches: Batch) -> None:
-        """Handles events, once each. The reasons of `db_errors` (Postgres could not do it now): repeat it."""
+        """Handles events, once each. After the reasons of `db_errors` (Postgres could not do it now), repeat it."""
         events = [event for batch in batches for event in batch.events if matches(event.type, self._types)]
         if not events:
             return
@@ -122,7 +122,7 @@ class Consumer:
             await self._one_by_one(events)
 
     async def _gathered(self, subscription: Subscription) -> list[Batch]:
-        """What is at hand of all partitions, so that one transaction carries it; waits for the first of it."""
+        """Available batches of all partitions, for one transaction; waits for the first one."""
         batches: list[Batch] = []
         within_s, events = WAIT_S, 0
         while events < MOST_TOGETHER and (batch := await subscription.next(within_s)) is not None:
@@ -165,7 +165,7 @@ class Consumer:
     async def _retry(self, tx: Tx, event: Event, attempts: int) -> After | None:
         after: After | None = None
         try:
-            async with tx.transaction():  # a savepoint: what fails must not take the others along
+            async with tx.transaction():  # a savepoint: a failure must not undo the other events
                 after = await self._handle(tx, [event])
                 await self._inbox.succeeded(tx, event)
             self._count([event])

@@ -1,4 +1,4 @@
-"""Measures how much disk the service's database takes. Here since every service that has a database is a source of events."""
+"""Measures how much disk the service's database takes. Here because every service with a database is a source of events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chassis import metrics
 from chassis.db import Database
 
 EVERY_S = 60.0
-"""A database grows slowly, and the question looks at every file of it."""
+"""A database grows slowly, and the query looks at each of its files."""
 SIZE = metrics.gauge("database_size_bytes", "Disk that the service's database takes, without the write-ahead log")
 MEASURE: LiteralString = "SELECT pg_database_size(current_database())"
 
@@ -20,7 +20,7 @@ class DatabaseSize:
         self._db = db
 
     async def run_once(self) -> None:
-        """One look."""
+        """Measures once."""
         async with self._db.connection() as connection:
             row = await (await connection.execute(MEASURE)).fetchone()
         if row is not None:

@@ -1,4 +1,4 @@
-"""Dead letters: events that were given up after ten tries. They can be seen and tried again."""
+"""Dead letters: events that were given up after ten tries. They can be listed and replayed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from chassis import metrics
 from chassis.db import Database, Tx
 from chassis.events.event import Event
 
-DEAD = metrics.gauge("consumer_dead_letters", "Events that were given up and wait for somebody to look")
-PARKED = metrics.gauge("consumer_parked", "Events that failed and are tried again, and those that wait behind them")
+DEAD = metrics.gauge("consumer_dead_letters", "Events that were given up and wait for an operator")
+PARKED = metrics.gauge("consumer_parked", "Events that failed and are retried, and events that wait behind them")
 
 LIST: LiteralString = """
 SELECT consumer, error, attempts, due_at, parked_id, source, position, event_id, type, key, time, data, content_type
@@ -37,20 +37,20 @@ class DeadLetter(NamedTuple):
 
 
 class DeadLetters:
-    """Those of one service's consumers."""
+    """The dead letters of one service's consumers."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     async def find(self, consumer: str, after: int, most: int) -> list[DeadLetter]:
-        """Those after number `after`, in order; of one consumer unless it is ""."""
+        """Dead letters after number `after`, in order; of one consumer, or of all if it is ""."""
         values = {"consumer": consumer, "after": after, "most": most}
         async with self._db.connection() as connection:
             rows = await (await connection.execute(LIST, values)).fetchall()
         return [_letter(*row) for row in rows]
 
     async def replay(self, consumer: str, event_ids: Sequence[str]) -> int:
-        """Has these tried again, all of the consumer's when none are named; answers how many. Safe to repeat."""
+        """Schedules these for another try, or all of the consumer's if no id is given; returns how many. Safe to repeat."""
         values = {"consumer": consumer, "ids": list(event_ids) or None}
 
         async def work(tx: Tx) -> int:
@@ -59,7 +59,7 @@ class DeadLetters:
         return await self._db.run(work)
 
     async def count(self) -> None:
-        """For the metrics; a job of the process that leads."""
+        """Updates the metrics."""
         async with self._db.connection() as connection:
             row = await (await connection.execute(COUNT)).fetchone()
         if row is not None:

@@ -1,4 +1,4 @@
-"""An event as it travels: CloudEvents 1.0 attributes around one message. Owns which partition a key belongs to."""
+"""An event in transit: CloudEvents 1.0 attributes around one message. Owns the mapping of keys to partitions."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 PARTITIONS = 8
-"""Ordered ways per source; a key always has the same one."""
+"""Ordered partitions per source; a key always has the same one."""
 ContentType = Literal["application/protobuf", "application/json"]
 PROTOBUF: ContentType = "application/protobuf"
 JSON: ContentType = "application/json"
 
 
 class Event(NamedTuple):
-    """A fact that a service told. `data` is the message of its type, as `content_type` says."""
+    """A fact that a service emitted. `data` is the message of its type, encoded as `content_type` says."""
 
     id: str
-    """The same at every delivery, unique among all sources: what consumers deduplicate by."""
+    """The same at every delivery, unique among all sources; consumers deduplicate by it."""
     source: str
-    """The service that tells it, such as `inventory`."""
+    """The service that emits it, such as `inventory`."""
     type: str
     """Such as `inventory.stock_level.changed`."""
     key: str
-    """What it is about; events of one key arrive in order."""
+    """The subject of the event, such as a sku; events of one key arrive in order."""
     position: int
     """Its place in the source's log: 1, 2, 3 and so on, without gaps. CloudEvents calls it `sequence`."""
     time: str
@@ -33,12 +33,12 @@ class Event(NamedTuple):
 
     @property
     def partition(self) -> int:
-        """Which of its source's ordered ways it takes."""
+        """Its partition among those of its source."""
         return partition_of(self.key)
 
 
 def partition_of(key: str) -> int:
-    """The same in every process and release."""
+    """The partition of a key, the same in every process and release."""
     return zlib.crc32(key.encode()) % PARTITIONS
 
 
@@ -58,7 +58,7 @@ def attributes(event: Event) -> dict[str, str]:
 
 
 def from_attributes(found: dict[str, str], data: bytes) -> Event:
-    """The reverse of `attributes`. KeyError or ValueError when it is none of ours."""
+    """The reverse of `attributes`. KeyError or ValueError for any other message."""
     return Event(
         found["id"],
         found["source"].removeprefix("/"),
@@ -74,7 +74,7 @@ def from_attributes(found: dict[str, str], data: bytes) -> Event:
 def matches(type_: str, patterns: Sequence[str]) -> bool:
     """Whether a type is among these patterns, such as `inventory.stock_level.changed` or `order.*`. No pattern means all.
 
-    Compared as text: callers choose patterns, and compiling one costs what its author wants it to cost.
+    Compared as text: callers choose patterns, and a regular expression of a caller could cost any amount of time.
     """
     return not patterns or any(_stands_for(pattern, type_) for pattern in patterns)
 

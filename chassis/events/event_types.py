@@ -1,7 +1,7 @@
-"""Which message belongs to which event type, and the ways between protobuf and JSON.
+"""The message of each event type, and the conversions between protobuf and JSON.
 
-The types stand in the protos (`option (common.v1.event_types)`). Each message's fields are looked at once, when the event_types
-is made: protobuf's own JSON code asks for every field of every message anew and costs ten times as much.
+The protos declare the types (`option (common.v1.event_types)`). Each message's fields are inspected once: protobuf's own JSON
+code inspects every field of every message again and costs ten times as much.
 
 JSON here is protobuf's JSON mapping with the proto's field names, whole numbers as numbers, and every field present: the
 shape of the REST API.
@@ -55,7 +55,7 @@ class EventTypes:
         return self._shape(type_).message_of(payload).SerializeToString()
 
     def message(self, event: Event) -> Any:
-        """The event's message. UnknownType; DecodeError or ParseError when the bytes are none of its type."""
+        """The event's message. UnknownType; DecodeError or ParseError when the bytes do not fit its type."""
         shape = self._shape(event.type)
         if event.content_type == PROTOBUF:
             return shape.kind.FromString(event.data)
@@ -79,7 +79,7 @@ class EventTypes:
 
 
 def message_as_json(message: Message) -> Json:
-    """Any message in the JSON that events have."""
+    """Any message in the JSON form of events."""
     readers = _KNOWN.get(message.DESCRIPTOR.full_name)
     if readers is None:
         descriptor: Any = message.DESCRIPTOR
@@ -107,7 +107,7 @@ def cloud_event(event: Event, data: Json) -> bytes:
 
 
 class _Shape:
-    """One message type: what must be changed between its JSON and what its constructor takes, field by field."""
+    """One message type: the conversions between its JSON and the arguments of its constructor, field by field."""
 
     def __init__(self, descriptor: Descriptor) -> None:
         self.descriptor = descriptor
@@ -117,7 +117,7 @@ class _Shape:
         self._readers: list[tuple[str, Reader]] | None = None
 
     def message_of(self, payload: Json) -> Message:
-        """A message with what the payload says; fields it does not know are an error, as they would be lost."""
+        """A message with the payload's values; unknown fields are an error, as they would be lost."""
         if self._plain:
             return self.kind(**_arguments(self.descriptor, payload))  # type: ignore[no-any-return]
         return json_format.ParseDict(payload, self.kind())  # type: ignore[no-any-return]
@@ -129,7 +129,7 @@ class _Shape:
 
 
 def _arguments(descriptor: Descriptor, payload: Json) -> Json:
-    """What the constructor takes; enums it takes by name."""
+    """The arguments of the constructor, which takes enums by name."""
     fixes = _FIXES.get(descriptor.full_name)
     if fixes is None:
         fixes = _FIXES[descriptor.full_name] = dict(_fixes(descriptor))

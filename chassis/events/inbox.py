@@ -1,4 +1,4 @@
-"""The inbox: which events of others a service has handled, which failed and wait for another try, and which were given up.
+"""The inbox: events of other services that were handled, that failed and wait for another try, or that were given up.
 
 An event counts as handled in the transaction of its effect, so each effect happens once however often the event comes.
 """
@@ -15,7 +15,7 @@ MOST_TRIES = 10
 FIRST_PAUSE_S = 1.0
 """After the first try; twice as long after each. Ten tries take about eight and a half minutes."""
 MOST_ERROR = 500
-"""Characters that are kept of what went wrong."""
+"""Characters that are kept of an error."""
 
 BLOCKED: LiteralString = """
 SELECT DISTINCT source, key FROM parked_events
@@ -52,9 +52,9 @@ class Inbox:
         self._consumer = consumer
 
     async def enter(self, tx: Tx, events: Sequence[Event]) -> list[Event]:
-        """Notes that these are handled; answers those that were not yet, in their order and each once.
+        """Records that these are handled; returns those that were not handled before, in their order and each once.
 
-        Rows are inserted in the order of their ids: two consumers that have the same events wait for each other in turn.
+        Rows are inserted in the order of their ids, so that two consumers with the same events cannot deadlock.
         """
         once: dict[str, Event] = {}
         for event in events:
@@ -64,13 +64,13 @@ class Inbox:
         return [event for event in once.values() if event.id in fresh]
 
     async def blocked(self, tx: Tx, events: Sequence[Event]) -> set[tuple[str, str]]:
-        """Sources and keys among theirs of which an earlier event has failed and waits for another try."""
+        """Sources and keys of these events for which an earlier event has failed and waits for another try."""
         sources = list({event.source for event in events})
         cursor = await tx.execute(BLOCKED, (self._consumer, sources, [event.key for event in events]))
         return {(row[0], row[1]) for row in await cursor.fetchall()}
 
     async def park(self, tx: Tx, event: Event, error: str = "") -> None:
-        """Keeps an event that failed with `error`, or one that comes behind such a one, for later."""
+        """Keeps an event that failed with `error`, or one that waits behind such an event, for later."""
         state, attempts, pause_s = ("RETRYING", 1, FIRST_PAUSE_S) if error else ("WAITING", 0, 0)
         await tx.execute(
             PARK,
@@ -81,7 +81,7 @@ class Inbox:
         )
 
     async def has_due(self, tx: Tx) -> bool:
-        """Whether the next try of any event is due; behind one that fails, others of its key may not be tried yet."""
+        """Whether any event may be due; events behind one that fails are counted, but may not be tried yet."""
         return await (await tx.execute(HAS_DUE, (self._consumer,))).fetchone() is not None
 
     async def due(self, tx: Tx, most: int) -> list[tuple[Event, int]]:
@@ -93,11 +93,11 @@ class Inbox:
         ]
 
     async def succeeded(self, tx: Tx, event: Event) -> None:
-        """It is handled now; the next of its key is due."""
+        """Removes an event that is handled now; the next of its key is due."""
         await tx.execute(DONE, (self._consumer, event.id))
 
     async def failed(self, tx: Tx, event: Event, attempts: int, error: str) -> bool:
-        """Another try failed; whether it was the last one. The next of its key is due then."""
+        """Records another failed try; returns whether it was the last one. Then the next event of its key is due."""
         pause_s = FIRST_PAUSE_S * 2**attempts
         values = (error[:MOST_ERROR], pause_s, MOST_TRIES, self._consumer, event.id)
         row = await (await tx.execute(FAILED, values)).fetchone()

@@ -1,6 +1,6 @@
-"""The outbox: an event is a row in the transaction of what it tells of, so that neither exists without the other.
+"""The outbox: an event is a row in the transaction of the change that it reports, so that neither exists without the other.
 
-A row's `position` is its place in the log, which the relay gives it. Owns the statements on both tables.
+The relay assigns a row's `position`, its place in the log. Owns the statements on both tables.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from chassis import patience
 from chassis.db import Database, Tx
 
 BATCH = 500
-"""Events that get their place at once; the number stands in number_events.sql, too."""
+"""Events that get their position at once; number_events.sql repeats this number."""
 
 PUT = "INSERT INTO outbox (type, key, payload) VALUES (%s, %s, %s::jsonb)"
 NUMBER: LiteralString = "SELECT * FROM number_events(%s, %s, %s, %s)"
@@ -36,7 +36,7 @@ AGAIN: LiteralString = "UPDATE event_log SET sent = least(sent, %s)"
 
 
 class Row(NamedTuple):
-    """An event as it lies in the outbox; `payload` is its message in protobuf's JSON mapping."""
+    """An event as stored in the outbox; `payload` is its message in protobuf's JSON mapping."""
 
     position: int
     id: int
@@ -47,14 +47,14 @@ class Row(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """Positions of the oldest event that is kept, 0 when none is, and of the newest there ever was."""
+    """Positions of the oldest event that is kept (0 when there is none), and of the newest that ever existed."""
 
     oldest: int
     newest: int
 
 
 class Numbered(NamedTuple):
-    """Events that got their place in the log now. `newest` was the log's last place before them; transactions before `oldest`
+    """Events that just got their position in the log. `newest` was the last position before them; transactions before `oldest`
     had ended then, and those from `next` on had not begun."""
 
     rows: list[Row]
@@ -64,23 +64,23 @@ class Numbered(NamedTuple):
 
 
 async def put(tx: Tx, *, type: str, key: str, payload: dict[str, Any]) -> None:
-    """One event: a CloudEvents type such as `order.order.confirmed`, the key that orders it, its message as JSON."""
+    """Writes one event: a CloudEvents type such as `order.order.confirmed`, the key that orders it, its message as JSON."""
     await tx.execute(PUT, (type, key, orjson.dumps(payload).decode()))
 
 
 class Log:
-    """One database's event log: the outbox's rows in the order that the relay gave them."""
+    """One database's event log: the outbox's rows in the order of their positions."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     async def number(self, newest: int, floor: int, sent: int, durable: bool) -> Numbered:
-        """Gives the next places to up to BATCH events that have none; those with ids up to `floor` are not looked at.
+        """Assigns the next positions to up to BATCH events that have none; ids up to `floor` are not searched.
 
-        Unless `durable` its commit does not wait for the disk: a server that crashes may forget the last half second of it.
+        Unless `durable`, its commit does not wait for the disk: a server that crashes may lose the last half second of it.
 
-        One statement, which gives none unless `newest` is the log's last place: one of two relays finds that it is not.
-        Notes by the way that the broker has all up to position `sent`.
+        One statement, which assigns none unless `newest` is the log's last position: of two relays, one finds that it is not.
+        It also records that the broker has all events up to position `sent`.
         """
         values = (newest, floor, sent, "on" if durable else "off")
         async with self._asking() as connection:
@@ -89,39 +89,39 @@ class Log:
         return Numbered(rows, *found[0][:3])
 
     async def state(self) -> tuple[int, int]:
-        """The newest position, and up to which the broker is known to have all."""
+        """The newest position, and the position up to which the broker is known to have all."""
         async with self._asking() as connection:
             row = await (await connection.execute(STATE)).fetchone()
         return (0, 0) if row is None else (row[0], row[1])
 
     async def bounds(self) -> Bounds:
-        """How far the log reaches."""
+        """The first and last position of the log."""
         async with self._asking() as connection:
             row = await (await connection.execute(BOUNDS)).fetchone()
         return Bounds(0, 0) if row is None else Bounds(*row)
 
     async def note_sent(self, position: int) -> None:
-        """The broker has all up to here."""
+        """Records that the broker has all events up to this position."""
         async with self._asking() as connection:
             await connection.execute(SENT, (position, position))
 
     async def send_again(self, after: int) -> None:
-        """The broker has lost what came after this position."""
+        """Records that the broker has lost the events after this position."""
         async with self._asking() as connection:
             await connection.execute(AGAIN, (after,))
 
     async def skip_to(self, position: int) -> None:
-        """Gives no place up to here any more: a database that was restored has forgotten that it did."""
+        """Assigns no position up to this one again: a restored database has forgotten that it did before."""
         async with self._asking() as connection:
             await connection.execute(SKIP, {"to": position})
 
     async def skip_ids(self) -> None:
-        """Gives no id a second time: the broker and consumers may know events under ids that a restore has forgotten."""
+        """Avoids reusing ids: the broker and consumers may know events by ids that a restore has forgotten."""
         async with self._asking() as connection:
             await connection.execute(SKIP_IDS, (ID_JUMP,))
 
     async def waiting(self, most: int) -> int:
-        """How many events have no place yet, counted up to `most`."""
+        """How many events have no position yet, counted up to `most`."""
         async with self._asking() as connection:
             row = await (await connection.execute(WAITING, (most,))).fetchone()
         return 0 if row is None else int(row[0])
@@ -133,7 +133,7 @@ class Log:
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[Tx]:
-        """A connection that is given up when it stays silent: everybody's events wait for this one."""
+        """A connection that is given up after a timeout: all events of the service wait for it."""
         async with self._db.connection() as connection:
             with patience.of(patience.READ_S):
                 yield connection

@@ -28,26 +28,26 @@ TIMESTAMP = "google.protobuf.Timestamp"
 STRUCT = "google.protobuf.Struct"
 WELL_KNOWN = "google.protobuf."
 MESSAGES, ENUMS, FIELDS, NESTED, NESTED_ENUMS, VALUES = 4, 5, 2, 3, 4, 2
-"""Where descriptor.proto has these: what source locations count by."""
+"""Field numbers of these in descriptor.proto, which source locations use."""
 
 
 class Schemas:
-    """Schemas of the messages and enums that were referred to, by full name."""
+    """Schemas of the referenced messages and enums, by full name."""
 
     def __init__(self, comments: Mapping[str, str]) -> None:
         self._comments = comments
         self._made: dict[str, Json] = {}
 
     def all(self) -> Json:
-        """In the order of their names."""
+        """All schemas, sorted by name."""
         return dict(sorted(self._made.items()))
 
     def comment(self, full_name: str) -> str:
-        """What protos/ say of a message, field, enum or value; "" when nothing."""
+        """The comment in protos/ on a message, field, enum or value; "" when there is none."""
         return self._comments.get(full_name, "")
 
     def reference(self, message: Descriptor) -> Json:
-        """Refers to a message's schema, which is made the first time."""
+        """Returns a reference to a message's schema, which is made the first time."""
         if message.full_name not in self._made:
             schema: Json = {"type": "object", "description": self.comment(message.full_name), "properties": {}}
             self._made[message.full_name] = schema  # first, since a message may hold itself
@@ -103,7 +103,7 @@ class Schemas:
 
 
 def comments_of(protos: Path) -> dict[str, str]:
-    """What stands above every message, field, enum and value in a folder of protos, by full name; a value is its enum's."""
+    """The comments on messages, fields, enums and values in a folder of protos, by full name; a value's includes its enum."""
     from grpc_tools import protoc
 
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,10 +1,10 @@
-"""The relay: gives events their place in the log and brings them to the broker, in order per key, at least once.
+"""The relay: assigns events their position in the log and sends them to the broker, in order per key, at least once.
 
-Rows are found by `published_at IS NULL`, never by an id cursor: ids commit out of order. The index keeps what was numbered
-until the next vacuum, and passing all of that at every look would cost more than the events: see `_Floor`.
+Rows are found by `published_at IS NULL`, never by an id cursor: ids commit out of order. The index keeps numbered rows
+until the next vacuum, and skipping all of them in every search would cost more than the events: see `_Floor`.
 
-Numbering and sending are two steps. What was numbered and not sent, because the process or the broker ended in between, is sent
-again from `event_log.sent`; what the broker has lost is sent again from the place it still knows.
+Numbering and sending are two steps. Events that were numbered and not sent, because the process or the broker ended in between,
+are sent again from `event_log.sent`; events that the broker has lost are sent again from the position that it still knows.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from chassis.events.outbox import BATCH, Log, Row
 
 log = telemetry.logger()
 
-PUBLISHED = metrics.counter("relay_published_total", "Events that this process brought to the broker")
+PUBLISHED = metrics.counter("relay_published_total", "Events that this process sent to the broker")
 REPUBLISHED = metrics.counter("relay_republished_total", "Events that were sent again, since they may have been lost")
 
 SLICE = 50
-"""Events that are packed and sent in one go: about a millisecond in which the process answers nobody else."""
+"""Events that are packed and sent at once, which blocks the process for about a millisecond."""
 PAUSE_S = 2.0
-"""Longest pause between looks. Every commit of ours wakes the relay at once; a row that a person writes with psql waits this
-long. Four services that looked ten times a second were most of what an idle Postgres did."""
+"""Longest pause between rounds. Every commit of the service wakes the relay at once; a row that a person writes with psql waits
+this long. Four services that looked ten times a second caused most of the load of an idle Postgres."""
 REST = 0.7
-"""Times as long as a round took: under load the next one has more to carry, which costs less for each."""
+"""Pause after a round, times its duration: under load the next round carries more events, at less cost for each."""
 WHOLE_S = 10.0
-"""Between looks from further back, see `_Floor`."""
+"""Between searches from further back, see `_Floor`."""
 CHECK_S = 5.0
-"""Between looks at what the broker still has."""
+"""Between checks of the events that the broker still has."""
 MAINTAIN_S = 5.0
 
 
@@ -54,7 +54,7 @@ class Relay:
         monotonic_s: Callable[[], float] = time.monotonic,
         on_restored: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`on_restored` is called when the database was restored from a backup; again if it fails."""
+        """`on_restored` is called when the database was restored from a backup; it is repeated if it fails."""
         self._log = Log(db)
         self._broker = broker
         self._source = source
@@ -71,27 +71,27 @@ class Relay:
         self._noted = 0
 
     async def run_round(self) -> int:
-        """As `run_once`, for the job that repeats it: more than nothing, hence at once again, only after a full batch."""
+        """As `run_once`, for the job that repeats it at once if it returns more than 0: only after a full batch."""
         published = await self.run_once()
         return published if published == BATCH else 0
 
     async def run_once(self) -> int:
-        """Publishes up to BATCH events; answers how many. After a crash or BrokerUnreachable some are sent twice."""
+        """Publishes up to BATCH events; returns how many. After a crash or BrokerUnreachable some are sent twice."""
         try:
             return await self._round()
         except BaseException:
-            # Somebody else may have relayed meanwhile, or the outcome of what was sent is open: begin as a new process does.
+            # Another process may have relayed meanwhile, or the outcome of sending is open: begin as a new process does.
             self._checked_s = float("-inf")
             self._floor = _Floor(self._monotonic_s)
             raise
 
     async def maintain_once(self) -> None:
-        """What the broker needs every few seconds; beside the rounds, which shall not wait for it."""
+        """Does the broker's periodic work; separate from the rounds, which must not wait for it."""
         if self._publisher is not None:
             await self._publisher.maintain()
 
     async def close(self) -> None:
-        """Notes how far it came; stop the job first."""
+        """Closes the publisher; stop the job first."""
         if self._publisher is not None:
             await self._publisher.close()
             self._publisher = None
@@ -119,10 +119,10 @@ class Relay:
         return len(found.rows)
 
     async def _check(self, publisher: Publisher) -> int:
-        """Sends again what the broker does not have, a batch at a time; answers how many, 0 when it has all."""
+        """Sends again the events that the broker does not have, a batch at a time; returns how many, 0 when it has all."""
         newest, noted = await self._log.state()
         has = await publisher.newest_position()
-        # A broker that remembers tells after a crash of Postgres which places were given: they need not wait for the disk.
+        # A broker that knows its newest position repairs the numbering after a crash of Postgres: no need to wait for the disk.
         self._durable = has is None
         sent = noted if has is None else has
         if sent < noted:
@@ -145,8 +145,8 @@ class Relay:
         return 0
 
     async def _note_lost(self, has: int, newest: int) -> None:
-        """The broker has places that the log does not know. A crash of Postgres loses up to a second of numbering, but no
-        event: as many wait for a place again. When they are gone, the database was restored from a backup."""
+        """The broker has positions that the log does not know. A crash of Postgres loses up to a second of numbering, but no
+        event: as many events wait for a position again. When they are gone, the database was restored from a backup."""
         if await self._log.waiting(has - newest) >= has - newest:
             log.warning("relay.numbers_lost", source=self._source, broker_has=has, newest=newest)
             return
@@ -162,12 +162,12 @@ class Relay:
             await asyncio.sleep(0)
 
     def event(self, row: Row) -> Event:
-        """The event as it travels."""
+        """The event as it is sent."""
         return event_of(row, self._source, self._event_types, self._content_type)
 
 
 def event_of(row: Row, source: str, event_types: EventTypes, content_type: ContentType = PROTOBUF) -> Event:
-    """An outbox row as an event. One whose message cannot be made travels as the JSON that was written: nothing is held up."""
+    """An outbox row as an event. If its message cannot be made, it is sent as the stored JSON: nothing is held up."""
     data = row.payload.encode()
     if content_type == PROTOBUF:
         try:
@@ -179,12 +179,12 @@ def event_of(row: Row, source: str, event_types: EventTypes, content_type: Conte
 
 
 class _Floor:
-    """Up to `id` nothing waits, as far as one can tell: looks begin above it.
+    """The id up to which no event is expected to wait: searches begin above it.
 
-    After a look, every event up to the newest that it found is either numbered or belongs to a transaction that was still
-    running. When all of those have ended and a later look has been, nothing can be left below. An id that was drawn by a
-    transaction without a number of its own yet may escape that: so every WHOLE_S a look begins where the one WHOLE_S earlier
-    did. A new process begins at the beginning.
+    After a search, every event up to the newest that it found is either numbered or belongs to a transaction that was still
+    running. Once all of those have ended and another search was made, nothing can be left below. The exception is an id drawn
+    by a transaction that had no transaction id yet: so every WHOLE_S a search begins where the one WHOLE_S earlier did. A new
+    process begins at 0.
     """
 
     def __init__(self, monotonic_s: Callable[[], float]) -> None:
@@ -196,15 +196,15 @@ class _Floor:
         self._waits: tuple[int, int] | None = None
 
     def wants_more(self) -> bool:
-        """Whether it is time to look from further back."""
+        """Whether it is time to search from further back."""
         return self._monotonic_s() >= self._whole_at_s
 
     def start(self, whole: bool) -> int:
-        """Where the look begins."""
+        """The id above which the search begins."""
         return self._earlier if whole else self._id
 
     def looked(self, rows: Sequence[Row], oldest: int, next_: int, whole: bool, cut: bool) -> None:
-        """A look has numbered these; transactions before `oldest` had ended, those from `next_` on had not begun."""
+        """Records a search that numbered these; transactions before `oldest` had ended, those from `next_` on had not begun."""
         if self._waits is not None and oldest >= self._waits[1]:
             self._id = max(self._id, self._waits[0])
             self._waits = None

@@ -22,9 +22,9 @@ Rpc: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class EventServicer(pb_grpc.EventServiceServicer):
-    """See the proto for what each method promises; the server holds requests to their bounds.
+    """The proto documents each method; the server checks the bounds of requests.
 
-    `event_types` knows the types of this service and of those it listens to.
+    `event_types` knows the types of this service and of those whose events it consumes.
     """
 
     def __init__(self, log: Log, dead_letters: DeadLetters, source: str, event_types: EventTypes) -> None:
@@ -89,7 +89,7 @@ class EventServicer(pb_grpc.EventServiceServicer):
         try:
             url, data = self._event_types.packed(event)
         except (UnknownType, ValueError):
-            return None  # an older release wrote it, or a newer one; its envelope still counts
+            return None  # an older or a newer release wrote it; its envelope is still useful
         return Packed(type_url=url, value=data)
 
 

@@ -1,4 +1,4 @@
-"""One service as a source of events: its log, its relay, and the RPCs that show them. A composition root makes one."""
+"""One service as a source of events: its log, its relay, and the RPCs that show them. A composition root creates one."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from chassis.server import Servicer
 from gen.common.v1 import event_service_pb2, event_service_pb2_grpc
 
 GAUGES_S = 10.0
-"""Between measurements of the backlog and of dead letters; Prometheus asks for them every 15 s."""
+"""Between measurements of the backlog and of dead letters; Prometheus reads them every 15 s."""
 TELL_S = 5.0
-"""A process that follows tells its leader this often even when it wrote nothing, and at once when it did."""
+"""A follower notifies its leader this often even when it wrote nothing, and at once when it did."""
 
 
 class EventSource:
-    """Carries what `db`'s outbox tells to the broker. `modules` hold the messages of its events and of those it listens to."""
+    """Sends the events of `db`'s outbox to the broker. `modules` hold the messages of events that it emits and consumes."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class EventSource:
         content_type: ContentType,
         on_restored: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`on_restored`: what the service does when its database was restored from a backup."""
+        """`on_restored` is called when the database was restored from a backup."""
         self._db = db
         self._dead_letters = DeadLetters(db)
         self._backlog = Backlog(db)
@@ -50,7 +50,7 @@ class EventSource:
         self.servicer = Servicer(event_service_pb2, event_service_pb2_grpc, "EventService", servicer)
 
     def start(self, jobs: Jobs, leader: Leader) -> None:
-        """The relay in the process that leads, which the others wake; what measures, in each."""
+        """Starts the relay in the leading process, which the others wake, and the gauges of the backlog in each process."""
         written = self._db.written
         jobs.start("relay", self._relay.run_round, relay.PAUSE_S, leader.leading, relay.REST, written)
         jobs.start("maintain-broker", self._relay.maintain_once, relay.MAINTAIN_S, leader.leading)
@@ -60,6 +60,6 @@ class EventSource:
         jobs.start("dead-letters", self._dead_letters.count, GAUGES_S)
 
     async def close(self) -> None:
-        """After the jobs and every consumer of `broker`."""
+        """Closes the relay and the broker; stop the jobs and every consumer of `broker` first."""
         await self._relay.close()
         await self.broker.close()

@@ -1,7 +1,7 @@
-"""Changes of counters that are not reservations (received, counted, cancelled, lapsed goods): journal first, then gate.
+"""Changes of counters that are not reservations (received, counted, cancelled, expired goods): journal first, then gate.
 
-Table `gate_adjustments(id, partition, epoch, key, delta, created_at)`: a row is one change the gate may not know yet. It is
-written in the change's transaction and deleted once the gate has it (or a rebuild has counted it).
+Table `gate_adjustments(id, partition, epoch, key, delta, created_at)`: a row is a change that the gate may not know yet. It is
+written in the change's transaction and deleted once the gate has it (or a rebuild has included it).
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ Row: TypeAlias = Noted
 
 
 class Adjustments:
-    """Records changes in a transaction and brings them to the gate after it."""
+    """Records changes in a transaction and applies them to the gate after it."""
 
     def __init__(self, gate: Gate, journal: Journal) -> None:
         self._gate = gate
         self._journal = journal
 
     async def record(self, tx: Tx, epoch: int, deltas: Mapping[str, int]) -> list[Row]:
-        """Notes how the journal's availability of each counter key changes. `epoch` is what journal.enter(tx) answered.
+        """Records how the journal's availability of each counter key changes. `epoch` is the result of journal.enter(tx).
 
-        Pass the result to `apply` after the commit; when that never happens, `run_once` does it.
+        Pass the result to `apply` after the commit; if that never happens, `run_once` applies it.
         """
         return await self._journal.note(tx, epoch, deltas)
 
     async def apply(self, rows: Sequence[Row]) -> bool:
-        """Tells the gate; False when it must be tried again later. Repeating is safe: each id counts once."""
+        """Applies changes to the gate; False when it must be tried again later. Safe to repeat: each id counts once."""
         answered = True
         for epoch in sorted({row.epoch for row in rows}):
             group = [row for row in rows if row.epoch == epoch]
@@ -47,7 +47,7 @@ class Adjustments:
         return answered
 
     async def run_once(self) -> int:
-        """Brings up to BATCH changes to the gate that nobody brought; answers how many there were."""
+        """Applies up to BATCH recorded changes that have not reached the gate; returns how many there were."""
         rows = await self._journal.noted(BATCH)
         if rows:
             await self.apply(rows)

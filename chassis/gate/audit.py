@@ -1,4 +1,4 @@
-"""Compares gate, journal and movements: the numbers that must be zero when nothing is under way."""
+"""Compares gate, journal and movements: the mismatches must be zero when nothing is under way."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXAMPLES = 20
 
 @dataclass
 class Findings:
-    """What one audit saw."""
+    """The result of one audit."""
 
     epoch: int = 0
     levels: int = 0
@@ -32,7 +32,7 @@ class Findings:
 
 
 class Audit:
-    """One partition's audit. Reads only; a running system shows takes that are between gate and journal as mismatches."""
+    """One partition's audit. Reads only; in a running system, takes between gate and journal count as mismatches."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Audit:
         findings.levels += len(journal)
         gate = await self._gate.counters(findings.epoch, list(journal))
         for (key, expected), found in zip(journal.items(), gate, strict=True):
-            if (found or 0) != expected:  # a counter the gate has never heard of sells nothing
+            if (found or 0) != expected:  # a counter that the gate does not know sells nothing
                 findings.gate_mismatches += 1
                 findings.gate_drift_units += abs((found or 0) - expected)
                 findings.note(f"{key}: gate has {found}, journal has {expected}")

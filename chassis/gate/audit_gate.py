@@ -1,4 +1,4 @@
-"""What the audit reads of the gate beyond counters, a page at a time, and the one thing it removes: keys of old epochs."""
+"""The audit's reads of the gate beyond counters, a page at a time, and the only thing it removes: keys of old epochs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chassis.redis import Client
 PAGE = 1_000
 """Fields per HSCAN: about a millisecond of the server."""
 SCAN_PAGES = 20
-"""Pages of SCAN per walk: a gate's database has a handful of keys, one that is shared is not read to its end."""
+"""Pages of SCAN per walk: a gate's database has a handful of keys; a shared database is not read to its end."""
 
 
 class GatePages:
@@ -24,7 +24,7 @@ class GatePages:
         self._keys = keys
 
     async def entries(self, epoch: int, cursor: int) -> tuple[int, list[tuple[str, str]]]:
-        """(id, token) of some reservations, and the next cursor, 0 at the end. One may come twice."""
+        """(id, token) of some reservations, and the next cursor, 0 at the end. An entry may come twice."""
         following, found = await self._hscan(self._keys.reservations(epoch), cursor)
         return following, [(id, orjson.loads(body)[1]) for id, body in found.items()]
 
@@ -34,7 +34,7 @@ class GatePages:
         return following, list(found)
 
     async def drop_leftovers(self, epoch: int) -> int:
-        """Unlinks keys of epochs before this one, the current one; answers how many. What is newer may be being loaded."""
+        """Unlinks keys of epochs before this one, if it is current; returns how many. A newer epoch may be loading."""
         if await self._redis.get(self._keys.pointer) != str(epoch):
             return 0
         prefix = self._keys.pointer.removesuffix("epoch")

@@ -1,4 +1,4 @@
-"""The audit's side of Postgres: one round is one transaction that holds the audit's lock, and its memory with it."""
+"""The audit's side of Postgres: one round is one transaction that holds the audit's lock and stores its state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FETCH = 1_000
 
 
 class Known(NamedTuple):
-    """What the journal says of a level now."""
+    """The journal's current values for a level."""
 
     takeable: int
     version: int
@@ -33,7 +33,7 @@ NO_LEVEL = Known(0, 0, False)
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One level beside the sum of its movements, of one snapshot. `complete` says whether all of them are in the sum."""
+    """One level beside the sum of its movements, from one snapshot. `complete` says whether all of them are in the sum."""
 
     key: str
     takeable: int
@@ -43,7 +43,7 @@ class Compared:
 
 
 class Round:
-    """What a round may ask and tell, inside its transaction. `state` is stored when the round ends well."""
+    """The queries and events of one round, inside its transaction. `state` is stored when the round succeeds."""
 
     def __init__(self, db: Database, tx: Tx, partition: int, sql: AuditSql, state: AuditState) -> None:
         self.state = state
@@ -68,15 +68,15 @@ class Round:
         return None if row is None else _compared(row, True)
 
     async def advance(self, key: str) -> bool:
-        """Moves the level's checkpoint on; False when too few settled movements follow it."""
+        """Advances the level's checkpoint; False when too few settled movements follow it."""
         return (await self._tx.execute(self._sql.advance, (key, key, key))).rowcount > 0
 
     async def forget_checkpoint(self, key: str) -> None:
-        """The level will be added up from its first movement."""
+        """Deletes the checkpoint: the level will be summed from its first movement."""
         await self._tx.execute(audit_sql.FORGET, (key,))
 
     async def levels(self, keys: Sequence[str]) -> dict[str, Known]:
-        """Those of the levels that exist, as they are now."""
+        """The levels that exist, as they are now."""
         pending = {row[0] for row in await self._rows(audit_sql.PENDING, (self._partition, list(keys)))}
         rows = await self._rows(self._sql.levels, (list(keys),))
         return {row[0]: Known(row[1], row[2], row[0] in pending) for row in rows}
@@ -104,7 +104,7 @@ class Round:
         return found[:MOST_MISMATCHES]
 
     async def tell(self, type: str, key: str, payload: dict[str, Any]) -> None:
-        """An event, in this transaction."""
+        """Emits an event, in this transaction."""
         await outbox.put(self._tx, type=type, key=key, payload=payload)
 
     async def _rows(self, statement: LiteralString, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
@@ -121,7 +121,7 @@ class AuditJournal:
 
     @asynccontextmanager
     async def round(self, leader: str) -> AsyncIterator[Round | None]:
-        """One transaction; None when another process leads or is in one. The state is stored when the block ends."""
+        """One transaction; None when another process leads or has one open. The state is stored when the block ends."""
         async with self._db.transaction() as tx:
             row = await (await tx.execute(audit_sql.CLAIM, (self._partition,))).fetchone()
             if row is None or not row[0]:
@@ -137,7 +137,7 @@ class AuditJournal:
             await tx.execute(audit_sql.SAVE, (self._partition, stored))
 
     async def state(self) -> AuditState:
-        """As the last round left it."""
+        """The state as the last round left it."""
         async with self._db.connection() as connection:
             return (await self._load(connection))[0]
 

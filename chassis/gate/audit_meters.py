@@ -1,4 +1,4 @@
-"""What the always-on audit shows of itself as metrics: set after each round, by the process that does the rounds."""
+"""Metrics of the always-on audit: set after each round, by the process that runs the rounds."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from chassis import metrics
 from chassis.gate.audit_state import AuditStatus
 
 DRIFT = metrics.gauge("audit_drift_units", "Units of drift confirmed and repaired since the first walk", "direction")
-SUSPECTS = metrics.gauge("audit_suspects", "Levels that differ at the moment and are looked at again")
-REPAIRS = metrics.gauge("audit_repairs", "Rebuilds since the first walk that drift was the reason of")
+SUSPECTS = metrics.gauge("audit_suspects", "Levels that differ now and are checked again")
+REPAIRS = metrics.gauge("audit_repairs", "Rebuilds caused by drift since the first walk")
 MISMATCHES = metrics.gauge("audit_journal_mismatches", "Numbers of the journal that contradict each other now")
 ENDED = metrics.gauge("audit_ended_entries", "Entries of the gate whose reservation had ended, in the last walk")
 LEVELS = metrics.gauge("audit_levels", "Levels that the last complete walk saw")
@@ -16,7 +16,7 @@ WALKED_AT = metrics.gauge("audit_walk_end_timestamp_seconds", "When the last com
 
 
 def show(status: AuditStatus) -> None:
-    """As of this round."""
+    """Sets the metrics after a round."""
     DRIFT.of("up").set(status.drift_up_units)
     DRIFT.of("down").set(status.drift_down_units)
     SUSPECTS.set(status.suspects)

@@ -1,4 +1,4 @@
-"""How the audit speaks: in words, and as common.v1.AuditStatus and AuditFinding in protobuf's JSON mapping."""
+"""The audit's findings and status: as text, and as common.v1.AuditStatus and AuditFinding in protobuf's JSON mapping."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from chassis.gate.drift import Drift
 
 
 def drift_text(drift: Drift) -> str:
-    """For people."""
+    """One line for people."""
     which = "too many" if drift.units > 0 else "too few"
     return f"{drift.key}: gate has {drift.found}, journal {drift.expected}: {abs(drift.units)} {which}"
 
 
 def mismatch_text(mismatch: Mismatch) -> str:
-    """For people."""
-    return f"{mismatch.key}: the level says {mismatch.found}, its {mismatch.number} say {mismatch.expected}"
+    """One line for people."""
+    return f"{mismatch.key}: the level has {mismatch.found}, its {mismatch.number} add up to {mismatch.expected}"
 
 
 def drift_payload(drift: Drift, epoch: int, now_ms: int) -> dict[str, Any]:
-    """The gate's number is wrong and is being made anew from the journal."""
+    """The event for a wrong number of the gate, which is being rebuilt from the journal."""
     kind = "KIND_DRIFT_UP" if drift.units > 0 else "KIND_DRIFT_DOWN"
     finding = _finding(drift.key, kind, drift.expected, drift.found, "ACTION_REBUILD", now_ms)
     return {"finding": {**finding, "number": "available", "cause": f"CAUSE_{drift.cause}", "epoch": epoch}}
 
 
 def mismatch_payload(mismatch: Mismatch, now_ms: int) -> dict[str, Any]:
-    """The journal contradicts itself: a person decides."""
+    """The event for a contradiction inside the journal: a person decides."""
     finding = _finding(mismatch.key, "KIND_JOURNAL", mismatch.expected, mismatch.found, "ACTION_REPORTED", now_ms)
     return {"finding": {**finding, "number": mismatch.number, "cause": "CAUSE_UNKNOWN"}}
 
 
 def status_payload(status: AuditStatus) -> dict[str, Any]:
-    """What the audit says of itself."""
+    """The audit's status."""
     payload: dict[str, Any] = {
         "walk_milliseconds": status.walk_ms,
         "levels": status.levels,

@@ -1,4 +1,4 @@
-"""The statements of the always-on audit, with one service's table names put in. Why each is bounded stands beside it."""
+"""The statements of the always-on audit, with one service's table names. The reason for each bound stands beside it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import LiteralString
 
 NUMBERS = ("on_hand", "reserved", "committed", "unavailable", "backorder_limit")
 HISTORY = 2_000
-"""Movements of one level that one statement adds up. A level with more has a checkpoint: the sum of its oldest."""
+"""Movements of one level that one statement sums. A level with more has a checkpoint: the sum of its oldest."""
 SETTLED: LiteralString = "interval '2 minutes'"
-"""A checkpoint ends before this: ids commit out of order, but no transaction of ours takes so long. Were one to, the level
-would look wrong, and is added up anew from its first movement before that is believed."""
+"""A checkpoint ends before this: ids commit out of order, but no transaction of the services takes this long. If one did,
+the level would look wrong, and it is summed again from its first movement before that is reported."""
 
 CLAIM: LiteralString = "SELECT pg_try_advisory_xact_lock(7405, %s)"
 LEASE: LiteralString = "interval '60 seconds'"
-"""Who did the last round does the next; another process takes over after this long without one, by the clock of Postgres."""
+"""The process that ran the last round runs the next; another one takes over after this long without a round, by the clock of
+Postgres."""
 LOAD: LiteralString = f"SELECT state, updated_at > now() - {LEASE} FROM audits WHERE partition = %s"
 SAVE: LiteralString = """
 INSERT INTO audits (partition, state) VALUES (%s, %s::jsonb)
@@ -39,9 +40,9 @@ class AuditSql:
     one: LiteralString
     """(key): the same for one level, however many movements follow its checkpoint."""
     advance: LiteralString
-    """(key, key, key): the checkpoint takes in the next HISTORY movements; no row when there are not so many settled ones."""
+    """(key, key, key): the checkpoint takes in the next HISTORY movements; no row when fewer of them are settled."""
     levels: LiteralString
-    """(keys): what may be taken and the version."""
+    """(keys): units that may be taken, and the version."""
     live: LiteralString
     """(partition): units of active reservations, line by line, over a cursor."""
     reserved: LiteralString
@@ -51,7 +52,7 @@ class AuditSql:
 
 
 def statements(levels: LiteralString, movements: LiteralString, reservations: LiteralString) -> AuditSql:
-    """For a service that calls its tables so."""
+    """The statements for a service with these table names."""
     numbers: LiteralString = "p.on_hand, p.reserved, p.committed, p.unavailable, p.backorder_limit"
     summed: LiteralString = (
         "coalesce(c.on_hand, 0) + s.on_hand, coalesce(c.reserved, 0) + s.reserved, coalesce(c.committed, 0) + s.committed,"

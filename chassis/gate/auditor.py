@@ -1,5 +1,5 @@
-"""The always-on audit (rule 11): walks gate and journal in small rounds, looks at what differs until it is certain, and has
-the gate rebuilt then. What contradicts itself inside the journal it only tells: no machine knows which side is right.
+"""The always-on audit (rule 11): walks gate and journal in small rounds, checks each difference until it is certain, then has
+the gate rebuilt. Contradictions inside the journal are only reported: no program can know which side is right.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from chassis.gate.world import REAL, World
 log = telemetry.logger()
 
 CHUNK, CHUNKS = 500, 4
-"""Levels per statement and command, and how often in a round: each keeps the process from answering for some 3 ms."""
+"""Levels per statement and command, and chunks per round: each chunk blocks the process for some 3 ms."""
 ROUND_S = 1.0
-"""Between two rounds of a walk: a million levels are 500 rounds, hence seen within ten minutes."""
+"""Between two rounds of a walk: a million levels are 500 rounds, hence covered within ten minutes."""
 REST = 19.0
-"""After a round the audit rests this many times as long as it took: on a loaded machine it takes a twentieth of the time."""
+"""Pause after a round, times its duration: on a loaded machine the audit uses a twentieth of the time."""
 WALK_EVERY_MS = 30_000
-"""A walk begins no earlier than this after the last one began: a small shop is not walked every second."""
+"""Minimum interval between the starts of walks: a small shop is not walked every second."""
 IDLE_S = 5.0
-"""An audit that has nothing to do asks this often, also whether another process still does it."""
+"""An idle audit looks for work this often, and checks whether another process still leads."""
 STEPS = 50
-"""Checkpoints moved in one round: 100,000 movements of one hot level, faster than any can be sold."""
+"""Steps of a checkpoint in one round: 100,000 movements of one hot level, faster than any level can sell."""
 PAGES = 5
 """Pages of one of the gate's hashes in one round."""
 
@@ -47,7 +47,7 @@ class Auditor:
         event: str = "",
         world: World = REAL,
     ) -> None:
-        """`event` begins the types of the events that are told, as in `inventory.audit`; empty tells none."""
+        """`event` is the prefix of the types of the events that are emitted, such as `inventory.audit`; empty emits none."""
         self._journal = journal
         self._gate = gate
         self._pages = pages
@@ -58,7 +58,7 @@ class Auditor:
         self._not_before_s = 0.0
 
     async def run_once(self) -> int:
-        """One round, when it is time for one. A round that is cut leaves nothing; the next one does it again."""
+        """Runs one round when it is due. A round that is interrupted leaves nothing; the next one repeats it."""
         began_s = self._world.monotonic_s()
         if began_s < self._not_before_s or not await self._epochs.is_serving():
             return 0
@@ -75,7 +75,7 @@ class Auditor:
         return 0
 
     async def status(self) -> AuditStatus:
-        """As the last round of any process left it."""
+        """The status as the last round of any process left it."""
         return (await self._journal.state()).status
 
     def _rest(self, state: AuditState, began_s: float) -> float:
@@ -103,7 +103,7 @@ class Auditor:
         state.status.suspects = len(suspects)
 
     async def _readings(self, current: Round, epoch: int, keys: Sequence[str]) -> list[Reading]:
-        """Journal, gate, journal again: what did not change in between was so at the moment of the gate's answer."""
+        """Reads journal, gate, journal again: a level that did not change in between was the same when the gate was read."""
         if not keys:
             return []
         before = await current.levels(keys)
@@ -152,7 +152,7 @@ class Auditor:
         for _ in range(CHUNKS):
             page = await current.page(state.after, CHUNK)
             if not await self._compare(current, epoch, suspects, page, now_ms):
-                return  # the next round goes on with the level that needs it
+                return  # the next round continues with the level that needs it
             if len(page) < CHUNK:
                 state.stage = "LIVE"
                 return
@@ -195,7 +195,7 @@ class Auditor:
     async def _remember(
         self, current: Round, about: str, found: Sequence[Mismatch], now_ms: int, key: str | None = None
     ) -> None:
-        """What contradicts itself now, of this kind (and of one level); what was not known before is told."""
+        """Records the contradictions that exist now, of this kind (and of one level); reports the new ones."""
         state = current.state
         now = {one.identity for one in found}
         there = {one.identity for one in state.mismatches if one.number.startswith(about) and key in (None, one.key)}
@@ -220,7 +220,7 @@ class Auditor:
                 return
 
     async def _walk_counters(self, current: Round, epoch: int, suspects: Suspects, now_ms: int) -> None:
-        """Counters that no level has: looked for only when the gate has more of them than there are levels."""
+        """Counters without a level: searched only when the gate has more counters than there are levels."""
         state = current.state
         if state.cursor or await self._gate.counter_count(epoch) > state.walk_levels:
             for _ in range(PAGES):

@@ -1,7 +1,7 @@
 """The protocol's steps, in their order: take from the gate first, give back to the gate last.
 
-One object per partition and process. Everything it does may be cut at any await; what is left half done is found by the
-sweeper, and what is asked twice is done once.
+One object per partition and process. Every step may be interrupted at any await; the sweeper finds what is left half done, and
+a repeated request takes effect once.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ from chassis.gate.world import REAL, World
 log = telemetry.logger()
 
 GATE_LANES = 1
-"""One script at a time per process: what arrives meanwhile is the next batch."""
+"""One script at a time per process: requests that arrive meanwhile form the next batch."""
 JOURNAL_LANES = 1
-"""One transaction at a time per process: two would wait for each other's rows, and be smaller."""
+"""One transaction at a time per process: two would wait for each other's rows, and each would be smaller."""
 PACE_S = 0.007
-"""A batch begins so long after the one before it began. A lone request waits for nobody; of a busy process's requests each
-waits 3 ms on average, and the slowest come sooner, since a batch costs as much as a request: at 1,000/s Postgres and Valkey
-have half as much to do, at 2,200/s the 99th percentile is a third. The peak is the same without."""
+"""Minimum interval between the starts of batches. An idle process sends a request at once; under load requests wait 3 ms on
+average and tail latency falls, since a batch costs as much as a request: at 1,000/s Postgres and Valkey have half as much to
+do, at 2,200/s the 99th percentile is a third. Peak throughput is unchanged."""
 BATCH_LINES = 1_000
-"""Lines per batch: keeps a script within a few milliseconds, hence the gate responsive to others."""
+"""Lines per batch: keeps a script within a few milliseconds, so that the gate stays responsive to other callers."""
 QUEUE_ITEMS = 4_096
-"""Waiting requests per stage; about half a second of work. More are refused before anything is done."""
+"""Waiting requests per stage; about half a second of work. Further requests are refused before anything is done."""
 JOURNAL_TRIES = 3
-"""A batch whose COMMIT is in doubt is run again this often: it is idempotent, so doubt never needs a guess."""
+"""Tries of a batch whose COMMIT is in doubt: it is idempotent, so running it again resolves the doubt."""
 GATE_TRIES = 5
-"""A lost gate is adopted or rebuilt and asked again, one that does not answer is asked again: taking twice is taking once."""
+"""Tries at the gate: a lost gate is adopted or rebuilt first. A repeat is safe: taking twice is taking once."""
 GATE_PAUSE_S = 0.02
 """Doubles with each try: a restarted server costs its callers milliseconds, one that stays away about half a second."""
 REMEMBER_MS = 600_000
-"""The gate knows a committed reservation this long, so that a repeat is answered even when nothing is left: about 200
+"""The gate remembers a committed reservation this long, so that a repeat succeeds even when nothing is left: about 200
 bytes each."""
 BREAKER_S = 0.5
-"""After the journal failed, requests are refused this long before one is let through again."""
+"""After a failure of the journal, requests are refused this long before it is tried again."""
 
 
 class Reserved(NamedTuple):
-    """A reservation that stands in the journal; `replayed` when an earlier request made it."""
+    """A reservation that exists in the journal; `replayed` when an earlier request made it."""
 
     reservation: Reservation
     replayed: bool
@@ -99,12 +99,12 @@ class Claims:
             stage.start()
 
     async def close(self) -> None:
-        """Finishes what was begun."""
+        """Completes pending requests."""
         for stage in (self._gate_stage, self._journal_stage, self._settle_stage):
             await stage.close()
 
     async def reserve(self, claim: Claim) -> Reserved:
-        """Claims all lines or none; durable when it returns. Repeating it is safe and answers the same reservation.
+        """Claims all lines or none; durable when it returns. Safe to repeat: a repeat returns the same reservation.
 
         Refused (does not fit), Reused (same id, other body), Aborted (undone before), OVERLOADED, GATE_REBUILDING,
         GATE_UNREACHABLE, JOURNAL_UNREACHABLE.
@@ -114,7 +114,7 @@ class Claims:
         nonces: set[str] = set()
         failed: ServiceError | None = None
         for attempt in range(GATE_TRIES):
-            # A try of its own token: the row may hold an earlier try's, committed meanwhile and unknown to a new epoch.
+            # A new token per try: the row may hold the token of an earlier try, committed since and unknown to a new epoch.
             nonce = self._world.token()
             nonces.add(nonce)
             try:
@@ -132,7 +132,7 @@ class Claims:
         raise failed or errors.unavailable("GATE_REBUILDING", "the gate is being rebuilt")
 
     async def _try(self, claim: Claim, nonce: str) -> tuple[Take, Reservation]:
-        """Once through gate and journal. Stale: another epoch serves now, so another try may succeed."""
+        """One pass through gate and journal. Stale: another epoch serves now, so another try may succeed."""
         try:
             take = await self._gate_stage.submit((claim, nonce))
             return take, await self._journal_stage.submit(take)
@@ -143,15 +143,15 @@ class Claims:
     async def settle(
         self, id: str, to: Become, ttl_ms: int = 0, owner: str | None = None, forced: str = ""
     ) -> tuple[Reservation | None, bool]:
-        """Moves one reservation; answers it as it stands then (None: unknown) and whether this call moved it.
+        """Moves one reservation; returns its new state (None: unknown) and whether this call moved it.
 
-        `owner` and `forced` as in Transition: one of another owner is not moved. Repeating is safe: it finds the
-        reservation moved.
+        `owner` and `forced` as in Transition: a reservation of another owner is not moved. Safe to repeat: a repeat finds
+        the reservation moved.
         """
         return await self._settle_stage.submit(Transition(id, to, ttl_ms, owner, forced))
 
     async def settle_many(self, transitions: Sequence[Transition]) -> Settled:
-        """Moves reservations in one transaction, then tells the gate; ids distinct. For background jobs."""
+        """Moves reservations in one transaction, then notifies the gate; ids distinct. For background jobs."""
         settled = await self._journal.settle(transitions)
         for id in settled.changed:
             meters.SETTLED.of(settled.reservations[id].state).value += 1
@@ -159,7 +159,7 @@ class Claims:
         return settled
 
     async def _accept(self, take: Take, reservation: Reservation, nonces: set[str]) -> Reserved:
-        """Compares what the journal has with what was taken: an answer, or a take that must be given back."""
+        """Compares the journal's row with the take: the row decides the outcome; a take that it does not hold is given back."""
         if take.nonce in nonces and reservation.nonce != take.nonce:
             await self._give_back(take)
         if reservation.state == "ABORTED":
@@ -176,14 +176,14 @@ class Claims:
         return answers
 
     async def _flush_journal(self, takes: Sequence[Take]) -> list[Reservation | Exception]:
-        """One transaction for all takes of the current epoch; those of an older one go back through the gate."""
+        """One transaction for all takes of the current epoch; those of an older one go through the gate again."""
         epoch = max(take.epoch for take in takes)
         distinct = {take.claim.id: take for take in takes if take.epoch == epoch}
         found = await self._write(list(distinct.values()))
         return [found[take.claim.id] if take.epoch == epoch else Stale(take.epoch) for take in takes]
 
     async def _write(self, takes: Sequence[Take]) -> dict[str, Reservation | Exception]:
-        """Runs the batch until its outcome is known, in halves when one of it is bad. Errors are per take."""
+        """Runs the batch until its outcome is known, in halves when one take is bad. Errors are per take."""
         failed = errors.unavailable("JOURNAL_UNREACHABLE", "Postgres does not answer")
         for _ in range(JOURNAL_TRIES):
             try:
@@ -200,13 +200,13 @@ class Claims:
                 return await self._write(takes[:middle]) | await self._write(takes[middle:])
             self._journal_down_until = 0.0
             return dict(rows)
-        if failed.reason != db_errors.CONFLICT:  # then Postgres answers, and others were in the way
+        if failed.reason != db_errors.CONFLICT:  # on a conflict Postgres works: other writers were in the way
             self._journal_down_until = self._world.monotonic_s() + BREAKER_S
         return {take.claim.id: failed for take in takes}
 
     async def _refuse(self, take: Take, refused: psycopg.Error) -> Reservation | Exception:
-        """The journal did not want this take: a tombstone makes that final, then the gate gets it back. Unless a repeat,
-        to whom the gate gave the same take, has written it since (`make sim`, seed 859013): then it stands."""
+        """The journal refused this take: a tombstone makes that final, then the gate gets it back. But if a repeat that got
+        the same take from the gate has written it since (`make sim`, seed 859013), it stands."""
         settled = await self.settle_many([Transition(take.claim.id, "ABORTED")])
         found = settled.reservations.get(take.claim.id)
         if found is not None and found.nonce == take.nonce and found.state in ("ACTIVE", "COMMITTED"):
@@ -252,7 +252,7 @@ class Claims:
         raise AssertionError("unreachable")
 
     async def _tell_gate(self, settled: Settled) -> None:
-        """Ended reservations go back, committed ones are forgotten after a while, each by the token of its take."""
+        """Gives back ended reservations and schedules committed ones to be forgotten, each by the token of its take."""
         actions: dict[str, Action] = {"RELEASED": "give", "EXPIRED": "give", "COMMITTED": "later"}
         settlements = [
             Settlement(found.id, found.nonce, actions[found.state], REMEMBER_MS)
@@ -263,7 +263,7 @@ class Claims:
             await self._tell(settled.epoch, settlements)
 
     async def _tell(self, epoch: int, settlements: Sequence[Settlement]) -> None:
-        """The journal has decided; the gate may learn it late. What fails here is found by the sweeper."""
+        """The journal has decided; the gate may learn it late. The sweeper finds what fails here."""
         try:
             await self._gate.settle(epoch, settlements)
         except (ServiceError, Stale) as failed:
@@ -271,4 +271,4 @@ class Claims:
 
 
 class GuardRefused(Exception):
-    """The gate let through what the journal does not have: a forced decrease was faster, or the gate drifted."""
+    """The gate let through more than the journal has: a forced decrease was faster, or the gate has drifted."""

@@ -1,8 +1,8 @@
 """The audit's decision: which differences between gate and journal are drift, and when that is certain. No I/O, no clock.
 
-A take that is under way makes the gate's number smaller for a moment, and so does a give. Nothing makes it larger than the
-journal's but a decrease by hand that it has not heard of, which is noted. So a surplus is certain as soon as the journal
-stood still around the look; a lack is one only if the gate stood still as well, and both only if they stay.
+A take that is under way makes the gate's number smaller for a moment, and so does a give. Only a decrease by hand that has
+not reached the gate makes it larger than the journal's, and such a decrease is recorded. So a surplus counts if the journal
+did not change around the look; a deficit counts only if the gate did not change either; and both only if they persist.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 LOOKS = 3
-"""So often the same mismatch is seen before it is believed."""
+"""Looks that must find the same mismatch before it is certain."""
 LOOK_AGAIN_MS = 100_000
 """Between two looks: longer than any take is between gate and journal (three tries of a statement, each ended by Postgres
-after 30 s) and longer than the sweeper needs for what a crash left (90 s), so no two looks see the same one."""
+after 30 s) and longer than the sweeper needs for what a crash left (90 s), so no two looks see the same take."""
 STILL_MS = 1_000
-"""Between the two readings of a look at a lack: a take that is under way has arrived by then."""
+"""Between the two readings of a look at a deficit: a take that is under way has arrived by then."""
 MOST_SUSPECTS = 500
-"""Looked at in one statement and one command. More are found again by the next walk."""
+"""Suspects at a time, read in one statement and one command. The next walk finds the others again."""
 
 Cause: TypeAlias = Literal["UNKNOWN", "COUNTER_MISSING", "COUNTER_WITHOUT_LEVEL"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One level as journal and gate had it. `version` is the journal's, 0 where it has no such level; `steady`: it was
+    """One level as read from journal and gate. `version` is the journal's, 0 where it has no such level; `steady`: it was
     the same before and after the gate was read, and no change by hand was on its way."""
 
     key: str
@@ -37,13 +37,13 @@ class Reading:
 
     @property
     def difference(self) -> int:
-        """Above zero: the gate would let through what the journal refuses. Below: units that nobody can buy."""
+        """Above zero: the gate would let through what the journal refuses. Below: units that cannot be bought."""
         return (self.found or 0) - self.expected
 
 
 @dataclass(slots=True)
 class Suspect:
-    """A level that differed: how often it was seen so, and what it was read as when the look that is open began."""
+    """A level that differed: how many looks saw it, and its values when the current look began."""
 
     key: str
     due_ms: int = 0
@@ -69,7 +69,7 @@ class Drift:
 
 
 class Suspects:
-    """What the audit remembers of levels that differed, from look to look."""
+    """The levels that differed, kept from look to look."""
 
     def __init__(self, known: Iterable[Suspect] = ()) -> None:
         self._known = {suspect.key: suspect for suspect in known}
@@ -78,29 +78,29 @@ class Suspects:
         return len(self._known)
 
     def all(self) -> list[Suspect]:
-        """To be kept until the next round."""
+        """The suspects to keep until the next round."""
         return list(self._known.values())
 
     def add(self, key: str) -> None:
-        """A walk saw a difference: look at it properly, soon."""
+        """Adds a level for which a walk saw a difference; it is due at once."""
         if len(self._known) < MOST_SUSPECTS:
             self._known.setdefault(key, Suspect(key))
 
     def clear(self) -> None:
-        """The gate is a new one."""
+        """Forgets all: the gate was rebuilt."""
         self._known.clear()
 
     def due(self, now_ms: int) -> list[str]:
-        """Keys to be read now."""
+        """Keys to read now."""
         return [suspect.key for suspect in self._known.values() if suspect.due_ms <= now_ms]
 
     def postpone(self, now_ms: int) -> None:
-        """Another process looked at these, by another clock: begin a look no earlier than it would have by ours."""
+        """Restarts every interval and look: another process made the last looks, by its own clock."""
         for suspect in self._known.values():
             suspect.due_ms, suspect.version = now_ms + LOOK_AGAIN_MS, -1
 
     def judge(self, readings: Iterable[Reading], now_ms: int) -> list[Drift]:
-        """Takes what was read of due keys; answers those that are certain by now."""
+        """Takes the readings of due keys; returns the differences that are certain now."""
         certain = []
         for reading in readings:
             suspect = self._known.get(reading.key)
@@ -113,7 +113,7 @@ class Suspects:
         return certain
 
     def _counts(self, suspect: Suspect, reading: Reading, now_ms: int) -> bool:
-        """Whether this reading completes a look; forgets the suspect when there is nothing to see."""
+        """Whether this reading completes a look; forgets the suspect when there is no difference."""
         if reading.difference == 0:
             del self._known[reading.key]
             return False
@@ -124,7 +124,7 @@ class Suspects:
 
 
 def _is_same(suspect: Suspect, reading: Reading) -> bool:
-    """A surplus that is sold from looks smaller while takes are under way; that there is one is as certain."""
+    """Two surpluses count as the same: takes that are under way make a surplus look smaller, but not less certain."""
     return suspect.difference == reading.difference or (suspect.difference > 0 and reading.difference > 0)
 
 

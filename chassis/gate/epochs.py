@@ -1,4 +1,4 @@
-"""Which epoch this process serves in, and the rebuild that makes a new one (rule 10 of the protocol)."""
+"""The epoch in which this process serves, and the rebuild that makes a new one (rule 10 of the protocol)."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ SOON_MS = 3_000
 
 
 class Epochs:
-    """Knows the current epoch; makes a new one when the gate lost what it knew. One per partition and process."""
+    """Knows the current epoch; makes a new one when the gate has lost its data. One per partition and process."""
 
     def __init__(self, gate: Gate, rebuilds: Rebuilds, world: World = REAL) -> None:
         self._gate = gate
         self._rebuilds = rebuilds
         self._world = world
         self.current = 0
-        """The epoch to call the gate with; 0 until the first one was adopted."""
+        """The epoch to call the gate with; 0 until the first one is adopted."""
         meters.EPOCH.read_from(lambda: self.current)
         self._work: asyncio.Task[None] | None = None
 
     async def ensure(self, lost: int, force: bool = False) -> None:
         """Returns once an epoch other than `lost` serves, or `lost` itself after all; GATE_REBUILDING when the
-        deadline comes first. With `force`, `lost` is replaced even if it serves. Callers share one attempt."""
+        deadline comes first. With `force`, `lost` is replaced even if it serves. Concurrent callers share one attempt."""
         if self.current != lost and self.current:
             return
         if self._work is None or self._work.done():
@@ -42,11 +42,11 @@ class Epochs:
             raise errors.unavailable("GATE_REBUILDING", "the gate is being rebuilt", 1_000) from None
 
     async def is_serving(self) -> bool:
-        """True when the gate answers in this process's epoch."""
+        """True when the gate serves this process's epoch."""
         return self.current != 0 and await self._gate.serves(self.current)
 
     async def watch(self) -> None:
-        """Rebuilds unless the gate can be trusted; raises the journal's mark and has the gate remember it."""
+        """Rebuilds unless the gate can be trusted; raises the journal's mark and stores it in the gate."""
         serving = await self._trusted()
         if serving is None:
             await self.ensure(self.current)
@@ -57,17 +57,17 @@ class Epochs:
             await self._gate.remember_mark(serving.epoch, mark)
 
     async def replace(self) -> None:
-        """A new epoch although the current one seems fine: somebody knows that the journal was restored."""
+        """Makes a new epoch although the current one seems fine: the caller knows that the journal was restored."""
         serving = await self._rebuilds.serving()
         self.current = serving.epoch
         await self.ensure(serving.epoch, force=True)
 
     async def _trusted(self) -> Serving | None:
-        """What the journal says of the current epoch, if the gate serves it and both are what they were; None otherwise.
+        """The journal's current epoch, if the gate serves it and neither was replaced; None otherwise.
 
-        A journal that was restored from a backup may name an epoch that the gate serves, loaded from what was lost since.
-        Its mark gives it away: the gate remembers a later one, or another of that number, since a process that slept
-        through the restore may raise it once. The gate is read first, since marks reach it last.
+        A journal that was restored from a backup may name an epoch that the gate serves, loaded from data that is lost now.
+        Its mark reveals that: the gate remembers a later mark, or another token of that number, since a process that was
+        suspended during the restore may raise it once. The gate is read first, since marks reach it last.
         """
         pointer = await self._gate.current_epoch()
         if pointer is None:
@@ -91,7 +91,7 @@ class Epochs:
         return serving if await self._gate.serves(pointer) else None
 
     async def _adopt_or_rebuild(self, lost: int, force: bool) -> None:
-        """Under the session lock: somebody else may have rebuilt while we waited for it."""
+        """Runs under the session lock: another process may have rebuilt while this one waited for it."""
         async with self._rebuilds.alone():
             serving = await self._trusted()
             if serving is not None and not (force and serving.epoch == lost):
@@ -100,11 +100,11 @@ class Epochs:
             self.current = await self._rebuild()
 
     async def _rebuild(self) -> int:
-        """A new epoch, loaded from a snapshot of the journal that was taken while nobody could write to it."""
+        """Makes a new epoch, loaded from a snapshot of the journal that was taken while no process could write to it."""
         started_s = self._world.monotonic_s()
         await self._gate.check_server()
         run_id = await self._gate.run_id()
-        newer = (await self._gate.current_epoch() or 0) + 1  # than an epoch that a restored journal has forgotten
+        newer = (await self._gate.current_epoch() or 0) + 1  # than any epoch that a restored journal has forgotten
         async with self._rebuilds.begin(run_id, max(self._world.wall_ms(), newer)) as snapshot:
             counters, entries = await self._load(snapshot)
         published = await self._gate.publish(snapshot.epoch)

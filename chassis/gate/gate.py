@@ -1,4 +1,4 @@
-"""The gate's side of the protocol: one method per script, Redis errors turned into ours. Decides nothing by itself."""
+"""The gate's side of the protocol: one method per script; Redis errors become service errors. Makes no decisions."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from chassis.wire import Wire
 FIRST_LOOK_MS = 30_000
 """When the sweeper first looks at an entry: long after its journal entry must have arrived, well within 90 s."""
 APPLIED_MEMORY_MS = 3_600_000
-"""Adjustment ids are remembered for an hour, and older adjustments are not accepted."""
+"""Adjustment ids are remembered for an hour; older adjustments are not accepted."""
 LOOKED_AT = 200
-"""Entries that `next_lapse` looks at: bounded, so "soon" is all it can tell."""
+"""Entries that `next_lapse` looks at: bounded, so it finds only what expires soon."""
 LOAD_CHUNK = 2_000
-"""Hash fields per command while loading: short commands keep the server answering others."""
+"""Hash fields per command while loading: short commands keep the server responsive."""
 
 Action: TypeAlias = Literal["give", "forget", "later"]
 
 
 class Settlement(NamedTuple):
-    """What to do with one entry, if it still is the take that the journal spoke of."""
+    """An action on one entry, if the entry still is the take that the journal decided on."""
 
     id: str
     nonce: str
     action: Action
     later_ms: int = 0
     since_ms: int = 0
-    """By the gate's clock; 0 is when it arrives."""
+    """By the gate's clock; 0 means the time of arrival."""
 
 
 class Due(NamedTuple):
-    """An entry that is to be looked at; `nonce` is its take, empty when there is no entry any more."""
+    """An entry to look at; `nonce` is its take, empty when there is no entry any more."""
 
     id: str
     nonce: str
@@ -65,11 +65,11 @@ class Gate:
         self._keys = keys
 
     def close(self) -> None:
-        """Ends the connection of its own; the client stays open."""
+        """Closes its own connection; the client stays open."""
         self._wire.close()
 
     async def reserve(self, epoch: int, claims: Sequence[tuple[Claim, str]]) -> list[Any]:
-        """Takes a batch of (claim, nonce): a Take, Refused or Reused each. Stale when the epoch or its script is gone."""
+        """Takes (claim, nonce) pairs; returns a Take, Refused or Reused each. Stale if the epoch or its script is gone."""
         batch = [
             [claim.id, claim.fingerprint, nonce, FIRST_LOOK_MS, _wire(claim), claim.ttl_ms] for claim, nonce in claims
         ]
@@ -104,19 +104,19 @@ class Gate:
         return str(answer).split()[0]
 
     async def due(self, epoch: int, ahead_ms: int, most: int) -> tuple[int, list[Due]]:
-        """The gate's time, and what the sweeper should look at by `ahead_ms` from then. `settle` drops ids without an entry."""
+        """The gate's time, and the entries that are due by `ahead_ms` from then. `settle` drops ids without an entry."""
         names = [self._keys.reservations(epoch), self._keys.due(epoch)]
         now_ms, *found = await self._eval("due", names, [str(ahead_ms), str(most)], epoch)
         return int(now_ms), [Due(id, nonce) for id, nonce in zip(found[::2], found[1::2], strict=True)]
 
     async def next_lapse(self, epoch: int, keys: Sequence[str]) -> list[int]:
-        """When the next reservation on each counter lapses, unix ms, as far as the gate can tell; 0 when not soon."""
+        """When the next reservation on each counter expires, unix ms, as far as the gate knows; 0 when not soon."""
         names = [self._keys.pointer, self._keys.reservations(epoch), self._keys.due(epoch)]
         answer = await self._eval("lapse", names, [str(LOOKED_AT), *keys], epoch)
         return [int(due) for due in orjson.loads(answer)]
 
     async def current_epoch(self) -> int | None:
-        """What the pointer says; None when there is none."""
+        """The epoch that the pointer names; None when there is none."""
         async with _translated(0):
             raw = await self._redis.get(self._keys.pointer)
         return None if raw is None else int(raw)
@@ -137,7 +137,7 @@ class Gate:
         return Mark(int(number), token)
 
     async def remember_mark(self, epoch: int, mark: Mark) -> None:
-        """Keeps a mark that the journal has committed, unless the epoch is no longer current or a newer mark is known."""
+        """Stores a mark that the journal has committed, unless the epoch is no longer current or a newer mark is known."""
         await self._eval(
             "mark", [self._keys.pointer, self._keys.mark(epoch)], [str(epoch), f"{mark.number}:{mark.token}"], epoch
         )
@@ -148,21 +148,21 @@ class Gate:
             return str((await self._redis.info("server"))["run_id"])
 
     async def check_server(self) -> None:
-        """Refuses a server that may evict keys: a counter that vanishes would sell what is not there."""
+        """Refuses a server that may evict keys: without a counter, the gate could sell units that do not exist."""
         async with _translated(0):
             policy = (await self._redis.info("memory")).get("maxmemory_policy")
         if policy != "noeviction":
             raise errors.unavailable("GATE_UNREACHABLE", f"Redis has maxmemory-policy {policy}, it must be noeviction")
 
     async def measure(self) -> None:
-        """Shows how much memory the server has and may have."""
+        """Records how much memory the server uses and may use."""
         async with _translated(0):
             memory = await self._redis.info("memory")
         meters.MEMORY.set(int(memory["used_memory"]))
         meters.MEMORY_MOST.set(int(memory.get("maxmemory") or memory.get("total_system_memory") or 0))
 
     async def announce(self, epoch: int) -> None:
-        """Notes that keys of this epoch may exist, before the first is written."""
+        """Records that keys of this epoch may exist, before the first one is written."""
         async with _translated(epoch):
             await self._redis.sadd(self._keys.epochs, epoch)
 
@@ -174,7 +174,7 @@ class Gate:
             await pipe.execute()
 
     async def load_entries(self, epoch: int, entries: Sequence[Entry], look_ms: int) -> None:
-        """Writes live reservations of an epoch that is not published yet; the sweeper looks at them in `look_ms`."""
+        """Writes live reservations of an epoch that is not published yet; the sweeper looks at them after `look_ms`."""
         bodies: dict[Any, Any] = {
             entry.id: orjson.dumps([entry.fingerprint, entry.nonce, entry.taken, entry.expires_ms]) for entry in entries
         }
@@ -186,7 +186,7 @@ class Gate:
 
     async def publish(self, epoch: int) -> bool:
         """Points callers at the epoch, loads its script last, drops older epochs. False when a newer one is current, or
-        when the server was emptied while this one was being loaded."""
+        when the server was emptied while this one was loading."""
         answer = await self._eval("publish", [self._keys.pointer, self._keys.epochs], [str(epoch)], epoch)
         if answer[0] != "PUBLISHED":
             return False
@@ -198,7 +198,7 @@ class Gate:
         return True
 
     async def counters(self, epoch: int, keys: Sequence[str]) -> list[int | None]:
-        """What may still be taken, per counter key; None where the gate knows none."""
+        """Units that may still be taken, per counter key; None where the gate does not know the counter."""
         async with _translated(epoch):
             raw = await self._redis.hmget(self._keys.available(epoch), list(keys))
         return [None if value is None else int(value) for value in raw]
@@ -209,12 +209,12 @@ class Gate:
             return int(await self._redis.hlen(self._keys.available(epoch)))
 
     async def _now_ms(self) -> int:
-        """The server's clock: all times of the gate are by it, since who sweeps may be another host than who took."""
+        """The server's clock. All times of the gate use it, since the sweeper may run on another host than the taker."""
         seconds, micros = await self._redis.time()
         return int(seconds) * 1000 + int(micros) // 1000
 
     async def _eval(self, name: str, keys: Sequence[str], arguments: Sequence[str | bytes], epoch: int) -> Any:
-        """EVALSHA, loading the script when the server forgot it: for scripts that carry the epoch as an argument."""
+        """EVALSHA; loads the script when the server has forgotten it. For scripts that take the epoch as an argument."""
         script = scripts.text(name)
         async with _translated(epoch):
             with meters.script(name):

@@ -1,4 +1,4 @@
-"""The journal's side of the protocol: one call per batch, and what makes a lost answer harmless: it is asked again."""
+"""The journal's side of the protocol: one call per batch. A call whose response was lost is repeated, without harm."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from chassis.gate.model import Reservation, Stale, State, Take
 LOCK_CLASS = 7401
 """Advisory lock (class, partition): shared by every writer of the journal, exclusive for the rebuilder."""
 GRACE_MS = 2_000
-"""A reservation lapses this long after expires_at: room for a commit that is under way."""
+"""A reservation expires this long after expires_at: room for a commit that is under way."""
 
 WITHIN_S = 1.0
-"""A batch waits this long for a connection: its callers' deadlines are theirs, and others queue behind it."""
+"""A batch waits this long for a connection: its callers have their own deadlines, and other batches queue behind it."""
 ANSWER_S = 5.0
-"""A batch takes milliseconds. Without an answer for so long its outcome is in doubt and it is run again elsewhere."""
+"""A batch takes milliseconds. Without a response for this long its outcome is in doubt and it is run again elsewhere."""
 
 RESERVE: LiteralString = "SELECT journal_reserve(%s, %s, %s::jsonb)::text"
 SETTLE: LiteralString = "SELECT journal_settle(%s, %s::jsonb, %s)::text"
@@ -40,9 +40,9 @@ Become: TypeAlias = Literal["COMMITTED", "RELEASED", "EXPIRED", "ABORTED", "EXTE
 
 
 class Transition(NamedTuple):
-    """One reservation and what it shall become.
+    """One reservation and its target state.
 
-    It moves only if its row has this `owner` or none; None asks for no owner. `forced` is the reason of a person who
+    It moves only if its row has this `owner` or none; None skips this check. `forced` is the reason given by a person who
     moves another owner's reservation: the event repeats it.
     """
 
@@ -54,7 +54,7 @@ class Transition(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """What a batch of transitions came to: the epoch it was validated in, and each known reservation after it."""
+    """The result of a batch of transitions: the epoch it was validated in, and each known reservation after it."""
 
     epoch: int
     reservations: dict[str, Reservation]
@@ -62,7 +62,7 @@ class Settled(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What became of a reservation; the take that made it is told only of one that has ended."""
+    """The state of a reservation; the take that made it is included only if it has ended."""
 
     state: State
     nonce: str = ""
@@ -82,7 +82,7 @@ class Noted(NamedTuple):
 
 
 class Journal:
-    """One partition's journal in one service's database; `reservations` is that service's table of them."""
+    """One partition's journal in one service's database; `reservations` is that service's table of reservations."""
 
     def __init__(self, db: Database, partition: int, reservations: LiteralString) -> None:
         self._db = db
@@ -94,7 +94,7 @@ class Journal:
         self._read: LiteralString = f"SELECT journal_reservation(r)::text FROM {reservations} r WHERE id = ANY (%s)"
 
     async def reserve(self, takes: Sequence[Take]) -> dict[str, Reservation]:
-        """Writes takes of one epoch, ids distinct; answers every id's reservation as it stands then. Stale; OS001."""
+        """Writes takes of one epoch, ids distinct; returns every id's reservation as it is afterwards. Stale; OS001."""
         epoch = takes[0].epoch
         batch = [_row(take) for take in takes]
         with meters.CALL_SECONDS.of("reserve").timed():
@@ -123,7 +123,7 @@ class Journal:
         return Settled(answer["epoch"], rows, changed)
 
     async def read(self, ids: Sequence[str]) -> dict[str, Reservation]:
-        """Those of the reservations that exist."""
+        """Returns the reservations that exist."""
         async with self._db.connection() as connection:
             return await self.read_in(connection, ids)
 
@@ -133,13 +133,13 @@ class Journal:
         return {found.id: found for found in (_reservation(orjson.loads(row[0])) for row in rows)}
 
     async def expired(self, most: int) -> list[str]:
-        """Ids of active reservations that lapsed, longest ago first."""
+        """Ids of active reservations that have expired, longest ago first."""
         async with self._db.connection() as connection:
             cursor = await connection.execute(self._expired, (self.partition, GRACE_MS, most))
             return [row[0] for row in await cursor.fetchall()]
 
     async def look(self, epoch: int, ids: Sequence[str]) -> dict[str, Standing]:
-        """What became of those of the reservations that exist. Stale unless `epoch` is current while it reads."""
+        """The states of the reservations that exist. Stale unless `epoch` is current while it reads."""
         with meters.CALL_SECONDS.of("look").timed():
             async with self._db.connection() as connection:
                 answer = await _json(await connection.execute(LOOK, (self.partition, " ".join(ids))))
@@ -150,25 +150,25 @@ class Journal:
         return found
 
     async def note(self, tx: Tx, epoch: int, deltas: Mapping[str, int]) -> list[Noted]:
-        """Writes down, inside the caller's transaction, what the gate must learn after it; no row for no change."""
+        """Records, inside the caller's transaction, the changes that the gate must learn after it; a delta of 0 gets no row."""
         keys = sorted(deltas)
         cursor = await tx.execute(NOTE, (self.partition, epoch, keys, [deltas[key] for key in keys]))
         return [Noted(*row) for row in await cursor.fetchall()]
 
     async def noted(self, most: int) -> list[Noted]:
-        """Changes that were noted a second ago or longer and still are."""
+        """Changes that were recorded at least a second ago and not deleted since."""
         async with self._db.connection() as connection:
             cursor = await connection.execute(NOTED, (self.partition, most))
             return [Noted(*row) for row in await cursor.fetchall()]
 
     async def forget(self, ids: Sequence[int]) -> None:
-        """The gate has these changes."""
+        """Deletes changes that the gate has applied."""
         async with self._db.connection() as connection:
             await connection.execute(FORGET, (list(ids),))
 
 
 async def enter(tx: Tx, partition: int) -> int:
-    """What every writer of counters does first in its transaction: bars a rebuild until it ends; answers the epoch.
+    """The first step of every transaction that writes counters: bars a rebuild until it ends; returns the epoch.
 
     Two statements on purpose: only the second one's snapshot is sure to see what a rebuilder committed (READ COMMITTED).
     """

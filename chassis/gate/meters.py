@@ -19,7 +19,9 @@ RESTORES = metrics.counter(
 )
 
 MEMORY = metrics.gauge("gate_memory_bytes", "Memory that the gate's server uses, with all its databases")
-MEMORY_MOST = metrics.gauge("gate_memory_most_bytes", "Memory that it may use: maxmemory, else all of its machine's")
+MEMORY_MOST = metrics.gauge(
+    "gate_memory_most_bytes", "Memory that this server may use: maxmemory, or all of its machine's"
+)
 
 CALL_SECONDS = metrics.histogram("journal_call_seconds", "One transaction of the journal, with its connection", "call")
 BREAKER = metrics.gauge("journal_breaker_open", "1 while requests are refused because the journal failed just now")
@@ -30,7 +32,9 @@ ROWS_REFUSED = metrics.counter("journal_rows_refused_total", "Takes whose row vi
 
 LOOKED_AT = metrics.counter("sweeper_looked_at_total", "Entries of the gate that the sweeper compared to the journal")
 GIVEN_BACK = metrics.counter("sweeper_given_back_total", "Entries that the sweeper gave back: a crash had left them")
-TOMBSTONES = metrics.counter("sweeper_tombstones_total", "Takes that never reached the journal, made dead there")
+TOMBSTONES = metrics.counter(
+    "sweeper_tombstones_total", "Takes that never reached the journal and got a tombstone there"
+)
 SETTLED = metrics.counter(
     "reservations_settled_total", "Reservations (in promo: redemptions) that moved to a state", "state"
 )

@@ -1,4 +1,4 @@
-"""The words of the mechanism: counters, claims, takes and what became of them. Standard library only."""
+"""The vocabulary of the mechanism: counters, claims, takes and their outcomes. Standard library only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 State: TypeAlias = Literal["ACTIVE", "COMMITTED", "RELEASED", "EXPIRED", "ABORTED"]
 Taken: TypeAlias = tuple[tuple[str, int], ...]
-"""What was taken: counter key and quantity, each key once."""
+"""The units taken: counter key and quantity, each key once."""
 
 
 class WantedLine(NamedTuple):
@@ -19,7 +19,7 @@ class WantedLine(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """A wish to claim counters, all or nothing. The id is the key: a repeat is the same reservation."""
+    """A request to claim counters, all or nothing. The id is the key: a repeat is the same reservation."""
 
     id: str
     fingerprint: str
@@ -29,7 +29,7 @@ class Claim(NamedTuple):
 
 
 class Take(NamedTuple):
-    """A claim that the gate let through, on its way to the journal. `nonce` tells this take from any other of the id."""
+    """A claim that the gate let through, on its way to the journal. `nonce` distinguishes this take from others of the id."""
 
     claim: Claim
     nonce: str
@@ -38,7 +38,7 @@ class Take(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """How far the journal has come in an epoch; the token tells two histories apart that share a number."""
+    """How far the journal has come in an epoch; the token distinguishes two histories that share a number."""
 
     number: int
     token: str
@@ -62,7 +62,7 @@ class Reservation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ShortLine:
-    """A line that did not fit: its index, the most there is, and whether the gate knows any of its counters."""
+    """A line that did not fit: its index, the most available, and whether the gate knows any of its counters."""
 
     index: int
     available: int
@@ -82,11 +82,11 @@ class Reused(Exception):
 
 
 class Aborted(Exception):
-    """The reservation was undone before it was complete; its id is dead."""
+    """The reservation was undone before it was complete; its id cannot be used again."""
 
 
 class Stale(Exception):
-    """The gate's epoch is not the one the caller holds (or its scripts are gone): rebuild or adopt, then try again."""
+    """The gate's epoch is not the one that the caller holds (or its scripts are gone): rebuild or adopt, then try again."""
 
     def __init__(self, epoch: int) -> None:
         super().__init__(f"epoch {epoch} is not current")

@@ -1,4 +1,4 @@
-"""One partition put together: what a service's composition root makes, starts and closes."""
+"""One partition, composed of its parts: a service's composition root creates, starts and closes it."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from chassis.jobs import Jobs
 from chassis.redis import Client
 
 WATCH_S = 2.0
-"""Between looks for a lost gate or a restored journal where no request finds it first; each is two transactions."""
+"""Between checks for a lost gate or a restored journal, in case no request finds it first; each is two transactions."""
 SWEEP_REST = 4.0
-"""A crowd is looked at all at once, thirty seconds after it came: in a fifth of the time (some 18,000 looks a second), so
-that others are served meanwhile."""
+"""Pause after a sweep, times its duration. The takes of a burst are all due thirty seconds later: they are swept in a fifth of
+the time (some 18,000 looks a second), so that other calls are served meanwhile."""
 
 
 @dataclass(frozen=True)
 class Tables:
-    """What a service calls the mechanism's tables, and how the types of its audit's events begin (empty: none are told)."""
+    """A service's names for the mechanism's tables, and the prefix of its audit's event types (empty: no events)."""
 
     levels: LiteralString
     movements: LiteralString
@@ -41,7 +41,7 @@ class Tables:
 
 
 class Partition:
-    """The gate, the journal and all that keeps them in step, for one service's partition."""
+    """The gate, the journal and all that keeps them consistent, for one partition of a service."""
 
     def __init__(self, db: Database, client: Client, prefix: str, number: int, tables: Tables) -> None:
         self.number = number
@@ -58,7 +58,8 @@ class Partition:
         self.auditor = Auditor(journal, self.gate, GatePages(client, keys), self.epochs, tables.audit_event)
 
     def start(self, jobs: Jobs, leading: asyncio.Event) -> None:
-        """Starts the stages and the loops that mend what crashes leave: in one process, save that each knows its epoch."""
+        """Starts the stages and the loops that repair what crashes leave. Only the leading process runs these loops, but every
+        process watches its epoch."""
         self.claims.start()
         jobs.start("watch-gate", self.epochs.watch, WATCH_S)
         jobs.start("measure-gate", self.gate.measure, 15.0, leading)
@@ -68,6 +69,6 @@ class Partition:
         jobs.start("audit", self.auditor.run_once, 0.5, leading)
 
     async def close(self) -> None:
-        """Finishes what was begun; stop the jobs first."""
+        """Completes pending requests; stop the jobs first."""
         await self.claims.close()
         self.gate.close()

@@ -11,7 +11,7 @@ from chassis.gate.gate import Entry
 from chassis.gate.model import NO_MARK, Mark, Taken
 
 REBUILDER_CLASS = 7402
-"""Advisory lock (class, partition), held by a session while it rebuilds: one at a time, over all processes."""
+"""Advisory lock (class, partition), held by a session while it rebuilds: one at a time, across all processes."""
 ROWS = 5_000
 """Rows read and loaded at once: bounds the memory of a rebuild."""
 
@@ -20,7 +20,7 @@ LIFE: LiteralString = (
     "(SELECT concat_ws('/', s.system_identifier, d.oid, c.timeline_id)"
     " FROM pg_control_system() s, pg_control_checkpoint() c, pg_database d WHERE d.datname = current_database())"
 )
-"""Names the database itself: another cluster, a database that was created anew and a promoted standby have another name."""
+"""Identifies the database itself: another cluster, a re-created database and a promoted standby have another value."""
 NEXT: LiteralString = f"""
 INSERT INTO gate (partition, epoch, run_id, life) VALUES (%s, %s, %s, {LIFE})
 ON CONFLICT (partition) DO UPDATE SET epoch = greatest(gate.epoch + 1, excluded.epoch), run_id = excluded.run_id,
@@ -43,7 +43,7 @@ class Serving(NamedTuple):
 
 
 class Snapshot:
-    """Counters and live reservations of one instant, at which nobody could write."""
+    """Counters and live reservations of one instant at which no process could write."""
 
     def __init__(self, reader: Tx, epoch: int, partition: int, counters: LiteralString, live: LiteralString) -> None:
         self.epoch = epoch
@@ -53,7 +53,7 @@ class Snapshot:
         self._live: LiteralString = live
 
     async def counters(self) -> AsyncIterator[list[tuple[str, int]]]:
-        """What may be taken of each counter key, up to ROWS at a time."""
+        """Units that may be taken of each counter key, up to ROWS at a time."""
         async with self._reader.cursor("counters") as cursor:
             await cursor.execute(self._counters, (self._partition,))
             while rows := await cursor.fetchmany(ROWS):
@@ -89,7 +89,7 @@ class Rebuilds:
         return Serving(0, "", True, NO_MARK) if row is None else Serving(row[0], row[1], row[2], Mark(row[3], row[4]))
 
     async def advance(self, epoch: int, seen: Mark, token: str) -> Mark | None:
-        """Raises the journal's mark and returns it, durable; None when epoch or mark are not what was seen any more."""
+        """Raises the journal's mark and returns it, durable; None when the epoch or the mark has changed since it was read."""
         values = (token, self.partition, epoch, *seen)
         async with self._db.connection() as connection:
             row = await (await connection.execute(ADVANCE, values)).fetchone()
@@ -97,7 +97,7 @@ class Rebuilds:
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
-        """Waits until no other session rebuilds, and keeps it so. A lost connection ends that unseen."""
+        """Waits until no other session rebuilds, and keeps others out. A lost connection ends that without notice."""
         async with self._db.connection() as connection:
             await connection.execute("SELECT pg_advisory_lock(%s, %s)", (REBUILDER_CLASS, self.partition))
             try:
@@ -107,10 +107,10 @@ class Rebuilds:
 
     @asynccontextmanager
     async def begin(self, run_id: str, least: int) -> AsyncIterator[Snapshot]:
-        """Makes a new epoch, `least` or above, the current one, and takes the snapshot while nobody can write to the journal.
+        """Makes a new epoch, `least` or above, current, and takes the snapshot while no process can write to the journal.
 
-        The lock is held only until the snapshot stands: later writers carry the new epoch and give to the gate after
-        it is published, so what they change is added to the snapshot, never lost and never counted twice.
+        The lock is held only until the snapshot exists: later writers use the new epoch and give to the gate after it is
+        published, so their changes are added to the snapshot, never lost and never counted twice.
         """
         async with self._db.connection() as reader:
             async with self._db.transaction() as tx:

@@ -1,4 +1,4 @@
-"""The journal's functions for one service: the SQL files with the service's table names and events put in."""
+"""The journal's functions for one service: the SQL files with the service's table names and events filled in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent / "sql"
 
 @dataclass(frozen=True)
 class JournalSchema:
-    """What the mechanism calls levels, movements and reservations has its own names in every service.
+    """One service's names for the tables that the mechanism calls levels, movements and reservations.
 
     `payload` is a SQL expression over the reservation row `r`, `tell_levels` a statement over the relation `{changed}`
     that inserts one outbox row per changed level, with `{cause}` as the movement kind.

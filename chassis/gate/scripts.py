@@ -1,4 +1,4 @@
-"""The Lua scripts. Only the rebuilder loads `reserve`, whose text holds the epoch; the others may be loaded by anyone."""
+"""The Lua scripts. Only the rebuilder loads `reserve`, whose text holds the epoch; any caller may load the others."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ def reserve(epoch: int) -> str:
 
 @lru_cache(maxsize=64)
 def sha(script: str) -> str:
-    """What EVALSHA wants."""
+    """The digest that EVALSHA takes."""
     return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()

@@ -1,4 +1,4 @@
-"""The sweeper (rule 9): entries of the gate against the journal. Also lapses what is over (rule 8)."""
+"""The sweeper (rule 9): compares entries of the gate with the journal. Also expires reservations (rule 8)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ log = telemetry.logger()
 BATCH = 200
 """Entries per round: two short scripts, one statement, and about a millisecond of this process."""
 LOOK_AGAIN_MS = 60_000
-"""A live reservation is looked at this often, not only when it lapses: a release whose word to the gate was lost must not
-wait for that. 100,000 live ones cost about 1,700 looks a second."""
+"""A live reservation is looked at this often, not only when it expires: the units of a release whose message to the gate was
+lost must not wait for that. 100,000 live ones cost about 1,700 looks a second."""
 
 
 class Sweeper:
@@ -28,7 +28,7 @@ class Sweeper:
         self._claims = claims
 
     async def run_once(self, ahead_ms: int = 0) -> int:
-        """Settles up to BATCH entries that are due, or will be `ahead_ms` from now; answers how many were looked at. A
+        """Settles up to BATCH entries that are due, or will be `ahead_ms` from now; returns how many were looked at. A
         lost epoch or server raises."""
         epoch = self._epochs.current
         if epoch == 0:
@@ -40,7 +40,7 @@ class Sweeper:
         unknown = [entry.id for entry in entries if entry.id not in found and entry.nonce]
         if unknown:
             # Not "Redis has it, Postgres does not, so give it back": first a tombstone, so that a journal entry that is
-            # still on its way finds its id dead. Who lost that race is read back from the answer.
+            # still on its way finds its id dead. If the journal entry was faster, the returned row says so.
             settled = await self._claims.settle_many([Transition(id, "ABORTED") for id in unknown])
             found |= {row.id: Standing(row.state, row.nonce) for row in settled.reservations.values()}
             meters.TOMBSTONES.add(len(unknown))
@@ -52,7 +52,7 @@ class Sweeper:
         return len(entries)
 
     async def expire_once(self) -> int:
-        """Lapses up to BATCH reservations whose time is over by the journal's clock; answers how many."""
+        """Expires up to BATCH reservations whose time is over by the journal's clock; returns how many."""
         ids = await self._journal.expired(BATCH)
         if not ids:
             return 0
@@ -64,7 +64,7 @@ def _verdict(entry: Due, found: Standing | None, looked_ms: int) -> Settlement:
     if found is None or found.state in ("RELEASED", "EXPIRED", "ABORTED"):
         return Settlement(entry.id, entry.nonce, "give")
     if found.state == "ACTIVE":
-        # From the look, not from the arrival of this word: it may have been ended meanwhile (`make sim`, seed 145223).
+        # Counted from the look, not from this message's arrival: it may have ended meanwhile (`make sim`, seed 145223).
         return Settlement(entry.id, entry.nonce, "later", LOOK_AGAIN_MS, looked_ms)
     # Committed: the units are sold. An entry of another take is a late duplicate that took again: that one is given back.
     return Settlement(entry.id, entry.nonce, "forget" if entry.nonce == found.nonce else "give")

@@ -1,4 +1,4 @@
-"""Time and chance as the steps see them: real ones in a process, seeded ones where a test replays a history."""
+"""Time and randomness for the steps: real in a process, seeded where a test replays a history."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What happens around every RPC, one concern per file; composed once per method by chassis/server.py."""
+"""Interceptors around every RPC, one concern per file; composed once per method by chassis/server.py."""

@@ -1,4 +1,4 @@
-"""Turns exceptions into gRPC statuses: ours as they are, domain errors by the service's table, all else as INTERNAL."""
+"""Turns exceptions into gRPC statuses: service errors as they are, domain errors by the service's table, others as INTERNAL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class DomainError(Protocol):
-    """What every service's domain errors offer."""
+    """The attributes that every service's domain errors have."""
 
     reason: str
 
@@ -29,9 +29,9 @@ ErrorTable: TypeAlias = Mapping[type[Exception], grpc.StatusCode]
 
 
 def answer(context: Context, raised: Exception, table: ErrorTable) -> ServiceError:
-    """Makes the status that fits what was raised the call's answer, and returns it for those who count.
+    """Sets the call's status from the exception; returns the error for metrics.
 
-    `context.abort` would say the same by an exception of its own, at several times the cost of a refusal.
+    `context.abort` would do the same by raising an exception of its own, at several times the cost of a refusal.
     """
     error = to_service_error(raised, table)
     context.set_code(error.code)
@@ -41,7 +41,7 @@ def answer(context: Context, raised: Exception, table: ErrorTable) -> ServiceErr
 
 
 def to_service_error(raised: Exception, table: ErrorTable) -> ServiceError:
-    """The error a caller may see for what was raised; what nobody expected is noted in our log."""
+    """The error that a caller may see for an exception; unexpected exceptions are logged."""
     if isinstance(raised, ServiceError):
         if raised.reason == "INTERNAL":
             _note(raised)
@@ -66,7 +66,7 @@ def _note(raised: Exception) -> None:
 def _from_domain(raised: Any, code: grpc.StatusCode) -> ServiceError:
     """A domain error has a reason and metadata (see DomainError); its text is for people.
 
-    Metadata `field` also makes the BadRequest, and what may be sent again says when (see the table in errors.py).
+    Metadata `field` also makes the BadRequest, and errors that may be retried say when (see the table in errors.py).
     """
     domain_error: DomainError = raised
     reason, metadata = domain_error.reason, domain_error.metadata

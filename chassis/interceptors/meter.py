@@ -1,4 +1,4 @@
-"""Counts each RPC that is served: how many, how long, what came of it. About half a microsecond per call."""
+"""Counts each RPC that is served, with its duration and its outcome. About half a microsecond per call."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ REFUSALS = metrics.counter(
 
 
 def metered(method: str, handle: Handler) -> Handler:
-    """`handle`, counted under the method's full name, such as `inventory.v1.StockService/GetStock`.
+    """Counts `handle` under the method's full name, such as `inventory.v1.StockService/GetStock`.
 
-    `handle` returns its answer or the ServiceError that the call was answered with; grpc gets None for that.
+    `handle` returns the response or the ServiceError that ended the call; for an error, grpc gets None.
     """
     in_flight, ok, spread = IN_FLIGHT.of(method), CALLS.of(method, "OK"), SECONDS.of(method)
     counts, bounds = spread.counts, metrics.SECONDS
@@ -63,7 +63,7 @@ def _failed(method: str, code: str, reason: str, seconds: float) -> None:
 
 
 def cut(ended: BaseException, rpc: Any) -> str:
-    """What a call that was cut ended with."""
+    """The code of a call that was interrupted."""
     if not isinstance(ended, asyncio.CancelledError):
         return "UNKNOWN"
     left = rpc.time_remaining()

@@ -1,4 +1,4 @@
-"""Makes each RPC that is served a span of its caller's trace. Composed only where the process traces."""
+"""Makes each RPC that is served a span of its caller's trace. Used only where the process traces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chassis.interceptors.meter import Handler
 
 
 def traced(method: str, handle: Handler) -> Handler:
-    """`handle`, inside a span under the method's full name."""
+    """Runs `handle` inside a span under the method's full name."""
 
     async def spanned(message: Any, rpc: Any) -> Any:
         parent = tracing.parent_in(rpc.invocation_metadata() or ())

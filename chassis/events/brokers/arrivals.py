@@ -1,6 +1,6 @@
-"""What a broker has brought and nobody has asked for yet: by partition, in order, one batch of each under way at a time.
+"""Received events that the reader has not taken yet: by partition, in order, with one batch per partition under way at a time.
 
-Shared by the brokers that bring events by themselves. It holds no more than its adapter asked its broker for.
+Shared by the brokers that push events. It holds no more than its adapter requested from the broker.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Way: TypeAlias = tuple[str, int]
 
 
 class Arrivals:
-    """One reader's events. After `fail` it gives nothing any more: what it held comes again."""
+    """One reader's events. After `fail` it returns none: the events that it held are delivered again."""
 
     def __init__(self) -> None:
         self._waiting: dict[Way, deque[tuple[Event, object]]] = {}
@@ -30,38 +30,38 @@ class Arrivals:
         self._broken: str | None = None
 
     def put(self, way: Way, event: Event, token: object = None) -> None:
-        """The next event of a partition; `token` is what acknowledges it and all before it."""
+        """Adds the next event of a partition; `token` acknowledges it and all events before it."""
         self._waiting.setdefault(way, deque()).append((event, token))
         self._woken.set()
 
     def wake(self) -> None:
-        """Lets who waits look again."""
+        """Wakes the waiting reader."""
         self._woken.set()
 
     def fail(self, why: str) -> None:
-        """The broker is gone for this reader; the first reason stays."""
+        """Marks the broker as lost for this reader; the first reason stays."""
         self._broken = self._broken or why
         self._woken.set()
 
     def check(self) -> None:
-        """BrokerUnreachable when it has failed."""
+        """Raises BrokerUnreachable after `fail`."""
         if self._broken is not None:
             raise BrokerUnreachable(self._broken)
 
     def holds(self, way: Way) -> bool:
-        """Whether a partition has something waiting or under way: no more need be asked for."""
+        """Whether a partition has events waiting or under way: then no more need be requested."""
         return way in self._under_way or bool(self._waiting.get(way))
 
     def is_under_way(self, way: Way) -> bool:
-        """Whether a batch of this partition is not done with."""
+        """Whether a batch of this partition is not handled yet."""
         return way in self._under_way
 
     def held_back(self) -> list[Way]:
-        """Partitions of which more is here than may be given out."""
+        """Partitions with waiting events behind a batch that is under way."""
         return [way for way in self._under_way if self._waiting.get(way)]
 
     def take(self) -> Batch | None:
-        """All that waits of the partition whose turn it is, with the token of its last event."""
+        """All waiting events of the partition whose turn it is, with the token of the last one."""
         self.check()
         way = next((way for way, events in self._waiting.items() if events and way not in self._under_way), None)
         if way is None:
@@ -71,23 +71,23 @@ class Arrivals:
         return Batch(*way, [event for event, _ in found], found[-1][1])
 
     def take_all(self) -> list[Event]:
-        """Everything, each partition in order, for who acknowledges nothing."""
+        """All events, each partition in order, for readers that do not acknowledge."""
         self.check()
         events = [event for waiting in self._waiting.values() for event, _ in waiting]
         self._waiting.clear()
         return events
 
     def done(self, batch: Batch) -> None:
-        """The partition may have its next batch."""
+        """Frees the partition for its next batch."""
         self._under_way.discard((batch.source, batch.partition))
 
     def forget(self, way: Way) -> None:
-        """Drops what belongs to a partition that somebody else reads now."""
+        """Drops the events of a partition that another member reads now."""
         self._waiting.pop(way, None)
         self._under_way.discard(way)
 
     async def wait(self, within_s: float) -> None:
-        """Returns when something has arrived or failed since the last call, or after `within_s`."""
+        """Returns when an event or a failure has arrived since the last call, or after `within_s`."""
         try:
             await asyncio.wait_for(self._woken.wait(), max(0.0, within_s))
         except TimeoutError:
@@ -97,7 +97,7 @@ class Arrivals:
 
 
 def event_of(attributes: Mapping[str, str], data: bytes, where: str) -> Event | None:
-    """The event; None for a message that is none of ours, which must not stop those behind it."""
+    """The event; None for any other message, which must not stop those behind it."""
     try:
         return from_attributes(dict(attributes), data)
     except (KeyError, ValueError) as odd:

@@ -1,7 +1,7 @@
-"""Kafka: one topic per source, `events.inventory`, whose partitions are ours; CloudEvents' binary mode.
+"""Kafka: one topic per source, `events.inventory`, with the partitions of the events; CloudEvents' binary mode.
 
-The client's blocking calls run in a thread per publisher and reader, each within limits. Its own asyncio producer sends no
-headers, which is where an event's attributes stand.
+The client's blocking calls run in a thread per publisher and reader, each with a timeout. Its own asyncio producer sends no
+headers, but headers carry an event's attributes.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from chassis.events.event import Event
 OURS: Settings = {
     "enable.idempotence": True,
     "acks": "all",
-    "enable.gapless.guarantee": True,  # what the cluster refuses ends the producer: nothing behind it may arrive
-    "message.timeout.ms": 60_000,  # never reached: who waits gives up earlier, and gives up everything
+    "enable.gapless.guarantee": True,  # a refused event ends the producer: no event behind it may arrive
+    "message.timeout.ms": 60_000,  # never reached: the caller gives up earlier, and drops all events then
     "linger.ms": 1,
 }
 
@@ -45,7 +45,7 @@ class Kafka:
         return tail
 
     async def close(self) -> None:
-        """There is nothing that all share."""
+        """Does nothing: publishers and readers share no connection."""
 
 
 class KafkaPublisher:
@@ -62,11 +62,11 @@ class KafkaPublisher:
             await self._thread.run(self._publish, events)
 
     async def newest_position(self) -> int | None:
-        """Not told: each partition has a first part of its events, and none says of the others how far they are."""
+        """Unknown: each partition has a first part of its events, and does not show how far the others are."""
         return None
 
     async def maintain(self) -> None:
-        """The cluster forgets by itself what is older than a week."""
+        """Does nothing: the cluster deletes events after a week by itself."""
 
     async def close(self) -> None:
         async with translated():
@@ -104,7 +104,7 @@ class KafkaPublisher:
             raise BrokerUnreachable(f"Kafka: {failed[0] if failed else f'{left} events are not confirmed'}")
 
     def _give_up(self) -> None:
-        """What is under way may arrive, in its order; what was not sent never will, so that there is no gap before it."""
+        """Events under way may still arrive, in order; unsent events are dropped, so that no gap can arise."""
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.purge(blocking=False)

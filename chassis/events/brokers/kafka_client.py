@@ -1,4 +1,4 @@
-"""What the Kafka adapter's publisher and readers share: settings, a thread for blocking calls, topics, events as messages."""
+"""Shared parts of the Kafka adapter's publisher and readers: settings, a thread for blocking calls, topics, messages."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ Settings = dict[str, Any]
 
 CONNECT_S = 3.0
 ANSWER_S = 5.0
-"""A request to the cluster, or the confirmations of a slice, take no longer."""
+"""Timeout of a request to the cluster, and of the confirmations of a slice."""
 CALL_S = 4 * ANSWER_S
-"""A blocking call that takes longer than all its own limits is left to its thread."""
+"""A blocking call that takes longer than all of its own timeouts is left to its thread."""
 KEPT_MS = 7 * 86_400_000
-"""The outbox forgets then, too."""
+"""The outbox deletes events after the same time."""
 PREFIX = "ce_"
 CONTENT_TYPE = "datacontenttype"
 HAVE = {KafkaError.TOPIC_ALREADY_EXISTS}
 
 
 def settings_of(url: str) -> Settings:
-    """From kafka://user:password@host:9092,other:9092?security.protocol=SASL_SSL: what follows the ? is librdkafka's."""
+    """From kafka://user:password@host:9092,other:9092?security.protocol=SASL_SSL: settings after the ? are librdkafka's."""
     parts = urlsplit(url)
     user, _, hosts = parts.netloc.rpartition("@")
     settings: Settings = {
@@ -42,7 +42,7 @@ def settings_of(url: str) -> Settings:
         "socket.timeout.ms": int(ANSWER_S * 1000),
         "socket.connection.setup.timeout.ms": int(CONNECT_S * 1000),
         "reconnect.backoff.max.ms": 1_000,
-        "log_level": 0,  # what fails is raised
+        "log_level": 0,  # failures are raised
     }
     if user:
         name, _, password = user.partition(":")
@@ -51,18 +51,18 @@ def settings_of(url: str) -> Settings:
 
 
 class Thread:
-    """Blocking calls of one client, one after the other, beside the event loop."""
+    """Runs the blocking calls of one client, one after the other, outside the event loop."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1, "kafka")
 
     async def run(self, call: Callable[..., T], *arguments: Any) -> T:
-        """What the call returns; TimeoutError when it does not within CALL_S."""
+        """Returns the call's result; TimeoutError after CALL_S."""
         async with asyncio.timeout(CALL_S):
             return await asyncio.get_running_loop().run_in_executor(self._pool, call, *arguments)
 
     def end(self) -> None:
-        """After the call that runs."""
+        """Ends the thread after the current call."""
         self._pool.shutdown(wait=False)
 
 
@@ -72,7 +72,7 @@ def topic_of(source: str) -> str:
 
 
 def make_topics(settings: Settings, sources: Sequence[str]) -> None:
-    """Makes what is missing, replicated as the cluster does by default; what exists stays as its operator wants it."""
+    """Makes missing topics, replicated by the cluster's default; existing topics keep their operator's settings."""
     admin = AdminClient(settings)
     there = admin.list_topics(timeout=CONNECT_S).topics
     missing = [topic_of(source) for source in sources if topic_of(source) not in there]
@@ -94,7 +94,7 @@ def make_topics(settings: Settings, sources: Sequence[str]) -> None:
 
 
 def headers_of(event: Event) -> list[tuple[str, str | bytes | None]]:
-    """Binary content mode: every attribute a header, but for the content type, which has a name of its own."""
+    """Binary content mode: every attribute a header, except the content type, which has its own name."""
     named = attributes(event)
     content_type = named.pop(CONTENT_TYPE)
     return [
@@ -104,7 +104,7 @@ def headers_of(event: Event) -> list[tuple[str, str | bytes | None]]:
 
 
 def from_message(message: Message) -> Event | None:
-    """The reverse of `headers_of`; None for what is no event of ours."""
+    """The reverse of `headers_of`; None for any other message."""
     found: dict[str, str] = {}
     headers: Any = message.headers()
     for name, value in headers or []:
@@ -119,7 +119,7 @@ def from_message(message: Message) -> Event | None:
 
 @asynccontextmanager
 async def translated() -> AsyncIterator[None]:
-    """Every failure of the client or cluster as BrokerUnreachable."""
+    """Raises every failure of the client or cluster as BrokerUnreachable."""
     try:
         yield
     except (KafkaException, BufferError, RuntimeError, OSError, TimeoutError) as broken:

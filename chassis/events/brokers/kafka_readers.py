@@ -26,13 +26,13 @@ from chassis.events.event import PARTITIONS, Event
 COUNT = 200
 """Events per read."""
 POLL_S = 1.0
-"""One read waits no longer: nothing else can be asked of the client meanwhile."""
+"""Longest wait of one read: the client cannot be used for anything else meanwhile."""
 SESSION_MS = 10_000
-"""A member that has crashed is replaced after that; one that says goodbye, at once."""
+"""A member that has crashed is replaced after this; a member that leaves the group, at once."""
 AHEAD = 1_000
 AHEAD_KB = 16_384
-"""What the client fetches ahead of each partition."""
-GONE = {KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION, KafkaError._FATAL}  # noqa: SLF001 - its names for its own
+"""Prefetch of the client per partition: messages, and kilobytes."""
+GONE = {KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION, KafkaError._FATAL}  # noqa: SLF001 - the client's own error codes
 
 DEFAULTS: Settings = {
     "session.timeout.ms": SESSION_MS,
@@ -43,13 +43,13 @@ OURS: Settings = {"enable.auto.commit": False, "enable.auto.offset.store": False
 
 
 class _Taken(NamedTuple):
-    """Stands between messages where a partition went to another member."""
+    """Marks the point between messages where a partition went to another member."""
 
     way: Way
 
 
 class _Reader:
-    """A consumer in its thread, and what has arrived."""
+    """A consumer in its thread, and the events that have arrived."""
 
     def __init__(self, settings: Settings, sources: Sequence[str], own: Settings) -> None:
         self._settings = settings
@@ -93,7 +93,7 @@ class _Reader:
             self._failures.append(error)
 
     async def _read(self, until_s: float) -> bool:
-        """Reads once; False when the time is over."""
+        """Reads once; False when the time is up."""
         left_s = until_s - time.monotonic()
         if left_s <= 0:
             return False
@@ -107,8 +107,8 @@ class _Reader:
         return True
 
     def _poll(self, within_s: float) -> list[Message | _Taken]:
-        """One message as soon as there is one, and what is here with it. The client itself drops what it has of partitions that
-        are taken in the course of one call."""
+        """The first message to arrive, and those fetched with it. The client itself drops its messages of partitions that
+        are taken away during a call."""
         consumer = self._living()
         first = consumer.poll(within_s)
         found: list[Message | _Taken] = [*self._all_taken(), *([] if first is None else [first])]
@@ -179,7 +179,7 @@ class KafkaSubscription(_Reader):
                 raise KafkaException(done.error)
 
     async def _hold_back(self) -> None:
-        """Reads no more of partitions that have a batch under way and more here already."""
+        """Pauses partitions that have a batch under way and further events waiting."""
         for way in self._arrivals.held_back():
             if way not in self._paused:
                 self._paused[way] = TopicPartition(topic_of(way[0]), way[1])
@@ -187,7 +187,7 @@ class KafkaSubscription(_Reader):
 
 
 class KafkaTail(_Reader):
-    """See `chassis.events.broker.Tail`. The client wants a group's name, under which nothing is ever kept."""
+    """See `chassis.events.broker.Tail`. The client requires a group name, but stores nothing under it."""
 
     def __init__(self, settings: Settings, sources: Sequence[str]) -> None:
         super().__init__(settings, sources, {"group.id": f"tail-{uuid.uuid4()}", "auto.offset.reset": "error"})
@@ -206,7 +206,7 @@ class KafkaTail(_Reader):
                 place = TopicPartition(topic, partition)
                 marks = consumer.get_watermark_offsets(place, timeout=ANSWER_S, cached=False)
                 if marks is None:
-                    raise BrokerUnreachable(f"Kafka: {topic} does not say where it ends")
+                    raise BrokerUnreachable(f"Kafka: {topic} does not report its end")
                 place.offset = marks[1]
                 places.append(place)
         consumer.assign(places)

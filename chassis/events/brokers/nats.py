@@ -1,7 +1,7 @@
 """NATS JetStream: one stream per source, `EVENTS_inventory`, with a subject per partition, `events.inventory.3`.
 
-Every event says which sequence of the stream it belongs behind. So a stream always holds a first part of its source's log, and
-its last event tells the relay what the server has lost.
+Every event names the sequence of the stream that it follows. So a stream always holds a first part of its source's log, and
+its last event shows the relay which events the server has lost.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from chassis.events.event import Event
 
 
 class Nats:
-    """A NATS server or cluster with JetStream, such as nats://host:4222,other:4222?replicas=3. Readers and publishers have a
-    connection each."""
+    """A NATS server or cluster with JetStream, such as nats://host:4222,other:4222?replicas=3. Each reader and
+    publisher has its own connection."""
 
     def __init__(self, url: str) -> None:
         self._server = Server.of(url)
@@ -43,7 +43,7 @@ class Nats:
         return tail
 
     async def close(self) -> None:
-        """There is nothing that all share."""
+        """Does nothing: publishers and readers share no connection."""
 
 
 class NatsPublisher:
@@ -65,11 +65,11 @@ class NatsPublisher:
                     kept = next((at for at, answer in enumerate(answers) if isinstance(answer, str)), len(events))
                     if not kept:
                         raise BrokerUnreachable(f"NATS: {answers[0]}")
-                    # A repeat that the server knew took no new sequence, so what follows it was refused: it is sent again.
+                    # A repeat that the server knew got no new sequence, so the events behind it were refused: send them again.
                     self._last = last + kept if answers[kept - 1] == last + kept and kept == len(events) else None
                     events = events[kept:]
             except BaseException:
-                self._last = None  # its outcome is open: the next call looks where the stream ends
+                self._last = None  # its outcome is open: the next call reads where the stream ends
                 raise
 
     async def newest_position(self) -> int | None:
@@ -80,12 +80,12 @@ class NatsPublisher:
                 return 0
             try:
                 newest = await link.jetstream.get_msg(stream_of(self._source), seq=last)
-            except NotFoundError:  # older than a week: nothing since, and nothing to tell from
+            except NotFoundError:  # older than a week: no event since, hence no position
                 return None
             return int((newest.headers or {}).get("ce-sequence", 0)) or None
 
     async def maintain(self) -> None:
-        """The server forgets by itself what is older than a week."""
+        """Does nothing: the server deletes events after a week by itself."""
 
     async def close(self) -> None:
         link, self._link, self._last = self._link, None, None
@@ -93,7 +93,7 @@ class NatsPublisher:
             await nats_server.end(link.client)
 
     async def _open(self) -> _Link:
-        """Connected, with a stream."""
+        """Returns a connection, with the stream made."""
         if self._link is None or not self._link.client.is_connected:
             await self.close()
             client = await self._server.connect()
@@ -107,7 +107,7 @@ class NatsPublisher:
         return self._link
 
     async def _look(self, link: _Link) -> int:
-        """The sequence at which the stream ends, 0 for an empty one. One that was deleted is made again."""
+        """The sequence at which the stream ends, 0 for an empty one. A deleted stream is made again."""
         await self._server.jetstream(link.client, [self._source])
         self._last = (await link.jetstream.stream_info(stream_of(self._source))).state.last_seq
         return self._last
@@ -116,7 +116,7 @@ class NatsPublisher:
 class _Link:
     """A connection, and the server's answers to one slice at a time over an inbox that is subscribed once.
 
-    The client's own asynchronous publish does not tell of refusals.
+    The client's own asynchronous publish does not report refusals.
     """
 
     def __init__(self, client: Client, jetstream: JetStreamContext) -> None:
@@ -132,9 +132,9 @@ class _Link:
         await self.client.subscribe(f"{self._inbox}.*.*", cb=self._arrived)
 
     async def send(self, events: Sequence[Event], last: int) -> list[int | str]:
-        """Sends them behind sequence `last` without waiting in between; answers for each its sequence, or why not.
+        """Sends them behind sequence `last` without waiting in between; returns the sequence of each, or why it was refused.
 
-        Where one is refused, all behind it are, since the sequence that they name is not there.
+        If one is refused, all behind it are, since the sequence that they name does not exist.
         """
         self._round += 1
         self._answers, self._wanted, self._all = {}, len(events), asyncio.get_running_loop().create_future()

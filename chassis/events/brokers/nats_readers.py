@@ -1,8 +1,8 @@
-"""Reading from JetStream by pull: as a group, whose place is a durable consumer per partition, and as a tail.
+"""Reading from JetStream by pull: as a group, whose position is a durable consumer per partition, and as a tail.
 
-Each member of a group begins with a consumer of its own, behind what the one before it had acknowledged: a consumer that
-goes on would bring what is new before what was left undone. The two names of a partition's consumer take turns, the new one is
-made before the old one is deleted, and of two that exist after a crash the one that got further counts.
+Each member of a group begins with its own consumer, behind the last event that the previous one acknowledged: an existing
+consumer would deliver new events before the unfinished ones. The two names of a partition's consumer alternate; the new one is
+made before the old one is deleted, and if both exist after a crash, the one that got further counts.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from chassis.events.brokers.nats_server import KEPT_S, Server, stream_of, subjec
 from chassis.events.event import PARTITIONS, Event
 
 COUNT = 100
-"""Events per request: what a reader holds of one consumer at most."""
+"""Events per request, hence the most that a reader holds of one consumer."""
 EXPIRES_S = 10.0
-"""The server ends a request after that; one that it does not end is lost, and the consumer with it."""
+"""The server ends a request after this; a request that it does not end is lost, and its consumer too."""
 GRACE_S = 3.0
 UNUSED_S = 60.0
-"""A tail's consumer without requests is deleted by the server."""
+"""The server deletes a tail's consumer after this long without requests."""
 TIMER_S = 3600.0
-"""Until the server sends again by itself what is under way: never in practice, as the next member takes over."""
+"""After this the server redelivers events under way: never in practice, as the next member takes over."""
 NAME = re.compile(r"[\w-]+")
 
 
 class _Requests:
-    """Requests for more to any number of consumers, and their answers, over one inbox."""
+    """Requests for events to any number of consumers, and the replies, over one inbox."""
 
     def __init__(self, client: Client, arrivals: Arrivals) -> None:
         self._client = client
@@ -50,14 +50,14 @@ class _Requests:
         self._by_name = {(consumer.stream, consumer.name): consumer for consumer in consumers}
         await self._client.subscribe(
             f"{self._inbox}.*", cb=self._arrived, pending_msgs_limit=0, pending_bytes_limit=0
-        )  # bounded by what is asked for
+        )  # bounded by the requests
 
     async def ask(self) -> float:
-        """Asks every consumer for more of which nothing is here; answers when to look again."""
+        """Requests events from every consumer without waiting events; returns when to check again."""
         now_s = time.monotonic()
         for at, consumer in enumerate(self._consumers):
             if consumer.wanted and now_s > consumer.until_s:
-                raise BrokerUnreachable(f"NATS: {consumer.name} does not answer any more")
+                raise BrokerUnreachable(f"NATS: {consumer.name} does not respond any more")
             if not consumer.wanted and not (consumer.way and self._arrivals.holds(consumer.way)):
                 consumer.wanted, consumer.until_s = COUNT, now_s + EXPIRES_S + GRACE_S
                 request = json.dumps({"batch": COUNT, "expires": int(EXPIRES_S * 1e9)}).encode()
@@ -74,7 +74,7 @@ class _Requests:
         consumer.wanted -= 1
         consumer.seen += 1
         if place.sequence.consumer != consumer.seen:
-            self._arrivals.fail(f"NATS: {consumer.name} skipped or repeated something")
+            self._arrivals.fail(f"NATS: {consumer.name} skipped or repeated an event")
             return
         event = nats_server.from_message(message.headers, message.data, message.subject)
         if event is not None:
@@ -82,7 +82,7 @@ class _Requests:
             self._arrivals.put((source, int(partition)), event, message)
 
     def _ended(self, consumer: _Consumer, message: Msg) -> None:
-        """The server has ended a request, mostly since nothing has come."""
+        """Handles the end of a request, mostly because no event came."""
         consumer.wanted = 0
         status = (message.headers or {}).get(api.Header.STATUS)
         if status not in ("404", "408"):
@@ -91,7 +91,7 @@ class _Requests:
 
 
 class _Consumer:
-    """One consumer of the server. `way` is its partition, None for one of all partitions."""
+    """One consumer of the server. `way` is its partition, None for all partitions."""
 
     def __init__(self, stream: str, name: str, way: Way | None) -> None:
         self.stream, self.name, self.way = stream, name, way
@@ -101,7 +101,7 @@ class _Consumer:
 
 
 class _Reader:
-    """A connection, and what has arrived over it."""
+    """A connection, and the events that have arrived over it."""
 
     def __init__(self, server: Server, sources: Sequence[str]) -> None:
         self._server = server
@@ -130,7 +130,7 @@ class _Reader:
         raise NotImplementedError
 
     async def _wait(self, until_s: float) -> bool:
-        """Asks for more and waits for it once; False when the time is over."""
+        """Requests events and waits for them once; False when the time is up."""
         if self._requests is None or time.monotonic() >= until_s:
             return False
         again_s = await self._requests.ask()
@@ -147,7 +147,7 @@ class NatsSubscription(_Reader):
     def __init__(self, server: Server, group: str, sources: Sequence[str]) -> None:
         super().__init__(server, sources)
         if not NAME.fullmatch(group):
-            raise ValueError(f"{group} is no name of a group: letters, digits, - and _")
+            raise ValueError(f"{group} is not a valid group name: letters, digits, - and _")
         self._group = group
 
     async def next(self, within_s: float) -> Batch | None:

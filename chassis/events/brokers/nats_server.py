@@ -1,4 +1,4 @@
-"""What the NATS adapter's publisher and readers share: connections, streams, and events as NATS messages."""
+"""Shared parts of the NATS adapter's publisher and readers: connections, streams, and events as NATS messages."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ log = telemetry.logger()
 
 CONNECT_S = 2
 ANSWER_S = 5.0
-"""A request to the server, or the confirmations of a slice, take no longer."""
+"""Timeout of a request to the server, and of the confirmations of a slice."""
 PING_S = 5
-"""Between looks whether the server is still there; after two without an answer it is gone."""
+"""Interval of pings to the server; after two without a reply it counts as gone."""
 KEPT_S = 7 * 86_400.0
-"""The outbox forgets then, too."""
+"""The outbox deletes events after the same time."""
 DUPLICATES_S = 120.0
-"""So long the server itself knows an event that is sent again; after that consumers do."""
+"""The server itself detects a repeated event within this time; later, consumers do."""
 PLAIN = "!#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
-"""With letters and digits, what a header may have as it is; the binding has all else percent-encoded."""
+"""Characters that a header may hold as they are, with letters and digits; the binding percent-encodes all others."""
 
 
 class Server(NamedTuple):
-    """Where a server or cluster is, and on how many of its machines a new stream is kept."""
+    """The addresses of a server or cluster, and the number of its machines that keep a new stream."""
 
     addresses: Sequence[str]
     replicas: int
@@ -50,14 +50,14 @@ class Server(NamedTuple):
         return cls([f"{parts.scheme}://{user}{at}{host}" for host in hosts.split(",")], int(replicas))
 
     async def connect(self, lost: Callable[[], Awaitable[None]] | None = None) -> Client:
-        """A connection that ends with the server: who has it begins anew, knowing that it missed something."""
+        """A connection that ends with the server: its owner makes a new one, knowing that it missed events."""
         client = Client()
         try:
             async with asyncio.timeout(CONNECT_S * (1 + len(self.addresses))):
                 await client.connect(
                     list(self.addresses),
                     allow_reconnect=False,
-                    max_reconnect_attempts=1,  # of each address; 0 would be for ever
+                    max_reconnect_attempts=1,  # of each address; 0 means without end
                     reconnect_time_wait=0,
                     connect_timeout=CONNECT_S,
                     ping_interval=PING_S,
@@ -70,7 +70,7 @@ class Server(NamedTuple):
         return client
 
     async def jetstream(self, client: Client, sources: Sequence[str]) -> JetStreamContext:
-        """With a stream for each source; one that exists stays as its operator wants it."""
+        """Returns JetStream with a stream for each source; existing streams keep their operator's settings."""
         jetstream = client.jetstream(timeout=ANSWER_S)
         for source in sources:
             try:
@@ -94,7 +94,7 @@ def stream_of(source: str) -> str:
 
 
 def subject_of(source: str, partition: int) -> str:
-    """Where a partition's events are published."""
+    """The subject of a partition's events."""
     return f"events.{source}.{partition}"
 
 
@@ -104,7 +104,7 @@ def headers_of(event: Event) -> dict[str, str]:
 
 
 def from_message(headers: Mapping[str, str] | None, data: bytes, subject: str) -> Event | None:
-    """The reverse of `headers_of`; None for what is no event of ours."""
+    """The reverse of `headers_of`; None for any other message."""
     found = {name[3:]: unquote(value) for name, value in (headers or {}).items() if name.startswith("ce-")}
     return event_of(found, data, subject)
 
@@ -117,7 +117,7 @@ async def end(client: Client) -> None:
 
 @asynccontextmanager
 async def translated() -> AsyncIterator[None]:
-    """Every failure of the client or server as BrokerUnreachable."""
+    """Raises every failure of the client or server as BrokerUnreachable."""
     try:
         yield
     except (nats.errors.Error, OSError, TimeoutError) as broken:

@@ -1,7 +1,7 @@
 """RabbitMQ: one topic exchange, `events`, and a quorum queue per group, source and partition, `events.promo.inventory.3`.
 
-A queue holds what is published after it was first declared: the outbox keeps what was before. Attributes are headers, named as
-the AMQP binding of CloudEvents has it. Every reader and publisher has a connection of its own, which ends with the server.
+A queue holds the events published after it was first declared: the outbox keeps earlier events. Attributes are headers, named
+as in the AMQP binding of CloudEvents. Every reader and publisher has its own connection, which ends with the server.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from chassis.events.brokers.arrivals import Arrivals, Way, event_of
 from chassis.events.event import PARTITIONS, Event, attributes
 
 for noisy in ("aiormq", "aio_pika"):
-    logging.getLogger(noisy).setLevel(logging.CRITICAL)  # what fails is raised, and told where it is handled
+    logging.getLogger(noisy).setLevel(logging.CRITICAL)  # failures are raised, and logged by their handlers
 
 EXCHANGE = "events"
 PREFIX = "cloudEvents_"
 CONTENT_TYPE = "datacontenttype"
 CONNECT_S = 3.0
 ANSWER_S = 5.0
-"""A request to the server, or the confirmations of a slice, take no longer."""
+"""Timeout of a request to the server, and of the confirmations of a slice."""
 HEARTBEAT_S = 10
-"""A server that says nothing for twice as long is gone."""
+"""A server that is silent for twice this long counts as gone."""
 COUNT = 100
-"""Events that are not acknowledged, per queue: what a reader holds at most."""
+"""Unacknowledged events per queue, hence the most that a reader holds."""
 MOST_KEPT = 1_000_000
-"""Events per queue. With so many it refuses more: they wait in the outbox for the group that does not read."""
+"""Events per queue. A full queue refuses more: they wait in the outbox for the group that does not read."""
 FORGOTTEN_AFTER_MS = 7 * 86_400_000
-"""A queue that nobody reads for so long is deleted; the outbox forgets then, too."""
+"""A queue without a reader for this long is deleted; the outbox deletes events after the same time."""
 MOST_DELIVERIES = 2**31 - 1
-"""RabbitMQ 4 drops what comes back for the twentieth time. What cannot be handled is parked by its consumer, not lost."""
+"""RabbitMQ 4 drops an event that is returned for the twentieth time. A consumer parks events that fail, so none is lost."""
 MOST_BEHIND = 100_000
-"""Events that wait for a tail; one that is further behind is told so, and begins anew."""
+"""Events that wait for a tail; a tail that is further behind gets BrokerUnreachable, and a new one is opened."""
 
 GROUP_QUEUE: FieldTable = {
     "x-queue-type": "quorum",
@@ -76,7 +76,7 @@ class RabbitMQ:
         return tail
 
     async def close(self) -> None:
-        """There is nothing that all share."""
+        """Does nothing: publishers and readers share no connection."""
 
 
 class RabbitPublisher:
@@ -103,15 +103,15 @@ class RabbitPublisher:
                     if isinstance(outcome, BaseException):
                         raise outcome
             except BaseException:
-                await self.close()  # what is not confirmed ends with its connection
+                await self.close()  # unconfirmed events end with their connection
                 raise
 
     async def newest_position(self) -> int | None:
-        """RabbitMQ cannot tell: what was read is gone from its queues."""
+        """Unknown: events that were read are gone from the queues."""
         return None
 
     async def maintain(self) -> None:
-        """Queues keep what is not read, and are deleted when nobody reads them for a week."""
+        """Does nothing: queues keep unread events, and are deleted after a week without a reader."""
 
     async def close(self) -> None:
         connection, self._connection, self._exchange = self._connection, None, None
@@ -125,7 +125,7 @@ class RabbitPublisher:
         return self._exchange
 
     async def _in_order(self, exchange: AbstractExchange, events: Sequence[Event]) -> None:
-        """One after the other: a queue that refuses one may take the next, and then it must not have been sent."""
+        """Publishes one after the other: a queue that refuses an event may accept the next, which must not be sent then."""
         for event in events:
             await exchange.publish(
                 message_of(event), f"{event.source}.{event.partition}", mandatory=False, timeout=ANSWER_S
@@ -133,7 +133,7 @@ class RabbitPublisher:
 
 
 def message_of(event: Event) -> Message:
-    """Binary content mode: every attribute a header, but for the content type, which has a property of its own."""
+    """Binary content mode: every attribute a header, except the content type, which has its own property."""
     named = attributes(event)
     content_type = named.pop(CONTENT_TYPE)
     return Message(
@@ -146,7 +146,7 @@ def message_of(event: Event) -> Message:
 
 
 class _Reader:
-    """A connection, and what has arrived over it."""
+    """A connection, and the events that have arrived over it."""
 
     def __init__(self, url: str, sources: Sequence[str]) -> None:
         self._url = url
@@ -155,7 +155,7 @@ class _Reader:
         self._connection: AbstractConnection | None = None
 
     async def open(self) -> None:
-        """Connects and makes what it reads from. BrokerUnreachable."""
+        """Connects and declares its queues. BrokerUnreachable."""
         async with _translated():
             try:
                 self._connection = await aio_pika.connect(self._url, timeout=CONNECT_S)
@@ -173,7 +173,7 @@ class _Reader:
         raise NotImplementedError
 
     async def _channel(self, connection: AbstractConnection) -> AbstractChannel:
-        """One that tells when it or its consumer ends, and that brings no more than COUNT ahead."""
+        """A channel that reports its end and that of its consumer, and prefetches no more than COUNT."""
         channel = await connection.channel(publisher_confirms=False)
         channel.close_callbacks.add(self._lost)
         below = await channel.get_underlay_channel()
@@ -221,7 +221,7 @@ class RabbitSubscription(_Reader):
         self._arrivals.done(batch)
 
     async def _begin(self, connection: AbstractConnection) -> None:
-        """Every queue exists before the first is read. A channel each: an acknowledgement is for all of a channel before it."""
+        """Declares all queues before it reads. A channel each: an acknowledgement covers all earlier events of its channel."""
         queues: dict[Way, AbstractQueue] = {}
         for source in self._sources:
             for partition in range(PARTITIONS):
@@ -275,7 +275,7 @@ class RabbitTail(_Reader):
         self._keep(message)
 
     async def _keep_up(self, channel: AbstractChannel, queue: str) -> None:
-        """A queue that has dropped something was full, and has been read no further than this look since."""
+        """Fails the tail when its queue is nearly full: only a full queue drops events, and each full read checks it."""
         waiting = (await channel.declare_queue(queue, passive=True)).declaration_result.message_count or 0
         if waiting > MOST_BEHIND - 10 * COUNT:
             self._arrivals.fail("RabbitMQ: the tail fell too far behind")

@@ -1,8 +1,8 @@
 """Redis Streams, the default: one stream per source and partition, `events:inventory:0` to `:7`.
 
-A slice of events goes out in one script, with the position of its last one under `events:inventory:position`: that number tells
-the relay what a server that was restored, promoted or emptied has lost. A stream is trimmed to what its slowest group has not
-read, and to the last minute.
+One script sends a slice of events and stores the position of the last one under `events:inventory:position`: this number shows
+the relay what a server that was restored, promoted or emptied has lost. A stream is trimmed to the events that its slowest
+group has not read, and those of the last minute.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ log = telemetry.logger()
 APPEND = (Path(__file__).parent.parent / "lua" / "append.lua").read_text()
 APPEND_SHA = hashlib.sha1(APPEND.encode(), usedforsecurity=False).hexdigest()
 FIELDS = 10
-"""Of each entry: the attributes and the data."""
+"""Fields of each entry: the attributes and the data."""
 KEPT_MS = 60_000
-"""So long an entry is kept whoever has read it: a group that a server has lost, or that is new, is back within that time."""
+"""Minimum retention, so that new or lost groups have time to register."""
 KEPT_WITHOUT_GROUPS = 100_000
 """Entries per stream, roughly, while no group reads it."""
 MOST_KEPT = 1_000_000
-"""Entries per stream. With so many no more are sent: they wait in the outbox for the group that does not read."""
+"""Entries per stream. When it is full, sending stops: events wait in the outbox for the group that does not read."""
 FORGOTTEN_AFTER_MS = 7 * 86_400_000
-"""A group of which nobody has read for so long holds nothing back any more: the outbox forgets then, too."""
+"""A group without a read for this long is deleted; the outbox deletes events after the same time."""
 COUNT = 200
 """Entries of each stream per read."""
 MOST_BLOCK_MS = 5_000
-"""A read waits no longer; 0 would be for ever."""
+"""Longest wait of a read; 0 would mean without end."""
 READER = "reader"
-"""One member per group reads at a time, and each finds under this name what the one before it left undone."""
+"""One member per group reads at a time, and each finds the unfinished entries of the previous one under this name."""
 
 
 class RedisStreams:
@@ -83,7 +83,7 @@ class StreamPublisher:
         self._keys: tuple[Word, ...] = (self._mark, *_streams([source]))
         self._newest = 0
         self._known: set[tuple[str, str]] = set()
-        """Streams and the groups that were seen to read them."""
+        """Streams and the groups that have read them."""
         self._full = False
 
     async def publish(self, events: Sequence[Event]) -> None:
@@ -123,7 +123,7 @@ class StreamPublisher:
             return await self._wire.call("EVAL", APPEND, *keys, *words)
 
     async def _trim(self, stream: str) -> int:
-        """Forgets what every group has read; answers how many entries are left."""
+        """Trims what every group has read; returns the length before that."""
         length = int(await self._client.xlen(stream))
         if not length:
             return 0
@@ -131,7 +131,7 @@ class StreamPublisher:
         names = {str(group["name"]) for group in groups}
         self._known |= {(stream, name) for name in names}
         if any(name not in names for known, name in self._known if known == stream):
-            return length  # the server was emptied and this group is not back: nobody else may say what it has read
+            return length  # the server was emptied and this group is not back: its position is unknown
         unread = [first for group in groups if (first := await self._first_unread(stream, group))]
         if unread:
             young = f"{await self._now_ms() - self._kept_ms}-0"
@@ -141,7 +141,7 @@ class StreamPublisher:
         return length
 
     async def _now_ms(self) -> int:
-        """The clock that entries are named after."""
+        """The server's clock, which names the entries."""
         now: Any = await self._client.time()
         return int(now[0]) * 1000 + int(now[1]) // 1000
 
@@ -150,7 +150,7 @@ class StreamPublisher:
         return [{str(name): value for name, value in group.items()} for group in found]
 
     async def _first_unread(self, stream: str, group: dict[str, Any]) -> str | None:
-        """The entry from which on this group needs the stream; None when it is forgotten."""
+        """The first entry that this group still needs; None when the group was deleted."""
         members: Any = await self._client.xinfo_consumers(stream, group["name"])
         if members and min(member["idle"] for member in members) > FORGOTTEN_AFTER_MS:
             log.warning("streams.group_forgotten", stream=stream, group=group["name"])
@@ -174,7 +174,7 @@ class StreamSubscription:
         self._under_way: set[str] = set()
 
     async def open(self) -> None:
-        """Makes the group where there is none: it begins with all that the streams still hold."""
+        """Makes the group where it is missing: it begins with all entries that the streams still hold."""
         async with _translated():
             for stream in self._streams:
                 await self._make_group(stream)
@@ -202,7 +202,7 @@ class StreamSubscription:
             await self._client.aclose()
 
     async def _forget_done(self) -> None:
-        """Acknowledges in one round trip what was handled since the last read."""
+        """Acknowledges the batches handled since the last read, in one round trip."""
         if not self._done:
             return
         async with self._client.pipeline(transaction=False) as pipeline:
@@ -213,7 +213,7 @@ class StreamSubscription:
         self._done.clear()
 
     async def _fill(self, block_ms: int) -> None:
-        """First what an earlier reader has left undone, then what is new; nothing of streams that have a batch under way."""
+        """Reads the unfinished entries of an earlier reader first, then new ones; skips streams that have a batch under way."""
         for stream in [stream for stream in self._undone if stream not in self._under_way]:
             self._keep(await self._ask({stream: "0"}))
             if self._read:
@@ -232,7 +232,7 @@ class StreamSubscription:
         except failures.ResponseError as refused:
             if not str(refused).startswith("NOGROUP"):
                 raise
-            for stream in self._streams:  # the server has lost them, or was replaced
+            for stream in self._streams:  # the server has lost the groups, or was replaced
                 await self._make_group(stream)
             return None
 
@@ -259,7 +259,7 @@ class StreamTail:
         self._places = dict.fromkeys(_streams(sources), "0")
 
     async def open(self) -> None:
-        """Remembers where each stream ends now."""
+        """Stores the current end of each stream."""
         async with _translated():
             for stream in self._places:
                 newest: Any = await self._client.xrevrange(stream, count=1)
@@ -280,7 +280,7 @@ class StreamTail:
 
 
 def _reader(url: str) -> Redis:
-    """A connection of its own, which may wait for an answer as long as it asked the server to."""
+    """A separate connection, whose timeout allows for blocking reads."""
     client: Redis = Redis.from_url(
         url,
         single_connection_client=True,
@@ -297,7 +297,7 @@ def _streams(sources: Iterable[str]) -> Iterable[str]:
 
 
 def _entries(answer: Any) -> list[tuple[str, Any]]:
-    """Streams and their entries; the answer's shape depends on the protocol that client and server agreed on."""
+    """Streams and their entries; the shape of the reply depends on the negotiated protocol version."""
     pairs = answer.items() if isinstance(answer, dict) else answer or []
     return [(name.decode(), _flat(entries)) for name, entries in pairs]
 

@@ -1,9 +1,9 @@
--- Purpose: append events to a source's streams, unless the server has lost some or another relay was quicker.
+-- Purpose: append events to a source's streams, unless the server has lost events or another relay was quicker.
 -- KEYS:    1 position of the newest event, 2... the source's streams, by partition
--- ARGV:    1 the position that the relay believes to be the newest, 2 the newest of these, 3 fields per event, 4... per event:
+-- ARGV:    1 the position that the relay believes to be the newest, 2 the newest of these events, 3 fields per event, 4... per event:
 --          its partition from 0, then its fields and values
 -- Returns: "APPENDED", or "DIFFERS" and the newest position that the server knows, 0 for none.
--- Keeps:   nothing is appended behind a gap; memory that is full fails before the first write.
+-- Keeps:   nothing is appended behind a gap; full memory fails the script before its first write.
 -- Cost:    about 5 us an event.
 local newest = redis.call('GET', KEYS[1]) or '0'
 if newest ~= ARGV[1] then return {'DIFFERS', newest} end

@@ -1,11 +1,12 @@
--- Purpose: give the next places of the log to up to 500 events that have none, unless another relay was quicker.
--- Floor:   events with ids up to it are not looked at. Sent: up to which position the broker is known to have all.
+-- Purpose: assign the next positions of the log to up to 500 events that have none, unless another relay was quicker.
+-- Floor:   events with ids up to it are not searched. Sent: the position up to which the broker is known to have all.
 -- Wait:    "off" when the commit need not wait for the disk.
--- Returns: the log's last place before, which transactions were running, and the events in order; one row of NULLs when none.
+-- Returns: the log's last position before, which transactions were running, and the events in order; one row of NULLs when
+--          there are none.
 -- Why it is written so: compare and set on event_log, so that of two relays one changes nothing; rows are found by
---          `id = ANY (array)`, never by a join, since a plan that was made while the table was as good as empty would walk it;
---          the log's one row is found by its key, because PostgreSQL before 18 gives a plan that has to do what is switched
---          off a cost of 1e10, and compiles such a plan (JIT) each time.
+--          `id = ANY (array)`, never by a join, since a plan that was made while the table was nearly empty would scan it;
+--          the log's one row is found by its key, because PostgreSQL before 18 gives a plan that must use a switched-off
+--          method a cost of 1e10, and compiles such a plan (JIT) each time.
 CREATE OR REPLACE FUNCTION number_events(p_newest bigint, p_floor bigint, p_sent bigint, p_wait text)
 RETURNS TABLE (newest bigint, oldest bigint, next bigint,
                "position" bigint, id bigint, type text, key text, payload text, "time" text)

@@ -3,7 +3,7 @@
 -- KEYS:    1 epoch pointer, 2 available (hash), 3 applied (sorted set: adjustment id -> when, redis ms)
 -- ARGV:    1 the epoch that the journal's transaction validated, 2 JSON [[id, key, delta, created_ms], ...], 3 memory in ms
 -- Returns: "NEWER" (a rebuild has counted them), "OLDER" (try again later), or "DONE n" (n were new)
--- Keeps:   each id counts once: ids are remembered for ARGV[3] ms, and adjustments older than that are not accepted at all
+-- Keeps:   each id counts once: ids are remembered for ARGV[3] ms, and adjustments older than that are not accepted
 --          (the audit finds them). Works when memory is full.
 -- Cost:    about 2 us an adjustment.
 local current, expected = tonumber(redis.call('GET', KEYS[1]) or 0), tonumber(ARGV[1])

@@ -1,4 +1,4 @@
--- Purpose: find when the next reservations on some counters lapse, as far as the gate can tell: a hint for people.
+-- Purpose: find when the next reservations on some counters expire, as far as the gate knows: a hint for people.
 -- KEYS:    1 epoch pointer, 2 reservations (hash), 3 due (sorted set)
 -- ARGV:    1 most entries to look at, 2... counter keys
 -- Returns: JSON [expires_ms or 0, ...], one per key; only the next due entries are looked at, so 0 means "not soon"

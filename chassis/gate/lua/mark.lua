@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Purpose: remember how far the journal has come, so that a journal which was restored from a backup is noticed.
+-- Purpose: remember how far the journal has come, so that the restore of a journal from a backup is detected.
 -- KEYS:    1 epoch pointer, 2 mark (text)
--- ARGV:    1 the epoch, 2 the journal's mark, which is committed there: "number:token"
+-- ARGV:    1 the epoch, 2 the journal's mark, already committed there: "number:token"
 -- Returns: "MARKED", or "OTHER" when another epoch is current
 -- Keeps:   the number of an epoch's mark never goes back, and the first token of a number stays. Works when memory is full.
 -- Cost:    constant.

@@ -5,7 +5,7 @@
 --          ["taken", [[key, quantity], ...]] · ["duplicate", take, [[key, quantity], ...]] · ["reused"] ·
 --          ["short", [[line from 0, most available, known 0|1], ...]]
 -- Keeps:   nothing is written before everything was read and decided; the epoch below is part of the text, so that a
---          server that lost its scripts (restart, failover) answers NOSCRIPT instead of serving what it may have lost.
+--          server that lost its scripts (restart, failover) returns NOSCRIPT instead of serving what it may have lost.
 -- Cost:    one HMGET each for entries and counters, one write each; about 3 us a line.
 local EPOCH = '@EPOCH@'
 if redis.call('GET', KEYS[1]) ~= EPOCH then return 'STALE' end
@@ -28,7 +28,7 @@ local function write(command, key, arguments)
 end
 
 local batch = cjson.decode(ARGV[1])
-local time = redis.call('TIME')  -- this server's clock, nobody else's: who sweeps may be another host than who took
+local time = redis.call('TIME')  -- this server's clock: the sweeper may run on another host than the taker
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ids, keys, seen = {}, {}, {}
 for i, claim in ipairs(batch) do
@@ -50,7 +50,7 @@ local function note(taken, key, quantity)
   taken[#taken + 1] = {key, quantity}
 end
 
--- Takes one line out of `mine`, this reservation's view of what is left; returns nil and the most there is when short.
+-- Takes one line out of `mine`, this reservation's view of what is left; returns nil and the most available when short.
 local function take(line, mine, taken)
   local quantity, split, most, total, known = line[1], line[2], 0, 0, 0
   for _, key in ipairs(line[3]) do

@@ -1,8 +1,8 @@
--- Purpose: tell what became of some reservations.
--- Ids:     separated by spaces, which none contains.
+-- Purpose: report the states of some reservations.
+-- Ids:     separated by spaces; no id contains a space.
 -- Returns: {"epoch", "active": ids separated by spaces, "ended": [[id, state, nonce], ...]}; unknown ids are in neither.
--- Why it is written so: who looks at many finds almost all of them active, and needs no more of those than the id. The lock bars
---          a rebuild, and the second statement's snapshot sees what one has committed. Else as journal_reserve.
+-- Why it is written so: of many ids nearly all are active, and for those the id suffices. The lock bars a rebuild, and the
+--          second statement's snapshot sees what a rebuild has committed. Otherwise as journal_reserve.
 CREATE OR REPLACE FUNCTION journal_look(p_partition integer, p_ids text) RETURNS jsonb
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $function$
 DECLARE

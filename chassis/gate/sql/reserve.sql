@@ -1,12 +1,12 @@
--- Purpose: write a batch of takes into the journal, all in one transaction, if the epoch they were taken in still stands.
+-- Purpose: write a batch of takes into the journal, all in one transaction, if the epoch they were taken in is still current.
 -- Batch:   [{"id", "fingerprint", "nonce", "owner", "ttl_ms", "lines": [{"key", "quantity"}]}], each id once.
 -- Returns: {"stale": true}, or {"now": unix ms, "existing": [reservation, ...]}: ids that are not among `existing` are new.
--- Raises:  OS001 when the guard refuses a counter: nothing of the batch is written then.
--- Why it is written so: the lock comes in a statement of its own, because only the next statement's snapshot is sure to
---          see what the rebuilder committed; counters are locked last and in key order, hence no deadlock among batches;
---          plans are generic, because planning anew for each batch costs as much as all the rest; they are made when the
---          tables are as good as empty and kept until statistics are renewed, so none may depend on how large a table is:
---          rows are found by `key = ANY (array)`, never by a join, and walking a whole table is no choice.
+-- Raises:  OS001 when the guard refuses a counter; then nothing of the batch is written.
+-- Why it is written so: the lock has its own statement, because only the next statement's snapshot is sure to see what the
+--          rebuilder committed; counters are locked last and in key order, hence no deadlock among batches; plans are
+--          generic, because planning each batch costs as much as all the rest; they are made when the tables are nearly
+--          empty and kept until statistics are renewed, so no plan may depend on a table's size: rows are found by
+--          `key = ANY (array)`, never by a join, and sequential scans are switched off.
 CREATE OR REPLACE FUNCTION journal_reserve(p_partition integer, p_epoch bigint, p_batch jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $function$
 DECLARE

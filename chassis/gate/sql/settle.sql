@@ -1,12 +1,12 @@
--- Purpose: move a batch of reservations to another state, each by compare-and-set on its row: the one arbiter.
+-- Purpose: move a batch of reservations to another state, each by compare-and-set on its row, which alone decides.
 -- Batch:   [{"id", "to", "ttl_ms", "owner", "forced"}], each id once; `to` is COMMITTED, RELEASED, EXPIRED, ABORTED or EXTENDED.
---          RELEASED and ABORTED of an unknown id leave a tombstone of `owner`; ABORTED touches nothing that is there.
---          `owner`, if it is there, must be the row's, unless the row has none: else nothing changes. `forced` is a person's
+--          RELEASED and ABORTED of an unknown id leave a tombstone of `owner`; ABORTED changes no existing row.
+--          `owner`, if given, must be the row's, unless the row has none; otherwise nothing changes. `forced` is a person's
 --          reason, which the event repeats.
---          EXPIRED moves only what lapsed at least `p_grace_ms` ago. EXTENDED moves expires_at to now + ttl, never back.
+--          EXPIRED moves only reservations that expired at least `p_grace_ms` ago. EXTENDED moves expires_at to now + ttl, never back.
 -- Returns: {"epoch", "now": unix ms, "rows": [reservation + "changed"]}; unknown ids are absent from `rows`.
--- Why it is written so: as journal_reserve; and the active ones are told by `ended_at`, since a condition on `state` would
---          let the planner walk the index of all that may lapse.
+-- Why it is written so: as journal_reserve; and active rows are found by `ended_at`, since a condition on `state` would
+--          let the planner scan the index of all reservations that may expire.
 CREATE OR REPLACE FUNCTION journal_settle(p_partition integer, p_batch jsonb, p_grace_ms bigint) RETURNS jsonb
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $function$
 DECLARE

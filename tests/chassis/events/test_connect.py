@@ -32,7 +32,7 @@ def test_a_missing_client_library_is_told_by_the_name_of_its_extra(
 
 
 def test_an_unknown_scheme_is_told_with_those_that_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match=r"mqtt:// is no broker that we know; there are redis, .*kafka"):
+    with pytest.raises(ValueError, match=r"mqtt:// is not a supported broker; there are redis, .*kafka"):
         brokers.connect("mqtt://somewhere:1")
     monkeypatch.setenv("REDIS_URL", "redis://somewhere/0")
     monkeypatch.setenv("BROKER_URL", "mqtt://somewhere:1")
