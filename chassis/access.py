@@ -1,6 +1,6 @@
-"""The access log: one line for each request that failed or was slow, none for the others; metrics count those.
+"""The access log: one line for each request that failed or was slow. Other requests are only counted, in metrics.
 
-Bounded, as everything that a request can cause to be logged: an outage must not write more than it serves. Lines hold
+It is bounded, like everything that a request can cause to be logged: an outage must not flood the log. Lines hold
 names, codes and times; never a header, a body or a token.
 """
 
@@ -13,22 +13,22 @@ from chassis import telemetry
 log = telemetry.logger()
 
 SLOW_S = 1.0
-"""Longer than any request should take that waits for nobody outside."""
+"""Longer than any request should take that does not wait for an external system."""
 LINES_PER_S = 10
-"""Of all kinds together."""
+"""Lines of all kinds together."""
 FAILED = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
-"""Codes that say something about us; the others say something about the request."""
+"""Codes that report a fault of the server; the others report a fault of the request."""
 
 
 MOST_CHARACTERS = 500
-"""Of an exception's text in a line: it may hold what the caller sent."""
+"""Limit for an exception's text in a line: it may hold data that the caller sent."""
 KIND = ("method", "route", "code", "status", "reason", "kind")
-"""Facts that make two notes of one event differ in kind. None of them holds what a caller can make up."""
+"""Facts by which two notes of one event differ in kind. None of them holds a value that a caller can choose freely."""
 
 
 class BoundedLog:
-    """Writes at most one line of each kind a second, and LINES_PER_S in all; the first one after that says how many were
-    left out."""
+    """Writes at most one line of each kind a second, and LINES_PER_S in total. `log.left_out` then reports how many lines
+    were dropped."""
 
     def __init__(self) -> None:
         self._second = 0
@@ -36,7 +36,7 @@ class BoundedLog:
         self._left_out = 0
 
     def note(self, event: str, raised: BaseException | None = None, **facts: str | float) -> None:
-        """One thing that went wrong; the line has the traceback of what was `raised`."""
+        """Logs one failure; the line has the traceback of `raised`."""
         second = int(time.monotonic())
         if second != self._second:
             self._second = second
@@ -69,8 +69,8 @@ def _kind_of(raised: BaseException) -> str:
 requests = BoundedLog()
 """Requests that failed or were slow."""
 refusals = BoundedLog()
-"""Requests that were refused before anybody looked at them."""
+"""Requests that were rejected before a handler saw them."""
 bugs = BoundedLog()
-"""What we did not expect, with its traceback."""
+"""Unexpected exceptions, with their tracebacks."""
 outages = BoundedLog()
-"""Servers that do not answer, told by each request that needs them."""
+"""Servers that do not answer, noted by each request that needs them."""

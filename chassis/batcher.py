@@ -1,4 +1,4 @@
-"""Group work: what arrives while a batch is under way forms the next one, and where asked, batches keep a pace."""
+"""Group work: items that arrive while a batch is running form the next one; `pace_s` is the least time between two starts."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ R = TypeVar("R")
 log = telemetry.logger()
 
 TURNS = 8
-"""Of the event loop, at most, in which requests that have arrived already are read before a batch begins."""
+"""Most turns of the event loop in which requests that have already arrived are read before a batch begins."""
 
 
 class Batcher(Generic[T, R]):
-    """`lanes` tasks flush a bounded queue in batches. `flush` answers each item, with a result or an exception.
+    """`lanes` tasks flush a bounded queue in batches. `flush` returns a result or an exception for each item.
 
-    A submitter that is cancelled does not stop its batch: what was begun is finished. A batch is begun only when nothing
-    waits for the stage that comes `after`: who would have to wait there waits here, and makes the batch larger. Nor is one
-    begun within `pace_s` of the one before it; the first after a rest waits for nothing.
+    Cancelling a submitter does not stop its batch: a batch that has begun is finished. A batch begins only when the queue of
+    the stage `after` this one is empty: items that would queue there are held here, so batches grow. Batches start at least
+    `pace_s` apart; after an idle time a batch starts at once.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Batcher(Generic[T, R]):
 
     def start(self) -> None:
         """Starts the lanes; call it inside the loop that submits."""
-        self._loop = asyncio.get_running_loop()  # kept: Python 3.11 asks the system for its pid at every look
+        self._loop = asyncio.get_running_loop()  # kept: Python 3.11 asks the system for the pid at each call
         self._tasks = [asyncio.create_task(self._lane()) for _ in range(self._lanes)]
 
     async def close(self) -> None:
@@ -67,7 +67,7 @@ class Batcher(Generic[T, R]):
         await asyncio.gather(*self._tasks)
 
     async def submit(self, item: T) -> R:
-        """Answers as `flush` did. OVERLOADED when the queue is full: nothing was done then."""
+        """Returns or raises the result of `flush`. OVERLOADED when the queue is full: then nothing was done."""
         if len(self._queue) >= self._queue_items or self._closing:
             raise errors.overloaded("too many requests are waiting")
         if not self._queue:
@@ -79,7 +79,7 @@ class Batcher(Generic[T, R]):
         try:
             return await answer
         finally:
-            del answer  # a refusal knows this frame: it would keep its own future, and both wait for the collector
+            del answer  # an exception refers to this frame: with the future it would form a reference cycle
 
     def _wake(self) -> None:
         waiting = self._idle.popleft()
@@ -105,9 +105,10 @@ class Batcher(Generic[T, R]):
             await self._flush_batch(batch)
 
     async def _gather(self) -> None:
-        """Lets the loop turn while it brings more: requests that have arrived already join this batch.
+        """Lets the loop turn as long as this adds items: requests that have already arrived join this batch.
 
-        Under load that alone would be batches of one or two, where a batch takes as long as a request: they keep a pace.
+        Under load, where a batch takes as long as a request, this alone would give batches of one or two; `pace_s` makes
+        them larger.
         """
         soonest_s = self._began_s + self._pace_s
         if self._loop.time() < soonest_s:
@@ -119,7 +120,7 @@ class Batcher(Generic[T, R]):
                 return
 
     async def empty(self) -> None:
-        """Returns when nothing waits here: all that was submitted is under way or answered."""
+        """Returns when the queue is empty: all submitted items are in a batch or finished."""
         while self._queue:
             if self._emptied is None:
                 self._emptied = self._loop.create_future()
@@ -130,7 +131,7 @@ class Batcher(Generic[T, R]):
         room = self._batch_weight
         while self._queue and (not batch or room >= self._weight(self._queue[0][0])):
             item, answer = self._queue.popleft()
-            if answer.done():  # its submitter is gone and nothing was done yet
+            if answer.done():  # its submitter was cancelled before anything was done
                 continue
             room -= self._weight(item)
             batch.append((item, answer))

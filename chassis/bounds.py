@@ -1,4 +1,4 @@
-"""The bounds of fields, as the protos declare them (`common/v1/bounds.proto`). `bounds_check.py` holds requests to them."""
+"""The bounds of fields that the protos declare (`common/v1/bounds.proto`). `bounds_check.py` checks requests against them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ STRUCT, MASK, TIMESTAMP = "google.protobuf.Struct", "google.protobuf.FieldMask",
 
 @dataclass(frozen=True)
 class Form:
-    """A rule for characters: a regular expression for a whole text, and what to say to one that does not match."""
+    """A rule for characters: a regular expression for a whole text, and the message for a text that does not match."""
 
     pattern: str
     words: str
     length_apart: bool = False
-    """The words do not say how long a text may be."""
+    """The message does not mention the length."""
 
 
 BLANKS = r"\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-"""White space and control characters, spelled out: JSON Schema, Python and Rust differ about `\\s`."""
+"""White space and control characters, listed in full: JSON Schema, Python and Rust differ about `\\s`."""
 TEXT = Form(r"[^\u0000]*", "must not contain NUL", length_apart=True)
-PAGE_TOKEN = Form(r"[A-Za-z0-9_-]*", "is not from a page of this query")
+PAGE_TOKEN = Form(r"[A-Za-z0-9_-]*", "is not a page token of this query")
 FORMS = {
     "FORMAT_UNSPECIFIED": TEXT,
     "FORMAT_ID": Form(r"[A-Za-z0-9._:-]+", "must be {least} to {most} characters of A-Z a-z 0-9 . _ : -"),
@@ -48,14 +48,14 @@ FORMS = {
     "FORMAT_DELIVERY_ID": Form(r"[1-9][0-9]*", "must be a delivery's id: a whole number above 0"),
     "FORMAT_EVENT_TYPES": Form(
         r"\*|[a-z_]+(\.[a-z_]+)*(\.\*)?",
-        "must be an event type, or the beginning of one with .* at its end",
+        "must be an event type, a prefix of one followed by .*, or *",
         length_apart=True,
     ),
     "FORMAT_PAGE_TOKEN": PAGE_TOKEN,
-    "FORMAT_CODE": Form(r"[\u0001-\u007f]*", "must have ASCII characters only", length_apart=True),
+    "FORMAT_CODE": Form(r"[\u0001-\u007f]*", "must contain only ASCII characters", length_apart=True),
     "FORMAT_CUSTOMER_ID": Form(
         visible_text.pattern(),
-        "must not begin or end with a blank, nor contain control or invisible characters",
+        "must not begin or end with white space, or contain control or invisible characters",
         length_apart=True,
     ),
 }
@@ -63,8 +63,8 @@ FORMS = {
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a field may hold; None where nothing is said. Of a repeated field the lengths, the pattern and the numbers bound
-    each entry."""
+    """The limits of a field; None where the proto sets none. In a repeated field the lengths, the pattern and the numbers
+    apply to each entry."""
 
     min_length: int | None = None
     max_length: int | None = None
@@ -80,7 +80,7 @@ class Bounds:
 
     @cached_property
     def pattern(self) -> str | None:
-        """A regular expression that the whole text matches, in the words that JSON Schema and Python share."""
+        """A regular expression that the whole text matches, in syntax that JSON Schema and Python share."""
         return None if self.form is None else f"^(?:{self.form.pattern})$"
 
 
@@ -95,7 +95,7 @@ def of(message: str, field: str) -> Bounds:
 
 @cache
 def declared(field: FieldDescriptor) -> Bounds:
-    """What the proto says of this field."""
+    """The bounds that the proto declares for this field."""
     said = field.GetOptions().Extensions[bounds_pb2.bounds]
     text = field.cpp_type == FieldDescriptor.CPPTYPE_STRING or is_a(field, MASK)
     return Bounds(

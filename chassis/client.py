@@ -1,4 +1,4 @@
-"""Calls other services: the caller's deadline and request id go along, errors come back as ServiceError."""
+"""Calls other services: passes on the caller's deadline and request id; errors are raised as ServiceError."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ OPTIONS = [
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 0),
-    # A service that was restarted must be found again at once, not after grpc's default of up to two minutes.
+    # Reconnect to a restarted service at once, not after grpc's default of up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
-    # Retries are decided above, by request_id; hidden ones would only lengthen an outage.
+    # The callers of this module decide about retries, by request_id; hidden retries would only lengthen an outage.
     ("grpc.enable_retries", 0),
 ]
 OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)
-"""Else channels to one address share one connection."""
+"""Without it, channels to one address share one connection."""
 
 
 def connect(address: str, connections: int = 1) -> grpc.aio.Channel:
-    """A channel to one service; connects when first used and again whenever it must.
+    """A channel to one service; it connects at its first use and reconnects when needed.
 
-    A connection ends in one of the service's workers: with several of those, open several (`config.connections`).
+    A connection leads to one worker of the service: when it has several, open several (`config.connections`).
     """
     if connections == 1:
         return grpc.aio.insecure_channel(address, options=OPTIONS)
@@ -71,7 +71,7 @@ def _along() -> tuple[tuple[str, str], ...] | None:
 
 @cache
 def method_name(request: Descriptor) -> str:
-    """The RPC that takes this message, such as `promo.v1.PromotionService/QuotePromotions`: each has a request of its own."""
+    """The RPC that takes this message, such as `promo.v1.PromotionService/QuotePromotions`: each has its own request type."""
     services = request.file.services_by_name.values()
     named = (
         f"{service.full_name}/{rpc.name}"

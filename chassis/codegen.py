@@ -1,6 +1,6 @@
-"""Generates gen/ from protos/ and checks that the committed gen/ is what protos/ would give.
+"""Generates gen/ from protos/, or checks that the committed gen/ is up to date.
 
-Why not `buf generate`: the plugins for Python live in grpcio-tools, and the import path must be the file path.
+It does not use `buf generate`: the plugins for Python are in grpcio-tools, and the import path must be the file path.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
 GEN = ROOT / "gen"
 OURS = ("README.md", "pyproject.toml")
-"""Files of gen/ that people write."""
+"""Files of gen/ that are written by hand."""
 GENERATED = (".py", ".pyi", ".typed")
 OUR_IMPORT = re.compile(r"^(from|import) ((?:common|inventory|order|promo|webhook)\.v1)\b", re.MULTILINE)
 STUB_IMPORT = re.compile(r"(?<![\w./\"])((?:common|inventory|order|promo|webhook)\.v1\.\w+_pb2)")
@@ -58,7 +58,7 @@ def generate(target: Path) -> None:
 
 
 def differences(left: Path, right: Path) -> list[str]:
-    """Names every file that differs between two trees or stands in one of them only."""
+    """The names of all files that differ between two trees or are in only one of them."""
     names = {
         str(path.relative_to(root))
         for root in (left, right)
@@ -73,7 +73,7 @@ def differences(left: Path, right: Path) -> list[str]:
 
 
 def main() -> None:
-    """`python -m chassis.codegen` writes gen/; with `--check` it only says what would change and exits with 1 then."""
+    """`python -m chassis.codegen` writes gen/; with `--check` it only lists files that would change, and then exits with 1."""
     with tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch) / "gen"
         fresh.mkdir()
@@ -81,7 +81,7 @@ def main() -> None:
         if "--check" in sys.argv[1:]:
             drift = differences(fresh, GEN)
             for name in drift:
-                print(f"gen/{name} is not what protos/ gives: run `make gen`")
+                print(f"gen/{name} does not match protos/: run `make gen`")
             raise SystemExit(1 if drift else 0)
         kept = {name: (GEN / name).read_text() for name in OURS if (GEN / name).exists()}
         shutil.rmtree(GEN, ignore_errors=True)

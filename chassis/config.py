@@ -1,4 +1,4 @@
-"""Reads the environment: the only place of the chassis that does, and what every service's config.py calls."""
+"""Reads the environment. No other module of the chassis does; every service's config.py calls this one."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ from chassis.events.event import JSON, PROTOBUF, ContentType
 PORTS = {"edge": 8080, "inventory": 50051, "order": 50052, "promo": 50053, "webhook": 50054}
 METRICS_PORTS = {"edge": 9150, "inventory": 9151, "order": 9152, "promo": 9153, "webhook": 9154}
 METRICS_ABOVE = 100
-"""With BASE_PORT, the first port of metrics is this far above it: the 64 workers of each process fit above that."""
+"""With BASE_PORT, the first port for metrics is BASE_PORT plus this; the ports of 64 workers per process fit above it."""
 MOST_BASE_PORT = 64_000
 TOKEN_LEAST_CHARACTERS = 32
 TOKEN_LEAST_DIFFERENT = 10
-"""Of 32 random characters of an alphabet of 16 or more, fewer than 10 are different less than once in 10,000 tries."""
+"""32 random characters from an alphabet of 16 or more have fewer than 10 different ones less than once in 10,000 cases."""
 PLAINTEXT_GRPC = "ALLOW_PLAINTEXT_GRPC"
 PLAINTEXT_HTTP = "ALLOW_PLAINTEXT_HTTP"
 OPEN_METRICS = "ALLOW_OPEN_METRICS"
 RISKS = {
-    PLAINTEXT_GRPC: "gRPC has no TLS and asks for no identity: whoever reaches the address reads and changes everything",
-    PLAINTEXT_HTTP: "the edge has no TLS: whoever is on the way reads the API token, unless a proxy with TLS is the only way",
-    OPEN_METRICS: "metrics ask for no token: whoever reaches the address reads them",
+    PLAINTEXT_GRPC: "gRPC has no TLS and no authentication: any client that reaches the address can read and change everything",
+    PLAINTEXT_HTTP: "the edge has no TLS: unless a TLS proxy is the only way to it, the API token can be read on the network",
+    OPEN_METRICS: "metrics need no token: any client that reaches the address can read them",
 }
-"""Settings that allow an address that other machines reach, and what that means."""
+"""Settings that allow an address that other machines can reach, and the risk of each."""
 EVENT_DAYS, LEAST_EVENT_DAYS = 7, 1
-"""A consumer that was away for a week still finds its events in the outbox; with a day, one that was away for a night."""
+"""With 7 days a consumer that was down for a week still finds its events in the outbox; with 1, one that was down overnight."""
 BROKER_DAYS = 7
-"""How long our topics and streams keep events."""
+"""How long the product's topics and streams keep events."""
 REQUEST_DAYS, LEAST_REQUEST_DAYS = 30, 4
-"""A repeat after that is a new request. Retry schedules end within three days, ours of webhooks too."""
+"""A repeat after that is a new request. Retry schedules end within three days, including the one for webhooks."""
 MOST_KEPT_DAYS = 365
 MOST_WORKERS = 64
-"""Per service and machine: one per core is enough, each has a pool of connections to Postgres."""
+"""Per service and machine. One per core is enough; each has its own pool of connections to Postgres."""
 CONNECTIONS_PER_WORKER = 4
 MOST_CONNECTIONS = 64
 KEY_CHARACTERS = 32
-"""Of a secret that signs: 24 random bytes in base64 are so long, and nobody guesses them."""
+"""Minimum length of a signing secret: the length of 24 random bytes in base64, which cannot be guessed."""
 
 
 class ConfigError(Exception):
-    """A setting that cannot be used; its text is one line for the person who set it."""
+    """An invalid setting; the text is one line for the person who set it."""
 
 
 @dataclass(frozen=True)
 class Traces:
-    """Where traces go: `endpoint` is an OTLP collector's URL, `to` is a file or `console`; either may be "".
+    """The destinations of traces: `endpoint` is an OTLP collector's URL, `to` is a file or `console`; either may be "".
 
-    `ratio` of the traces that begin here are kept; a caller's trace is kept when the caller keeps it.
+    `ratio` is the share of traces beginning here that are kept; a caller's trace is kept when the caller keeps it.
     """
 
     endpoint: str
@@ -61,14 +61,14 @@ class Traces:
 
 @dataclass(frozen=True)
 class KeptDays:
-    """For how many days events, the answers to requests, and the ids of handled events are kept."""
+    """The number of days for which events, responses to requests, and ids of handled events are kept."""
 
     event_days: int
     request_days: int
 
     @property
     def inbox_days(self) -> int:
-        """Longer than outboxes and brokers keep events: none comes again after it was forgotten here."""
+        """Longer than outboxes and brokers keep events, so no event arrives again after its id was deleted here."""
         return max(self.event_days, BROKER_DAYS) + 1
 
 
@@ -91,7 +91,7 @@ def whole(name: str, default: int, least: int, most: int) -> int:
 
 
 def switch(name: str) -> bool:
-    """Whether the variable is `on`; it is off unless it is set. ConfigError when it is neither."""
+    """Whether the variable is `on`; unset means off. ConfigError when it is neither `on` nor `off`."""
     value = text(name, "off").lower()
     if value not in ("on", "off"):
         raise ConfigError(f"{name}={value} is neither on nor off")
@@ -99,14 +99,14 @@ def switch(name: str) -> bool:
 
 
 def api_token() -> str:
-    """API_TOKEN. ConfigError when it is missing, or short or uniform enough to be guessed; the text never shows it."""
+    """API_TOKEN. ConfigError when it is missing, or so short or uniform that it can be guessed; the text never shows it."""
     token = text("API_TOKEN")
     if not token.isascii() or not token.isprintable() or " " in token:
         raise ConfigError("API_TOKEN must be printable ASCII without spaces")
     if len(token) < TOKEN_LEAST_CHARACTERS or len(set(token)) < TOKEN_LEAST_DIFFERENT:
         raise ConfigError(
             f"API_TOKEN must have at least {TOKEN_LEAST_CHARACTERS} random characters, {TOKEN_LEAST_DIFFERENT} of them "
-            "different; make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+            "different; generate one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
         )
     return token
 
@@ -120,12 +120,12 @@ def database_url(name: str) -> str:
 
 
 def gate_url() -> str:
-    """REDIS_URL: the server and database that hold the gates, and nothing else."""
+    """REDIS_URL: the server and database that hold only the gates."""
     return text("REDIS_URL")
 
 
 def broker_url() -> str:
-    """BROKER_URL: what carries events between services, see `chassis.events.broker.connect`.
+    """BROKER_URL: the broker that carries events between services, see `chassis.events.broker.connect`.
 
     By default Redis Streams in database 1 of the gate's server, so that streams never share the gate's keys.
     """
@@ -136,7 +136,7 @@ def broker_url() -> str:
 
 
 def events_content_type() -> ContentType:
-    """EVENTS_FORMAT: `protobuf`, or `json` for consumers that cannot read protobuf. Our own read both."""
+    """EVENTS_FORMAT: `protobuf`, or `json` for consumers that cannot read protobuf. The product's consumers read both."""
     format_ = text("EVENTS_FORMAT", "protobuf")
     if format_ not in ("protobuf", "json"):
         raise ConfigError(f"EVENTS_FORMAT={format_} is neither protobuf nor json")
@@ -144,22 +144,22 @@ def events_content_type() -> ContentType:
 
 
 def address(process: str) -> str:
-    """host:port of a service's gRPC server or of the edge, for example INVENTORY_ADDRESS. By default loopback."""
+    """host:port of a service's gRPC server or of the edge, for example INVENTORY_ADDRESS. The default is on loopback."""
     return text(f"{process.upper()}_ADDRESS", f"127.0.0.1:{_port(process)}")
 
 
 def listening_address(process: str) -> str:
-    """The address for the process that listens there. ConfigError when other machines reach it and nothing allows that."""
+    """The address to listen on. ConfigError when other machines can reach it and no setting allows that."""
     found = address(process)
     _refuse_exposed(f"{process.upper()}_ADDRESS", found, PLAINTEXT_HTTP if process == "edge" else PLAINTEXT_GRPC)
     return found
 
 
 def metrics_address(process: str, worker: int | None = None) -> str:
-    """host:port where a process shows its metrics, for example INVENTORY_METRICS_ADDRESS; "" for nowhere.
+    """host:port where a process serves its metrics, for example INVENTORY_METRICS_ADDRESS; "" for none.
 
-    One port above the other per kind of process, ten apart per worker of one: inventory's WORKER_NUMBER 2 has 9171.
-    `worker` is another worker than this process. ConfigError as `listening_address` raises it.
+    Kinds of processes have consecutive ports; the workers of one kind are ten apart: inventory's WORKER_NUMBER 2 has 9171.
+    `worker` selects a worker other than this process. ConfigError for the same reasons as `listening_address`.
     """
     name = f"{process.upper()}_METRICS_ADDRESS"
     given = text(name, f"127.0.0.1:{_port(process, METRICS_PORTS, METRICS_ABOVE)}")
@@ -172,14 +172,14 @@ def metrics_address(process: str, worker: int | None = None) -> str:
 
 
 def _port(process: str, usual: Mapping[str, int] = PORTS, above: int = 0) -> int:
-    """The process's usual port; with BASE_PORT, the one as far above it as the process is from the first in the table."""
+    """The process's usual port; with BASE_PORT, BASE_PORT plus `above` and the position of the process in the table."""
     base = whole("BASE_PORT", 0, 1_024, MOST_BASE_PORT)
     return base + above + list(usual).index(process) if base else usual[process]
 
 
 def _refuse_exposed(name: str, address: str, permit: str) -> None:
     host, colon, _ = address.rpartition(":")
-    if not colon or _is_loopback(host.strip("[]")) or switch(permit):  # without a colon it is refused where it is used
+    if not colon or _is_loopback(host.strip("[]")) or switch(permit):  # without a colon it is rejected where it is used
         return
     raise ConfigError(f"{name}={address} is not a loopback address. {RISKS[permit]}. {permit}=on allows it")
 
@@ -187,12 +187,12 @@ def _refuse_exposed(name: str, address: str, permit: str) -> None:
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
-    except ValueError:  # a name: only this one is this machine's everywhere
+    except ValueError:  # a host name: only `localhost` always means this machine
         return host == "localhost"
 
 
 def traces() -> Traces | None:
-    """OTEL_EXPORTER_OTLP_ENDPOINT, TRACES, OTEL_TRACES_SAMPLER_ARG; None when nobody asks for traces."""
+    """OTEL_EXPORTER_OTLP_ENDPOINT, TRACES, OTEL_TRACES_SAMPLER_ARG; None when traces are off."""
     endpoint, to = text("OTEL_EXPORTER_OTLP_ENDPOINT", ""), text("TRACES", "")
     if endpoint and not endpoint.startswith(("http://", "https://")):
         raise ConfigError(f"OTEL_EXPORTER_OTLP_ENDPOINT={endpoint} must start with http:// or https://")
@@ -215,7 +215,7 @@ def log_level() -> str:
 
 
 def watchdog() -> bool:
-    """WATCHDOG: off for somebody with a debugger, whose process stands still; on otherwise."""
+    """WATCHDOG: on by default; off for use with a debugger, which stops the process."""
     given = text("WATCHDOG", "on")
     if given not in ("on", "off"):
         raise ConfigError(f"WATCHDOG={given} is neither on nor off")
@@ -223,29 +223,29 @@ def watchdog() -> bool:
 
 
 def workers(service: str) -> int:
-    """How many processes serve a service's address, for example INVENTORY_WORKERS; WORKERS is for those without one."""
+    """The number of processes that serve a service's address, for example INVENTORY_WORKERS; WORKERS is the default."""
     return whole(f"{service.upper()}_WORKERS", whole("WORKERS", 1, 1, MOST_WORKERS), 1, MOST_WORKERS)
 
 
 def worker_number() -> int | None:
-    """WORKER_NUMBER: which of its service's workers this process is, from 0; None when it is the only one."""
+    """WORKER_NUMBER: the number of this process among its service's workers, from 0; None when it is the only one."""
     return whole("WORKER_NUMBER", 0, 0, MOST_WORKERS - 1) if "WORKER_NUMBER" in os.environ else None
 
 
 def worker_lifeline() -> int | None:
-    """WORKER_LIFELINE: the descriptor that ends when this worker's supervisor does; None without a supervisor."""
+    """WORKER_LIFELINE: the descriptor that reaches end of file when this worker's supervisor ends; None without one."""
     return whole("WORKER_LIFELINE", 0, 0, 1 << 20) if "WORKER_LIFELINE" in os.environ else None
 
 
 def worker_environment(number: int, lifeline: int) -> dict[str, str]:
-    """What a supervisor starts a worker with: its own environment, and the two variables above."""
+    """The environment for a worker: the supervisor's own, and the two variables above."""
     return {**os.environ, "WORKER_NUMBER": str(number), "WORKER_LIFELINE": str(lifeline)}
 
 
 def connections(service: str) -> int:
-    """How many connections a client opens to a service, for example INVENTORY_CONNECTIONS.
+    """The number of connections that a client opens to a service, for example INVENTORY_CONNECTIONS.
 
-    A connection belongs to one worker, chosen by chance: with four per worker all of them have work, and about as much.
+    Each connection is assigned to a random worker: with four per worker, all workers get about the same load.
     """
     several = workers(service)
     default = 1 if several == 1 else min(CONNECTIONS_PER_WORKER * several, MOST_CONNECTIONS)
@@ -253,7 +253,7 @@ def connections(service: str) -> int:
 
 
 def reflection() -> bool:
-    """GRPC_REFLECTION: `on`, or `off` where nobody shall read from a server which methods it has."""
+    """GRPC_REFLECTION: `on`, or `off` to hide a server's methods from its clients."""
     chosen = text("GRPC_REFLECTION", "on").lower()
     if chosen not in ("on", "off"):
         raise ConfigError(f"GRPC_REFLECTION={chosen} is neither on nor off")
@@ -261,17 +261,17 @@ def reflection() -> bool:
 
 
 def page_token_key() -> str:
-    """PAGE_TOKEN_KEY: a secret that page tokens are signed with, the same for all workers and services."""
+    """PAGE_TOKEN_KEY: the secret that signs page tokens, the same for all workers and services."""
     key = text("PAGE_TOKEN_KEY", "")
     if len(key) < KEY_CHARACTERS:
         raise ConfigError(
-            f"PAGE_TOKEN_KEY must be a secret of at least {KEY_CHARACTERS} characters, the same everywhere"
+            f"PAGE_TOKEN_KEY must be a secret of at least {KEY_CHARACTERS} characters, the same for all processes"
         )
     return key
 
 
 def kept_days() -> KeptDays:
-    """EVENT_RETENTION_DAYS, REQUEST_RETENTION_DAYS. All services need the same: each reads the others' events."""
+    """EVENT_RETENTION_DAYS, REQUEST_RETENTION_DAYS. All services need the same values: each reads the others' events."""
     return KeptDays(
         event_days=whole("EVENT_RETENTION_DAYS", EVENT_DAYS, LEAST_EVENT_DAYS, MOST_KEPT_DAYS),
         request_days=whole("REQUEST_RETENTION_DAYS", REQUEST_DAYS, LEAST_REQUEST_DAYS, MOST_KEPT_DAYS),
@@ -279,5 +279,5 @@ def kept_days() -> KeptDays:
 
 
 def lame_duck_s() -> float:
-    """LAME_DUCK_MS: how long a server that was told to stop says so by its health before it takes no more calls."""
+    """LAME_DUCK_MS: how long a stopping server reports NOT_SERVING before it rejects new calls."""
     return whole("LAME_DUCK_MS", 0, 0, 5_000) / 1000

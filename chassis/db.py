@@ -20,24 +20,24 @@ Values: TypeAlias = Sequence[Any] | Mapping[str, Any]
 log = telemetry.logger()
 
 POOL_SIZE = 10
-"""Two cores saturate with fewer; more would only queue inside Postgres."""
+"""Fewer connections saturate two cores; more would only queue inside Postgres."""
 STATEMENT_TIMEOUT_MS = 30_000
-"""No statement of ours runs longer; a forgotten one may not hold locks for ever."""
+"""None of our statements runs longer; a forgotten one must not hold locks for ever."""
 IDLE_IN_TRANSACTION_MS = 20_000
-"""A client that vanished in the middle of a transaction keeps its locks no longer: a relay's, or one that bars a rebuild.
-Ours wait for Redis at most, for two seconds at a time."""
+"""How long a client that vanished inside a transaction keeps its locks, such as the relay's or one that blocks a rebuild.
+Our transactions wait at most for Redis, for two seconds at a time."""
 KEEPALIVES = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
-"""How the server notices that a client between transactions has vanished, such as one that holds a session's lock."""
+"""Lets the server notice that a client has vanished between transactions, such as one that holds a session lock."""
 NOT_COMPILED = "-c jit=off"
-"""Our statements take milliseconds, and compiling one takes a hundred. PostgreSQL compiles what it believes to cost much."""
+"""Our statements take milliseconds, and compiling one takes 100 ms. PostgreSQL compiles those that it estimates as costly."""
 SETTINGS = (
     f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
     f" {KEEPALIVES} {NOT_COMPILED} -c timezone=UTC"
 )
 TRIES = 4
-"""A deadlock or a serialization failure is run again this often; each try starts from the beginning."""
+"""Most attempts after deadlocks or serialization failures; each starts from the beginning."""
 PAUSE_S = 0.02
-"""Before the second try, and longer before the next ones: the transaction that won gets its locks meanwhile."""
+"""Pause before the second attempt, longer before later ones: meanwhile the transaction that won gets its locks."""
 
 
 class Database:
@@ -46,7 +46,7 @@ class Database:
     def __init__(self, url: str, size: int = POOL_SIZE, application: str = "one-stock") -> None:
         self.url = url
         self.written = asyncio.Event()
-        """Set after each commit that may have told the outbox something; who carries events on clears it."""
+        """Set after each commit that may have added to the outbox; the relay clears it."""
         self._size = size
         self._lent = 0
         self._pool: AsyncConnectionPool[Tx] = AsyncConnectionPool(
@@ -66,17 +66,17 @@ class Database:
         )
 
     async def open(self) -> None:
-        """Raises PoolTimeout when the server cannot be reached within ten seconds."""
+        """Opens the pool. PoolTimeout when the server cannot be reached within ten seconds."""
         await self._pool.open(wait=True, timeout=10)
         pool_meter.watch(self._pool)
 
     async def close(self) -> None:
-        """Waits for running transactions."""
+        """Closes the pool after running transactions."""
         await self._pool.close()
 
     @asynccontextmanager
     async def connection(self, within_s: float = context.DEFAULT_DEADLINE_S) -> AsyncIterator[Tx]:
-        """A connection in autocommit: each statement is its own transaction. The reasons of `db_errors`, such as
+        """A connection in autocommit mode: each statement is its own transaction. Raises the reasons of `db_errors`, such as
         JOURNAL_UNREACHABLE when there is no connection within `within_s` and the caller's deadline."""
         try:
             async with self._pool.connection(timeout=context.remaining_s(within_s)) as connection:
@@ -91,7 +91,7 @@ class Database:
             raise named from error
 
     async def first_row(self, statement: str, values: Values) -> Row | None:
-        """One statement's first row, in a transaction of its own; again after a deadlock."""
+        """The first row of one statement, in its own transaction; retried after a deadlock."""
         for attempt in range(1, TRIES + 1):
             try:
                 async with self.connection() as connection:
@@ -101,8 +101,8 @@ class Database:
         raise AssertionError("unreachable")
 
     async def first_rows(self, statements: Sequence[tuple[str, Values]]) -> list[Row | None]:
-        """Several statements' first rows, in one round trip and one transaction: all are done or none. Again after a
-        deadlock."""
+        """The first rows of several statements, in one round trip and one transaction: all take effect or none. Retried after
+        a deadlock."""
         for attempt in range(1, TRIES + 1):
             try:
                 async with self.connection() as connection, connection.pipeline():
@@ -121,10 +121,10 @@ class Database:
             self.written.set()
 
     async def run(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        """Runs `work` in one transaction that the caller's cancellation cannot cut, again after a deadlock.
+        """Runs `work` in one transaction, which continues when the caller is cancelled; retried after a deadlock.
 
-        `work` must be safe to repeat from its start. The reasons of `db_errors`: JOURNAL_UNREACHABLE leaves the outcome
-        open, so repeat it with the same ids; TRANSACTION_CONFLICT when others were in the way at every try.
+        `work` must be safe to repeat from its start. Raises the reasons of `db_errors`: after JOURNAL_UNREACHABLE the outcome
+        is unknown, so repeat with the same ids; TRANSACTION_CONFLICT when every attempt met a conflict.
         """
         with tracing.inner("db.transaction"):
             task = asyncio.create_task(self._run(work))
@@ -148,7 +148,7 @@ class Database:
         raise AssertionError("unreachable")
 
     def _named(self, error: psycopg.Error) -> errors.ServiceError | None:
-        """What the caller may see of it; None when it says nothing about Postgres' state."""
+        """The error for the caller; None when the exception does not concern the state of Postgres."""
         waited = isinstance(error, PoolTimeout)
         refused = patience.refusal(self.url) if waited else ""
         full = waited and self._lent >= self._size
@@ -156,7 +156,7 @@ class Database:
         if found is None:
             return None
         if found.reason == db_errors.UNREACHABLE and not waited:
-            # One dead connection often means all are: have the pool look at them before somebody else gets one.
+            # When one connection is dead, often all are: the pool checks them before it lends another.
             _keep(asyncio.create_task(self._check()))
         text = f"{error} ({refused})" if refused else str(error)
         access.outages.note(found.event, error=text.strip(), sqlstate=error.sqlstate or "")
@@ -168,14 +168,14 @@ class Database:
 
 
 def _abandoned(task: asyncio.Task[Any]) -> None:
-    """A transaction whose caller is gone has ended: nobody else asks how. A refusal, which has a reason, is nothing to tell."""
+    """Logs the failure of a transaction whose caller is gone. A refusal, which has a reason, is not logged."""
     error = None if task.cancelled() else task.exception()
     if error is not None and not hasattr(error, "reason"):
         access.bugs.note("db.abandoned_failed", error, error=repr(error)[: access.MOST_CHARACTERS])
 
 
 async def _pause_or_raise(error: errors.ServiceError, attempt: int) -> None:
-    """Postgres has rolled back what lost to another transaction, so it may run again, TRIES times in all."""
+    """Pauses before the next attempt. Postgres has rolled back the transaction, so it may run again, TRIES times in all."""
     if error.reason != db_errors.CONFLICT or attempt == TRIES:
         raise error
     log.info("db.retried", attempt=attempt)
@@ -186,6 +186,6 @@ _background: set[asyncio.Task[Any]] = set()
 
 
 def _keep(task: asyncio.Task[Any]) -> None:
-    """A task nobody awaits must still be referenced until it ends."""
+    """Keeps a reference to a task that is not awaited, until it ends."""
     _background.add(task)
     task.add_done_callback(_background.discard)

@@ -1,4 +1,4 @@
-"""Errors as they travel: a gRPC code, a documented reason, metadata with every number, and what fields are wrong.
+"""Errors between processes: a gRPC code, a documented reason, metadata with every number, and the invalid fields.
 
 The shape follows google.rpc (Status, ErrorInfo, BadRequest, RetryInfo); AIP-193 is the source of the rules.
 """
@@ -16,12 +16,12 @@ from google.rpc import error_details_pb2, status_pb2
 DOMAIN = "one-stock"
 DETAILS_KEY = "grpc-status-details-bin"
 RETRY_AFTER_MS = {grpc.StatusCode.UNAVAILABLE: 500, grpc.StatusCode.RESOURCE_EXHAUSTED: 200}
-"""When a repeat may succeed, for errors that do not say so themselves."""
+"""When a retry may succeed, for errors that do not say so themselves."""
 
 
 @dataclass(frozen=True)
 class FieldViolation:
-    """One wrong field: its path as in `lines[0].quantity`, a reason, and words for people."""
+    """One invalid field: its path such as `lines[0].quantity`, a reason, and a text for people."""
 
     path: str
     reason: str
@@ -30,7 +30,7 @@ class FieldViolation:
 
 @dataclass(eq=False)
 class ServiceError(Exception):
-    """A refusal that crosses a process border. `retry_after_ms` says when a repeat may succeed."""
+    """An error that crosses process boundaries. `retry_after_ms` says when a retry may succeed."""
 
     code: grpc.StatusCode
     reason: str
@@ -54,7 +54,7 @@ def required(path: str) -> ServiceError:
 
 
 def invalid_fields(violations: list[FieldViolation]) -> ServiceError:
-    """INVALID_ARGUMENT for several fields; the first gives reason and message."""
+    """INVALID_ARGUMENT for several fields; reason and message are those of the first."""
     first = violations[0]
     return ServiceError(
         grpc.StatusCode.INVALID_ARGUMENT,
@@ -66,12 +66,12 @@ def invalid_fields(violations: list[FieldViolation]) -> ServiceError:
 
 
 def unavailable(reason: str, message: str, retry_after_ms: int = 500, **metadata: str) -> ServiceError:
-    """UNAVAILABLE with RetryInfo: nothing is lost, the same request_id may be sent again."""
+    """UNAVAILABLE with RetryInfo: nothing is lost; the caller may retry with the same request_id."""
     return ServiceError(grpc.StatusCode.UNAVAILABLE, reason, message, metadata, (), retry_after_ms)
 
 
 def overloaded(message: str, retry_after_ms: int = 200) -> ServiceError:
-    """RESOURCE_EXHAUSTED with RetryInfo: refused before anything was done."""
+    """RESOURCE_EXHAUSTED with RetryInfo: rejected before anything was done."""
     return ServiceError(grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED", message, {}, (), retry_after_ms)
 
 
@@ -88,7 +88,7 @@ def trailers(error: ServiceError) -> tuple[tuple[str, bytes], ...]:
     return ((DETAILS_KEY, status),)
 
 
-@lru_cache(maxsize=512)  # a crowd that comes too late is told the same thing thousands of times
+@lru_cache(maxsize=512)  # in a rush for the last item thousands of callers receive the same error
 def _status(
     number: int,
     reason: str,
@@ -123,9 +123,10 @@ AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError) -> ServiceError:
-    """Reads an error that another server sent; one without details keeps its code and has the code's name as reason.
+    """Reads an error that another server sent; without details, the reason is the name of the code.
 
-    CANCELLED without our doing is a server that shuts down (grpc/grpc issue 41785): no handler has seen the call.
+    CANCELLED that this process did not cause comes from a server that shuts down (grpc/grpc issue 41785): no handler
+    has seen the call.
     """
     raw = dict(error.trailing_metadata() or ()).get(DETAILS_KEY)
     message = error.details() or error.code().name
@@ -136,7 +137,7 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> ServiceError:
 
 
 def from_status(code: grpc.StatusCode, status: status_pb2.Status) -> ServiceError:
-    """Reads google.rpc.Status back into the error it was made of."""
+    """Turns a google.rpc.Status back into the error that it was made from."""
     info = error_details_pb2.ErrorInfo()
     bad_request = error_details_pb2.BadRequest()
     retry = error_details_pb2.RetryInfo()

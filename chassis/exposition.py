@@ -1,4 +1,4 @@
-"""Shows this process's metrics to Prometheus: in its text format, and over HTTP on an address of their own."""
+"""Serves this process's metrics to Prometheus: in its text format, over HTTP on a separate address."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ log = telemetry.logger()
 
 DISTRIBUTION = "one-stock"
 PROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
-"""Beside the packages in a checkout; an installation has none."""
+"""In a checkout it is beside the packages; an installation does not have it."""
 AGAIN_S = 2.0
-"""Between tries to listen on an address that is taken."""
+"""Pause between attempts to listen on an address that is in use."""
 
-BUILD = metrics.gauge("build_info", "Always 1: which release and Python this process runs", "version", "python")
+BUILD = metrics.gauge("build_info", "Always 1; the labels are the release and the Python version", "version", "python")
 
 
 class Declared(Collector):
-    """Our numbers as prometheus-client knows them."""
+    """Converts the declared metrics for prometheus-client."""
 
     def collect(self) -> Iterable[Metric]:
-        """Called when somebody looks."""
+        """Called at each scrape."""
         for family in metrics.declared():
             yield _shown(family)
 
 
 def registry() -> CollectorRegistry:
-    """Our metrics and the library's own about this process: CPU, memory, open files, garbage collections."""
+    """The declared metrics, and the library's own about this process: CPU, memory, open files, garbage collections."""
     made = CollectorRegistry()
     BUILD.of(release(), platform.python_version()).set(1)
     ProcessCollector(registry=made)
@@ -52,15 +52,15 @@ def registry() -> CollectorRegistry:
 
 
 def text() -> bytes:
-    """Everything in Prometheus' text format."""
+    """All metrics in Prometheus' text format."""
     return generate_latest(registry())
 
 
 def listen(address: str, again: bool = False) -> WSGIServer | None:
-    """Answers `GET /metrics` and `/readyz` at host:port from a thread of its own, until shut down; None without an address.
+    """Serves `GET /metrics` and `/readyz` at host:port from a separate thread, until shut down; None without an address.
 
-    A thread, because a process whose loop is busy or stuck is the one to look at. A port that is taken is a warning: not
-    being seen is no reason not to serve. It is tried again, since a predecessor that drains gives its port back.
+    A thread, because metrics matter most when the loop is busy or hangs. A port in use is only a warning, because the process
+    can serve without metrics. Listening is retried, since a draining predecessor releases its port.
     """
     if not address:
         return None
@@ -80,14 +80,14 @@ def listen(address: str, again: bool = False) -> WSGIServer | None:
 
 
 class _Quiet(WSGIRequestHandler):
-    """Logs no requests."""
+    """A handler that does not log requests."""
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing."""
+        """Does nothing."""
 
 
 class _Six(ThreadingWSGIServer):
-    """For an address of IPv6."""
+    """A server at an IPv6 address."""
 
     address_family = socket.AF_INET6
 
@@ -111,7 +111,7 @@ def _application() -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]
 
 
 def release() -> str:
-    """The version in pyproject.toml: of the checkout that this runs from, else as it was installed; "0" without either."""
+    """The version in the checkout's pyproject.toml, otherwise that of the installed package; "0" without either."""
     try:
         project = tomllib.loads(PROJECT.read_text())["project"]
         if project["name"] == DISTRIBUTION:

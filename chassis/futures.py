@@ -1,4 +1,4 @@
-"""Futures that somebody waits for."""
+"""Completes futures whose waiter may be gone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ R = TypeVar("R")
 
 
 def resolve(waiting: asyncio.Future[R], result: R | Exception) -> None:
-    """Ends it with a result or an exception; does nothing when whoever waited is gone."""
+    """Completes the future with a result or an exception; does nothing when its waiter was cancelled."""
     if waiting.done():
         return
     if isinstance(result, Exception):

@@ -1,12 +1,12 @@
-"""Takes many calls of a method at once, where grpc's own loop takes them one after the other.
+"""Accepts several calls of a method at once; grpc's own loop accepts them one after the other.
 
-grpc.aio asks its core for the next call of a method when it has handed the one before over: a change of threads and five turns
-of the event loop for each, more than all else that a small call costs (grpcio 1.85, `AioServer._server_main_loop`). Here a few
-are open at any time, beside grpc's: a call that does nothing is served 2.7 times as often (`make bench`, rows `echo` and
-`echo_queued`), and what arrives while the loop is busy is there at its next turn.
+grpc.aio asks its core for the next call of a method only after it has handed over the previous one: a thread switch and five
+turns of the event loop per call, more than all other costs of a small call (grpcio 1.85, `AioServer._server_main_loop`). This
+module keeps several requests for calls open, besides grpc's own: the rate of empty calls rises 2.7 times (`make bench`, rows
+`echo` and `echo_queued`), and calls that arrive while the loop is busy are ready at its next turn.
 
-It stands on what grpc keeps to itself. With a release of grpcio that has that no longer, grpc's loop takes all calls, as it
-would without us.
+It depends on private names of grpcio. If a release of grpcio lacks them, grpc's loop accepts all calls, as it would without
+this module.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ from chassis.methods import Methods
 log = telemetry.logger()
 
 ASKS = 16
-"""Open at once for each method: as many calls may arrive in one turn of the loop."""
+"""Open requests for calls per method, and so the most calls that can arrive in one turn of the loop."""
 MOST_UNDER_WAY = 512
-"""Calls of a method that were taken here and are not answered. With so many the next ones wait in grpc's core, where waiting
-and being refused cost a tenth; its own loop goes on to take one after the other."""
+"""Unanswered calls of a method that were accepted here. At this number further calls wait in grpc's core, where waiting and
+rejection cost a tenth; grpc's own loop continues to accept one after the other."""
 CORE, INTERNALS = "_server", "grpc._cython.cygrpc"
 ASK, HANDLE, SCHEDULE = "_request_registered_call", "_handle_rpc", "_schedule_rpc_coro"
 
 
 class Core(NamedTuple):
-    """What is used of grpc's inside."""
+    """The private parts of grpcio that are used here."""
 
     is_running: Callable[[], bool]
     ask: Callable[[bytes], Awaitable[Any]]
     """The next call of a registered method. Fails when the server stops."""
     handle: Callable[..., Coroutine[Any, Any, None]]
     schedule: Callable[..., Coroutine[Any, Any, None]]
-    """Runs a handling to its end, and cuts it when the caller goes away."""
+    """Runs a handler to its end, and cancels it when the caller disconnects."""
 
 
 class Intake:
-    """For the methods of `methods.queued`. `start` it when the server has started; it ends with the server."""
+    """Accepts calls of the methods in `methods.queued`. `start` it when the server has started; it ends with the server."""
 
     def __init__(self, server: grpc.aio.Server, methods: Methods) -> None:
         self.core = _core(server)
-        """None where this release of grpcio has not what is needed."""
+        """None when this release of grpcio lacks a private name."""
         self._methods = methods
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """Begins to take calls, in the running loop."""
+        """Begins to accept calls, in the running loop."""
         if self.core is None:
             log.warning("intake.one_after_the_other", grpcio=grpc.__version__)
             return
@@ -70,7 +70,7 @@ class Intake:
 
 
 class _Queue:
-    """One method's calls."""
+    """The calls of one method."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class _Queue:
         self._room.set()
 
     async def take(self) -> None:
-        """One call after the other, until the server stops: what is asked for then fails, and so ends this."""
+        """Accepts one call after the other until the server stops: then `core.ask` fails, which ends this loop."""
         core, path, loop = self._core, self._path, asyncio.get_running_loop()
         while True:
             await self._room.wait()

@@ -1,4 +1,4 @@
-"""Background loops: each runs its `run_once` again and again, at once while there is work, else after a pause."""
+"""Background loops: each calls its `run_once` repeatedly, at once while there is work, otherwise after a pause."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ log = telemetry.logger()
 ROUNDS = metrics.counter("job_rounds_total", "Rounds of background loops", "loop", "outcome")
 
 FINISH_S = 2.0
-"""Time for a round that is under way when the process stops, and again for it to be cut."""
+"""Time for a running round to finish when the process stops, and the same time again for its cancellation."""
 MOST_PAUSE_S = 5.0
-"""A job that keeps failing tries again after at most this long."""
+"""Longest pause before a failing job is retried."""
 
 
 class Jobs:
-    """The loops of one process. `start` in the composition root, `stop` before what they use is closed."""
+    """The loops of one process. Call `start` in the composition root, and `stop` before the resources of the jobs close."""
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
@@ -37,11 +37,11 @@ class Jobs:
         rest: float = 0.0,
         wake: asyncio.Event | None = None,
     ) -> None:
-        """Runs `run_once` until stopped. It answers how much it did: more than nothing means go on, at once or after a
-        rest of so many times as long as the round took, where requests matter more.
+        """Calls `run_once` until stopped. It returns how much work it did: above zero, the next round follows at once, or
+        after `rest` times the duration of the round when requests matter more.
 
-        With `only_while` no round begins unless that is set: `leader.leading` for work that one process is enough for.
-        `wake` ends a pause; the loop clears it before the round. With it, every round is followed by the rest.
+        With `only_while`, a round begins only while that event is set: `leader.leading` for work that needs one process.
+        `wake` ends a pause; the loop clears it before the round. With it, the `rest` follows every round.
         """
         if wake is not None:
             self._wakes.append(wake)
@@ -49,7 +49,7 @@ class Jobs:
         self._tasks.append(asyncio.create_task(loop, name=name))
 
     async def stop(self) -> None:
-        """Lets every loop finish its round, but not for long: what a round had begun is safe to cut, jobs repeat."""
+        """Lets every loop finish its round within FINISH_S, then cancels it: a round is safe to cut, because jobs repeat."""
         self._stopping.set()
         for wake in self._wakes:
             wake.set()
@@ -93,12 +93,12 @@ class Jobs:
                 await self._pause(pause_s_now, None if failures else wake)
 
     async def _pause(self, seconds: float, wake: asyncio.Event | None = None) -> None:
-        """Ends early when the jobs shall stop, or are woken."""
+        """Pauses; ends early when the jobs stop or are woken."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for((wake or self._stopping).wait(), seconds)
 
     async def _until(self, event: asyncio.Event) -> None:
-        """Returns when the event is set or the jobs shall stop."""
+        """Returns when the event is set or the jobs stop."""
         waits = [asyncio.create_task(event.wait()), asyncio.create_task(self._stopping.wait())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Free JSON objects in messages (google.protobuf.Struct): what they may hold, and what they hold as Python."""
+"""Free-form JSON objects in messages (google.protobuf.Struct): their limits, and their conversion to Python."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import orjson
 from google.protobuf.struct_pb2 import Struct
 
 NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-"""As JSON writes it; a backslash before it makes it the text of the escape, which may be stored."""
+"""NUL as JSON writes it. With a backslash before it, it is the text of the escape, which can be stored."""
 MOST_EXACT = 2**53
-"""Numbers travel as doubles: a larger whole number would arrive as another one."""
+"""Numbers are sent as doubles: a larger whole number would change on the way."""
 WIRE_BYTES = 4
-"""A message has at most about as many bytes for each byte of its JSON: a larger one is refused before anybody walks it."""
+"""Most bytes of a message per byte of its JSON: a larger message is rejected before it is converted."""
 
 
 def problem(message: Struct, most_bytes: int, most_depth: int) -> str:
-    """What is wrong with an object, in words; empty when nothing is."""
+    """Why an object is not allowed, as text; empty when it is allowed."""
     if message.ByteSize() > WIRE_BYTES * most_bytes + 64:
         return f"must have at most {most_bytes} bytes as JSON"
     try:
@@ -30,13 +30,13 @@ def problem(message: Struct, most_bytes: int, most_depth: int) -> str:
 
 
 def read(message: Struct) -> dict[str, Any]:
-    """The object, once it has no `problem`: whole numbers are `int`."""
+    """The object as Python values, with whole numbers as `int`. Check `problem` first."""
     return _object(message, 100)
 
 
 def _object(message: Struct, depth: int) -> dict[str, Any]:
     if depth == 0:
-        raise ValueError("is nested too deep")
+        raise ValueError("is nested too deeply")
     return {name: _value(value, depth) for name, value in message.fields.items()}
 
 
@@ -48,12 +48,12 @@ def _value(message: Any, depth: int) -> Any:
         return _object(message.struct_value, depth - 1)
     if kind == "list_value":
         if depth == 1:
-            raise ValueError("is nested too deep")
+            raise ValueError("is nested too deeply")
         return [_value(one, depth - 1) for one in message.list_value.values]
     return _number(message.number_value) if kind == "number_value" else getattr(message, kind)
 
 
 def _number(value: float) -> int | float:
-    if not -MOST_EXACT <= value <= MOST_EXACT:  # nor is NaN
-        raise ValueError(f"must hold numbers from -{MOST_EXACT} to {MOST_EXACT} only")
+    if not -MOST_EXACT <= value <= MOST_EXACT:  # NaN fails both comparisons
+        raise ValueError(f"must contain only numbers from -{MOST_EXACT} to {MOST_EXACT}")
     return int(value) if value.is_integer() else value

@@ -1,6 +1,6 @@
-"""Which process of a service does the work that one is enough for: the one whose session in Postgres holds a lock.
+"""Elects the process of a service that does work for which one is enough: its Postgres session holds an advisory lock.
 
-It spares work and is no fence: a paused leader may wake up beside its successor, so every job stays safe with two at once.
+This saves work and is not a fence: a paused leader may resume beside its successor, so every job must be safe with two.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ LEADS = metrics.gauge("leader_leads", "1 in the one process of a service that ru
 LEADER_CLASS: LiteralString = "7404"
 """Advisory lock (class, 0): one leader per database, and a service has one database."""
 ASK_AGAIN_S = 1.0
-"""Who does not lead asks this often; a leader that resigns says so, one that was killed is replaced after this long.
+"""Interval at which followers try to take the lock. A leader that resigns notifies them; a killed one is replaced within this
+time.
 
-Not a wait inside Postgres: that would keep a snapshot, and with it every dead row of the hot tables, for as long as it lasts.
+They do not wait inside Postgres: that would hold a snapshot, and with it every dead row of the hot tables, during the wait.
 """
 CHECK_S = 5.0
-"""How often the leader says that it is still there, and sees whether its connection works; one that ends is noticed at once."""
+"""Interval at which the leader sends a sign of life and checks its connection; a closed connection is noticed at once."""
 SILENT_MS = 15_000
-"""Postgres ends the session of a leader that is silent for so long: paused, stuck, or behind a network that is gone."""
+"""Postgres ends the session of a leader that is silent this long: paused, hanging, or cut off from the network."""
 RETRY_S = 1.0
 RESIGN_WITHIN_S = 2.0
 
@@ -40,7 +41,7 @@ Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 
 class Leader:
-    """`leading` is set while this process leads; jobs wait for it. `start` in the running loop, `close` after the jobs."""
+    """`leading` is set while this process leads; jobs wait for it. Call `start` in the running loop, `close` after the jobs."""
 
     def __init__(self, db: Database, application: str) -> None:
         self.leading = asyncio.Event()
@@ -52,17 +53,17 @@ class Leader:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begins to run for it, and does so again whenever the connection is lost."""
+        """Begins to try for the lock, and starts over whenever the connection is lost."""
         self._task = asyncio.create_task(self._run(), name="leader")
 
     async def close(self) -> None:
-        """Resigns: another process leads at once."""
+        """Resigns, so that another process leads at once."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
 
     async def tell(self) -> None:
-        """Has the process that leads carry on what this one has written: the job of those that follow."""
+        """Makes the leading process publish the events that this one has written; a job of the followers."""
         async with self._db.connection() as connection:
             await connection.execute(TELL)
 
@@ -83,7 +84,7 @@ class Leader:
             application_name=self._application,
             options=f"-c statement_timeout=5000 -c idle_session_timeout={SILENT_MS}",
             connect_timeout=5,
-            tcp_user_timeout=SILENT_MS,  # else who is cut off would believe for a quarter of an hour that it leads
+            tcp_user_timeout=SILENT_MS,  # otherwise a leader that is cut off would continue to lead for 15 minutes
         )
 
     async def _attend(self, connection: Connection) -> None:
@@ -95,7 +96,7 @@ class Leader:
                 pass
 
     async def _lead(self, connection: Connection) -> None:
-        """Until the connection is lost or we are cancelled."""
+        """Leads until the connection is lost or this task is cancelled."""
         self.leading.set()
         self.following.clear()
         log.info("leader.leads")

@@ -1,7 +1,7 @@
-"""Bytes that are no message of a method's type: the call is refused before the method sees it, without a word of our insides.
+"""Rejects calls whose bytes are not a message of the method's type, before the method sees them, without internal details.
 
-grpc answers UNKNOWN, with the exception's text, when a deserializer raises, and logs a traceback for each. So ours returns
-MALFORMED, and whoever handles the call refuses it.
+When a deserializer raises, grpc returns UNKNOWN with the exception's text and logs a traceback. So this one returns
+MALFORMED, and the handler of the call rejects it.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from chassis.errors import ServiceError
 MALFORMED: Final = object()
 """Stands for a request that could not be read."""
 REFUSAL = ServiceError(
-    grpc.StatusCode.INVALID_ARGUMENT, "MESSAGE_MALFORMED", "the bytes are no message of this method's request type"
+    grpc.StatusCode.INVALID_ARGUMENT, "MESSAGE_MALFORMED", "the bytes are not a message of this method's request type"
 )
 
 
 def refuse(method: str) -> ServiceError:
-    """What such a call is answered with; noted in the log once a second for each method."""
+    """The error for such a call; logged once a second for each method."""
     access.refusals.note("rpc.malformed", method=method)
     return REFUSAL
 
 
 def reader(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """`parse`, with MALFORMED for what it cannot read."""
+    """`parse`, but MALFORMED for bytes that it cannot read."""
 
     def read(raw: bytes) -> Any:
         try:
@@ -41,7 +41,7 @@ def reader(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
 
 
 def guarded(path: str, handler: Any) -> Any:
-    """A method of grpc's own servicers (health, reflection), which do not know MALFORMED: it is refused before they see it."""
+    """A method of grpc's own servicers (health, reflection). They do not know MALFORMED, so it is rejected before them."""
     name = path.removeprefix("/")
     if handler.unary_unary is not None:
         return handler._replace(unary_unary=_unary(name, handler.unary_unary))

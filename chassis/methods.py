@@ -1,4 +1,4 @@
-"""All methods of a server in one table, and the busy ones in queues of their own."""
+"""All methods of a server in one table; busy methods have their own queues."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from chassis import malformed
 
 
 class Methods(grpc.GenericRpcHandler):
-    """Stands in for the server where generated code adds a servicer's methods; `add_to` gives the server this table instead.
+    """Takes the place of the server where generated code adds a servicer's methods; `add_to` gives the server this table.
 
-    Added one by one as generated code does it, every call would wake grpc's loop to look at each method's next call anew:
-    a microsecond per method and call (grpcio 1.85, `_server_main_loop`). On the other hand such methods do not wait behind
-    the calls of others, are not refused because others are many, and many of their calls are taken at once
-    (`chassis/intake.py`): that is worth it for those in `queued`.
+    If methods are registered one by one, as generated code does, every call makes grpc's loop check the next call of each
+    method: a microsecond per method and call (grpcio 1.85, `_server_main_loop`). In return, calls of a registered method do
+    not queue behind those of other methods, are not rejected because of them, and are accepted several at once
+    (`chassis/intake.py`). For the methods in `queued` this is worth the cost.
     """
 
     def __init__(self, queued: Collection[str] = (), guarded: Collection[str] = ()) -> None:
@@ -26,7 +26,8 @@ class Methods(grpc.GenericRpcHandler):
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
     def add_to(self, server: grpc.aio.Server) -> None:
-        """Once, before it starts. KeyError when a name in `queued` is not a method's, such as `grpc.health.v1.Health/Check`."""
+        """Adds the table to the server, once, before it starts. Names in `queued` look like `grpc.health.v1.Health/Check`;
+        KeyError when one is not a method."""
         server.add_generic_rpc_handlers((self,))
         for name in self.queued:
             service, _, method = name.partition("/")
@@ -43,10 +44,10 @@ class Methods(grpc.GenericRpcHandler):
             self._handlers[path] = malformed.guarded(path, read) if service in self._guarded else read
 
     def add_generic_rpc_handlers(self, _handlers: Sequence[grpc.GenericRpcHandler]) -> None:
-        """Called by generated code, with the same methods once more."""
+        """Called by generated code, with the same methods again; ignored."""
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """Called by grpc for each call; None is answered UNIMPLEMENTED."""
+        """Called by grpc for each call; None makes it return UNIMPLEMENTED."""
         return self._handlers.get(details.method)
 
     resolve_handler = service

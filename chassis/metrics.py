@@ -1,7 +1,8 @@
-"""Metrics as they are declared and counted: plain numbers of one event loop, without locks. METRICS.md is their table.
+"""Declares and counts metrics: plain numbers of one event loop, without locks. METRICS.md lists them.
 
 A metric is declared once, at the top of the module that counts it, with literal arguments: tests/house compares them to the
-table. prometheus-client's own types lock at every step and cost ten times as much; it is what serves ours (exposition.py).
+table. prometheus-client's own types take a lock for every count and cost ten times as much; it only serves these numbers
+(exposition.py).
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from time import perf_counter
 from typing import Generic, Literal, TypeVar, overload
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
-"""From a fast read to the longest deadline that anybody has."""
+"""Bounds from a fast read to the longest deadline."""
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 MOST_CHILDREN = 500
-"""Label values per metric: what comes after is counted together under OTHER, so that nobody can fill the memory."""
+"""Combinations of label values per metric; further ones are counted together under OTHER, which bounds the memory."""
 OTHER = "other"
 
 Kind = Literal["counter", "gauge", "histogram"]
 
 
 class Number:
-    """One counter or gauge. On a hot path write `number.value += 1`: it is what `add` does."""
+    """One counter or gauge. On a hot path write `number.value += 1`, which does the same as `add`."""
 
     __slots__ = ("_read", "value")
 
@@ -33,15 +34,15 @@ class Number:
         self._read: Callable[[], float] | None = None
 
     def add(self, amount: float = 1) -> None:
-        """Adds; counters only grow."""
+        """Adds to the value; counters only grow."""
         self.value += amount
 
     def set(self, value: float) -> None:
-        """For gauges."""
+        """Sets the value of a gauge."""
         self.value = value
 
     def read_from(self, read: Callable[[], float]) -> None:
-        """For what is known anyway: `read` is called when somebody looks, from the listener's thread. The last one counts."""
+        """Reads the value from elsewhere: the listener's thread calls `read` at each scrape. A later call replaces `read`."""
         self._read = read
 
     def now(self) -> float:
@@ -50,7 +51,7 @@ class Number:
 
 
 class Spread:
-    """One histogram: how many observations came up to each bound, and their sum."""
+    """One histogram: the number of observations up to each bound, and their sum."""
 
     __slots__ = ("_bounds", "counts", "total")
 
@@ -66,7 +67,7 @@ class Spread:
 
     @contextmanager
     def timed(self) -> Iterator[None]:
-        """Observes how long the block takes, also one that fails."""
+        """Observes how long the block takes, even when it raises."""
         began = perf_counter()
         try:
             yield
@@ -74,7 +75,7 @@ class Spread:
             self.observe(perf_counter() - began)
 
     def buckets(self) -> list[tuple[str, float]]:
-        """Upper bounds and how many observations are not above them, as Prometheus wants them."""
+        """Upper bounds and the number of observations up to each, as Prometheus expects them."""
         names = [*(repr(float(bound)) for bound in self._bounds), "+Inf"]
         return list(zip(names, accumulate(map(float, self.counts)), strict=True))
 
@@ -94,7 +95,7 @@ class Family(Generic[Child]):
         self._children: dict[tuple[str, ...], Child] = {}
 
     def of(self, *values: str) -> Child:
-        """The child for these label values, in the order of the declaration. Hot paths keep it: this is a look-up."""
+        """The child for these label values, in the order of the declaration. This is a look-up: hot paths keep the result."""
         child = self._children.get(values)
         if child is None:
             if len(values) != len(self.labels):
@@ -105,7 +106,7 @@ class Family(Generic[Child]):
         return child
 
     def children(self) -> list[tuple[tuple[str, ...], Child]]:
-        """All there are; a copy, since the loop goes on counting while the listener's thread reads."""
+        """All children; a copy, because the loop keeps counting while the listener's thread reads."""
         return list(self._children.items())
 
 
@@ -122,7 +123,7 @@ def counter(name: str, meaning: str, /) -> Number: ...
 @overload
 def counter(name: str, meaning: str, label: str, /, *labels: str) -> Family[Number]: ...
 def counter(name: str, meaning: str, /, *labels: str) -> Number | Family[Number]:
-    """Declares what only grows; its name ends in `_total`. Without labels, the one number itself."""
+    """Declares a counter, which only grows; its name ends in `_total`. Without labels, returns the number itself."""
     family = _keep(Family(name, "counter", meaning, labels, Number))
     return family if labels else family.of()
 
@@ -132,7 +133,7 @@ def gauge(name: str, meaning: str, /) -> Number: ...
 @overload
 def gauge(name: str, meaning: str, label: str, /, *labels: str) -> Family[Number]: ...
 def gauge(name: str, meaning: str, /, *labels: str) -> Number | Family[Number]:
-    """Declares what goes up and down."""
+    """Declares a gauge, which goes up and down."""
     family = _keep(Family(name, "gauge", meaning, labels, Number))
     return family if labels else family.of()
 
@@ -144,7 +145,7 @@ def histogram(
     name: str, meaning: str, label: str, /, *labels: str, bounds: tuple[float, ...] = ...
 ) -> Family[Spread]: ...
 def histogram(name: str, meaning: str, /, *labels: str, bounds: tuple[float, ...] = SECONDS) -> Spread | Family[Spread]:
-    """Declares a distribution: seconds (`_seconds`) by default, or SIZES."""
+    """Declares a histogram: of seconds (`_seconds`) by default, or with SIZES as bounds."""
     family = _keep(Family(name, "histogram", meaning, labels, lambda: Spread(bounds)))
     return family if labels else family.of()
 

@@ -1,7 +1,6 @@
 """Brings a database up to date: creates it when missing, runs Alembic, installs the functions.
 
-Functions are code, not data: they are installed anew on every run (as Flyway's repeatable
-migrations are), after the versions.
+Functions are code, not data: after the versions, every run installs them again, like Flyway's repeatable migrations.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from chassis.events import schema
 
 SERVICES = {"inventory": "inventory_svc", "orders": "order_svc", "promo": "promo_svc", "webhooks": "webhook_svc"}
 LOCK = 7_401_002
-"""Two migrations at once wait for each other on this advisory lock."""
+"""The advisory lock that makes concurrent migrations run one after the other."""
 
 
 def run_environment() -> None:
-    """What every migrations/env.py calls: runs the versions on the URL that `migrate` set."""
+    """Runs the versions on the URL that `migrate` set. Every migrations/env.py calls it."""
     url = context.config.get_main_option("sqlalchemy.url") or ""
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=pool.NullPool)
     with engine.connect() as connection:
@@ -56,7 +55,7 @@ def migrate(database: str, url: str) -> None:
 
 
 def create_database(url: str) -> None:
-    """Creates the URL's database unless it is there."""
+    """Creates the URL's database unless it exists."""
     parts = urlsplit(url)
     name = parts.path.lstrip("/")
     for maintenance in ("postgres", "template1"):
@@ -69,7 +68,7 @@ def create_database(url: str) -> None:
     with server as connection:
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
             return
-        with contextlib.suppress(psycopg.errors.DuplicateDatabase):  # somebody else was faster
+        with contextlib.suppress(psycopg.errors.DuplicateDatabase):  # another process was faster
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 

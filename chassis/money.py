@@ -5,7 +5,7 @@ from __future__ import annotations
 MOST_MINOR = 10**15
 """Largest amount of one price or total, in minor units: far above any basket, far below int64."""
 EDITION = "2026-01-01"
-"""Of ISO 4217's list one (current currencies and funds), as its maintenance agency, SIX, has published it."""
+"""The edition of ISO 4217's list one (current currencies and funds) that its maintenance agency, SIX, published."""
 _CODES_BY_EXPONENT = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
     2: """
@@ -20,21 +20,22 @@ _CODES_BY_EXPONENT = {
 }
 _EXPONENTS = {code: exponent for exponent, codes in _CODES_BY_EXPONENT.items() for code in codes.split()}
 CODES = tuple(sorted(_EXPONENTS))
-"""What one can pay with. A code without minor units is not money: metals (XAU), units of account (XDR), tests (XTS), XXX."""
+"""Codes of currencies for payment. Codes without minor units are left out: metals (XAU), units of account (XDR), tests (XTS),
+XXX."""
 
 
 def is_currency(code: str) -> bool:
-    """Whether the list has it today."""
+    """Whether the current list has this code."""
     return code in _EXPONENTS
 
 
 def exponent(currency: str) -> int:
-    """Decimals of the currency (ISO 4217); 2 for one that has left the list and stands in an old row."""
+    """The currency's number of decimals (ISO 4217); 2 for a code that is no longer in the list but is in an old row."""
     return _EXPONENTS.get(currency, 2)
 
 
 def readable(currency: str, amount_minor: int) -> str:
-    """For people: `EUR 12.50`."""
+    """The amount as text for people: `EUR 12.50`."""
     decimals = exponent(currency)
     sign = "-" if amount_minor < 0 else ""
     whole, part = divmod(abs(amount_minor), 10**decimals)

@@ -1,7 +1,8 @@
-"""Opaque page tokens: the last row's key, signed together with the query and its caller, so that a token fits only those.
+"""Opaque page tokens: the key of the last row, signed together with the query and the caller, so that a token is valid only
+for both.
 
-A forged token, or one of another query, is refused before anything in it is used. What a signed one holds is checked as well:
-two releases may disagree about a key.
+A forged token, or one of another query, is rejected before its content is used. The content of a signed token is checked
+too: two releases may disagree about a key.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ def token(query: str, last: Sequence[Part]) -> str:
 
 
 def after(query: str, page_token: str, *kinds: type[Part]) -> tuple[Any, ...] | None:
-    """The key to go on after, a value of each kind; None for the first page. PAGE_TOKEN_INVALID when it is not from a page of
-    this query and caller."""
+    """The key after which the page begins, one value of each kind; None for the first page. PAGE_TOKEN_INVALID when the token
+    is not from a page of this query and caller."""
     if not page_token:
         return None
     body = _body(query, page_token)
@@ -50,7 +51,7 @@ def after(query: str, page_token: str, *kinds: type[Part]) -> tuple[Any, ...] | 
 
 
 def _body(query: str, page_token: str) -> bytes | None:
-    """What a token of ours holds; None for all others."""
+    """The content of a token that is signed for this query and caller; None for all others."""
     if len(page_token) > MOST_CHARACTERS or not page_token.isascii():
         return None
     try:
@@ -75,7 +76,7 @@ def _part(kind: type[Part], value: object) -> Part:
 
 
 def _signature(query: str, body: bytes) -> bytes:
-    """Over caller, query and body; each begins with its length, so that none runs into the next."""
+    """A signature over caller, query and body, each preceded by its length, so that their boundaries are unambiguous."""
     signed = hmac.new(_key(), digestmod=hashlib.sha256)
     for part in (context.caller.get().encode(), query.encode(), body):
         signed.update(len(part).to_bytes(8, "big"))
@@ -85,9 +86,9 @@ def _signature(query: str, body: bytes) -> bytes:
 
 @cache
 def _key() -> bytes:
-    """Not the setting itself, so that nothing else that it may sign one day is a page token."""
+    """A key derived from the setting: nothing else that is ever signed with the setting can pass as a page token."""
     return hmac.digest(config.page_token_key().encode(), b"one-stock page tokens", "sha256")
 
 
 def _invalid() -> ServiceError:
-    return errors.invalid("page_token", "PAGE_TOKEN_INVALID", "is not from a page of this query")
+    return errors.invalid("page_token", "PAGE_TOKEN_INVALID", "is not a page token of this query")

@@ -1,7 +1,7 @@
-"""Postgres connections that do not wait for ever: a peer that vanished without a word looks like one that thinks.
+"""Postgres connections with a timeout: without one, a peer that vanished silently looks like one that is busy.
 
-A firewall that forgot a connection, or a host that lost its power, sends nothing, ever; the kernel notices after minutes at
-best. A statement that is not answered within the patience of its task ends its connection, which pools then replace.
+A firewall that dropped a connection, or a host that lost power, sends nothing at all; the kernel notices after minutes at
+best. A statement without an answer within its task's timeout closes the connection, and the pool replaces it.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Any, Self
 import psycopg
 
 LONGEST_S = 35.0
-"""Longer than the server's own limit of a statement (db.STATEMENT_TIMEOUT_MS): then nobody is there."""
+"""Longer than the server's own statement timeout (db.STATEMENT_TIMEOUT_MS): after this the server is gone."""
 READ_S = 5.0
-"""For a short statement that many wait for together: none of them would wait longer by itself."""
+"""For a short statement that serves many requests: none of them would wait longer for its own."""
 PROBE_S = 2.0
-"""For a statement that does nothing: is anybody there?"""
+"""For an empty statement that only checks the connection."""
 
 _patience: ContextVar[float] = ContextVar("patience", default=LONGEST_S)
 
 
 @contextmanager
 def of(seconds: float) -> Iterator[None]:
-    """Statements of this task are answered within `seconds` each, or their connection is given up."""
+    """Sets this task's timeout per statement; a connection that exceeds it is closed."""
     before = _patience.set(seconds)
     try:
         yield
@@ -34,20 +34,20 @@ def of(seconds: float) -> Iterator[None]:
 
 
 _refusals: dict[str, str] = {}
-"""By URL, what the server said when it last refused a connection; no entry once it has taken one. One URL per database."""
+"""By URL: the server's message when it last refused a connection; removed when it accepts one. One URL per database."""
 
 
 def refusal(url: str) -> str:
-    """Why there are no new connections to this database, as far as the server says; "" when it takes them."""
+    """The server's reason for refusing new connections to this database; "" when it accepts them."""
     return _refusals.get(url, "")
 
 
 class PatientConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
-    """OperationalError, and the connection is closed, when the server does not answer in time."""
+    """Raises OperationalError and closes the connection when the server does not answer in time."""
 
     @classmethod
     async def connect(cls, conninfo: str = "", **settings: Any) -> Self:
-        """As psycopg's. A pool tries again in the background and says only that it waited in vain: the cause is kept here."""
+        """As in psycopg, but records why it failed: a pool retries in the background and reports only that it timed out."""
         try:
             connection = await super().connect(conninfo, **settings)
         except psycopg.OperationalError as error:
@@ -57,10 +57,10 @@ class PatientConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
         return connection
 
     async def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        """All that psycopg waits for on an open connection comes through here."""
+        """Adds the timeout; psycopg calls this for every wait on an open connection."""
         try:
             return await super().wait(gen, interval, _patience.get() if timeout is None else timeout)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status is psycopg.pq.TransactionStatus.ACTIVE:
-                self.pgconn.finish()  # the answer may still come: nobody may take it for that of another statement
+                self.pgconn.finish()  # a late answer must not be taken for that of another statement
             raise

@@ -1,4 +1,4 @@
-"""Metrics of a process's connections to Postgres, read from the pool when somebody looks."""
+"""Metrics of a process's connections to Postgres, read from the pool at each scrape."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from psycopg_pool import AsyncConnectionPool
 from chassis import metrics
 
 CONNECTIONS = metrics.gauge("db_pool_connections", "Connections to Postgres: in_use or idle", "state")
-WAITING = metrics.gauge("db_pool_waiting", "Who waits for a connection to Postgres")
-WAIT_SECONDS = metrics.counter("db_pool_wait_seconds_total", "Time that was spent waiting for connections to Postgres")
+WAITING = metrics.gauge("db_pool_waiting", "Callers that wait for a connection to Postgres")
+WAIT_SECONDS = metrics.counter("db_pool_wait_seconds_total", "Time spent waiting for connections to Postgres")
 
 
 def watch(pool: AsyncConnectionPool[Any]) -> None:
-    """From now on the metrics tell of this pool."""
+    """Makes the metrics report this pool from now on."""
 
     def now(name: str) -> int:
         return pool.get_stats().get(name, 0)

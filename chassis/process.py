@@ -1,4 +1,4 @@
-"""How every service's process begins: logs, settings or one clear line, the loop."""
+"""Starts every service's process: the log, the settings (or one clear line that rejects them), the event loop."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from chassis.config import ConfigError
 
 
 class HasAddress(Protocol):
-    """The part of a service's settings that matters here."""
+    """The part of a service's settings that is used here."""
 
     @property
     def address(self) -> str:
-        """host:port to listen on."""
+        """The host:port to listen on."""
 
 
 Settings = TypeVar("Settings", bound=HasAddress)
 
 COLLECT = (10_000, 20, 50)
-"""Objects more than before, and rounds of each generation, until the next. A request in flight is some forty objects: at
-Python's own 700 the collector took a tenth of the time of a process that refuses 5,000 requests a second, and found nothing."""
+"""Thresholds of the garbage collector: new objects, then collections of each generation. A request in flight has about forty
+objects: with Python's default of 700 the collector took a tenth of the time of a process that rejects 5,000 requests a
+second, and found nothing."""
 OPEN_FILES = 65_536
-"""A connection is a file. Systems start processes with as few as 1,024 and let them ask for more."""
+"""A connection is a file. Many systems start processes with a limit of 1,024 and let them raise it."""
 
 
 def run(name: str, load: Callable[[], Settings], serve: Callable[[Settings], Coroutine[Any, Any, None]]) -> None:
-    """Serves until SIGTERM; a setting that cannot be used ends the process with its line.
+    """Serves until SIGTERM; an invalid setting ends the process with one line.
 
-    With several workers wanted, this process becomes their supervisor and each of them comes here again.
+    With several workers configured, this process becomes their supervisor, and each worker calls this function again.
     """
     telemetry.configure(name)
     allow_many_connections()
@@ -54,20 +55,20 @@ def run(name: str, load: Callable[[], Settings], serve: Callable[[Settings], Cor
 
 
 def calm_collector() -> None:
-    """Lets Python's collector of cycles look less often, and never at what lives as long as the process. Repeating is safe."""
+    """Makes Python's garbage collector run less often, and skip objects that already exist. Repeating is safe."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT)
 
 
 def show(name: str) -> None:
-    """Begins to show what the process does: its traces and metrics, as the settings ask. ConfigError."""
+    """Starts the traces and metrics of the process, according to the settings. ConfigError."""
     tracing.configure(name)
     exposition.listen(config.metrics_address(name))
 
 
 def allow_many_connections() -> None:
-    """Raises this process's limit of open files as far as the system lets it, up to OPEN_FILES. Repeating is safe."""
+    """Raises this process's limit of open files as far as the system allows, up to OPEN_FILES. Repeating is safe."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < most:

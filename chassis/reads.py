@@ -1,4 +1,4 @@
-"""Reads that are asked at the same time become one query. Each sees at least what was committed when it was asked."""
+"""Concurrent reads become one query. Each read sees at least the data that was committed when it was submitted."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from chassis.batcher import Batcher
 V = TypeVar("V")
 
 LANES = 2
-"""While one query runs, another may: neither waits for a commit."""
+"""Two queries may run at once: neither waits for a commit."""
 PACE_S = 0.005
-"""A query begins so long after the one before it: a lone read waits for nobody, many become few queries."""
+"""Minimum interval between query starts: a single read starts at once, many reads share few queries."""
 KEYS = 1_000
-"""Keys per query, at least one request's."""
+"""Keys per query; a query serves at least one request, whatever its size."""
 QUEUE_ITEMS = 4_096
-"""Waiting requests; more are refused with OVERLOADED."""
+"""Queued requests; further ones are rejected with OVERLOADED."""
 
 
 class SharedReads(Generic[V]):
-    """`read` answers values by key, for the keys that exist; `name` is for metrics. Start it in the loop that asks."""
+    """`read` returns values by key, for the keys that exist; `name` is for metrics. Start it in the loop that calls `get`."""
 
     def __init__(self, name: str, read: Callable[[list[str]], Awaitable[Mapping[str, V]]]) -> None:
         self._read = read
@@ -34,11 +34,11 @@ class SharedReads(Generic[V]):
         self._batcher.start()
 
     async def close(self) -> None:
-        """Answers who waits, then ends the lanes."""
+        """Completes pending reads, then ends the lanes."""
         await self._batcher.close()
 
     async def get(self, keys: Sequence[str]) -> Mapping[str, V]:
-        """The values of those keys that exist, and perhaps of others. What `read` raises; OVERLOADED."""
+        """Returns the values of the keys that exist, and perhaps of others. Raises OVERLOADED, and whatever `read` raises."""
         return await self._batcher.submit(keys)
 
     async def _flush(self, requests: Sequence[Sequence[str]]) -> list[Mapping[str, V]]:

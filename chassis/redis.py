@@ -1,4 +1,4 @@
-"""Redis or Valkey clients. No hidden retries: a retried take would be our decision, with our deadline."""
+"""Redis or Valkey clients without hidden retries: callers decide whether to retry a take, within their deadline."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from redis.backoff import NoBackoff
 Client: TypeAlias = Redis
 
 CONNECTIONS = 32
-"""Scripts are batched, so few are in flight at once; the rest waits in line, bounded by POOL_TIMEOUT_S."""
+"""Scripts are batched, so few are in flight at once; other commands are queued for at most POOL_TIMEOUT_S."""
 POOL_TIMEOUT_S = 2.0
 SOCKET_TIMEOUT_S = 2.0
-"""A server that is silent this long is treated as gone; what it was asked is safe to ask again."""
+"""A server that is silent this long is treated as lost; its pending commands are safe to repeat."""
 
 
 def connect(url: str) -> Client:
-    """A client that answers in text, waits for a free connection and never retries by itself."""
+    """A client that returns text, waits for a free connection and never retries by itself."""
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=CONNECTIONS,

@@ -1,4 +1,4 @@
-"""gRPC reflection as tools need it: grpcio's servicer, which also finds methods, not just services and messages."""
+"""gRPC reflection for tools: grpcio's servicer, extended to find methods, not just services and messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from grpc_reflection.v1alpha._async import ReflectionServicer
 
 
 class Reflection(ReflectionServicer):  # type: ignore[misc]
-    """`grpcurl describe inventory.v1.StockService.GetStock` asks for a method by its full name."""
+    """Finds methods by full name, as `grpcurl describe inventory.v1.StockService.GetStock` needs."""
 
     def _file_containing_symbol(self, request: Any, fully_qualified_name: str) -> Any:
         service, _, method = fully_qualified_name.rpartition(".")

@@ -1,6 +1,6 @@
-"""Idempotency of rare mutations: the first answer is kept with the request's fingerprint, in its transaction.
+"""Idempotency of rare mutations: the first response is stored with the request's fingerprint, in the same transaction.
 
-Table `requests(request_id, method, fingerprint, response, created_at)`. The hot path needs none of it: there a
+Table `requests(request_id, method, fingerprint, response, created_at)`. The hot path does not need it: there a
 reservation is its own key.
 """
 
@@ -28,7 +28,7 @@ Response = TypeVar("Response", bound="Repeatable")
 
 @dataclass(frozen=True)
 class Request:
-    """What makes a mutation repeatable: the caller's id, which RPC it asks for, and a fingerprint of its body."""
+    """The identity of a mutation: the caller's request id, the RPC, and a fingerprint of the body."""
 
     id: str
     method: str
@@ -36,7 +36,7 @@ class Request:
 
 
 class Repeatable(Protocol):
-    """Any response message that says whether it is a repeat's."""
+    """Any response message that says whether it is replayed."""
 
     replayed: bool
 
@@ -45,7 +45,7 @@ class Repeatable(Protocol):
 
 
 class Mutation(Protocol):
-    """Any request message with a request_id. buf sees to it that an RPC's request is named `<Rpc>Request`."""
+    """Any request message with a request_id. buf checks that an RPC's request is named `<Rpc>Request`."""
 
     DESCRIPTOR: Descriptor
     request_id: str
@@ -54,7 +54,7 @@ class Mutation(Protocol):
 
 
 def identify(message: Mutation) -> Request:
-    """Reads it off the message. FIELD_REQUIRED, FIELD_INVALID."""
+    """Reads the identity from the message. FIELD_REQUIRED, FIELD_INVALID."""
     body = message.SerializeToString(deterministic=True)
     return Request(
         validation.request_id(message.request_id),
@@ -64,9 +64,9 @@ def identify(message: Mutation) -> Request:
 
 
 async def replay(tx: Tx, request: Request) -> bytes | None:
-    """The first answer to this request, or None when it is new: then this transaction owns it and must `record`.
+    """Returns the first response to this request, or None when it is new: then this transaction must `record` one.
 
-    A twin that is under way makes this wait for its commit. REQUEST_ID_REUSED when the body or the method differs.
+    Waits for the commit of a concurrent request with the same id. REQUEST_ID_REUSED when the body or the method differs.
     """
     claimed = await tx.execute(CLAIM, (request.id, request.method, request.fingerprint))
     if await claimed.fetchone():
@@ -78,12 +78,12 @@ async def replay(tx: Tx, request: Request) -> bytes | None:
 
 
 async def record(tx: Tx, request: Request, response: bytes) -> None:
-    """Keeps the answer; call it last in the transaction that `replay` began."""
+    """Stores the response; call it last in the transaction in which `replay` was called."""
     await tx.execute(RECORD, (response, request.id))
 
 
 def reused(request_id: str) -> ServiceError:
-    """INVALID_ARGUMENT: the same id came with another body."""
+    """INVALID_ARGUMENT: the same id was used with another body."""
     return ServiceError(
         grpc.StatusCode.INVALID_ARGUMENT,
         "REQUEST_ID_REUSED",
@@ -93,7 +93,7 @@ def reused(request_id: str) -> ServiceError:
 
 
 async def once(db: Database, request: Request, work: Callable[[Tx], Awaitable[bytes]]) -> tuple[bytes, bool]:
-    """Runs `work` in one transaction, or answers what it answered the first time: (response, replayed)."""
+    """Runs `work` in one transaction, or replays its first response. Returns (response, replayed)."""
 
     async def run(tx: Tx) -> tuple[bytes, bool]:
         before = await replay(tx, request)
@@ -107,7 +107,7 @@ async def once(db: Database, request: Request, work: Callable[[Tx], Awaitable[by
 
 
 def answered(kind: type[Response], kept: tuple[bytes, bool]) -> Response:
-    """What `once` gave back, as the message to answer with."""
+    """The result of `once` as a response message."""
     response = kind.FromString(kept[0])
     response.replayed = kept[1]
     return response

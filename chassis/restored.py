@@ -1,6 +1,6 @@
-"""`python -m chassis.restored`: after a restore and before the start, so that no number of the lost time is given again.
+"""`python -m chassis.restored`: run it after a restore and before the start, so that no event number is used twice.
 
-Needs DATABASE_URL; touches every database of the product that is there. A repeat is harmless.
+Needs DATABASE_URL; changes every database of the product. A repeat is harmless.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from chassis.migrate import SERVICES
 
 UNSENT: LiteralString = """
 UPDATE outbox SET position = NULL, published_at = NULL WHERE position > (SELECT sent FROM event_log)"""
-"""What had a place and may not have reached the broker gets another place."""
+"""Events with a position that may not have reached the broker get a new one."""
 PLACES: LiteralString = "UPDATE event_log SET position = position + %s, sent = position + %s"
-"""Positions of the log: clients and brokers may know some that the backup has forgotten."""
+"""Log positions skip ahead: clients and brokers may know some that are newer than the backup."""
 IDS: LiteralString = """
 SELECT setval(s.name, nextval(s.name) + %s) FROM (SELECT pg_get_serial_sequence('outbox', 'id')::regclass AS name) s"""
-"""Ids of events: a consumer would take a new event for one that it has handled."""
+"""Event ids skip ahead: otherwise a consumer would take a new event for one that it has handled."""
 HAS_GATE: LiteralString = "SELECT to_regclass('gate') IS NOT NULL"
 FORGET_GATE: LiteralString = "DELETE FROM gate"
-"""The first process makes a new one: not even a sale of the backup's own second is believed to be in the old one."""
+"""The first process makes a new gate: the old one may lack even a sale from the second of the backup."""
 
 
 def note_restore(url: str) -> bool:
-    """Prepares one database; returns whether it has a gate, which is rebuilt at the start then. One transaction."""
+    """Prepares one database in one transaction; returns whether it has a gate, which is then rebuilt at the start."""
     with psycopg.connect(url) as connection:
         connection.execute(UNSENT)
         connection.execute(PLACES, (ID_JUMP, ID_JUMP))
@@ -40,11 +40,11 @@ def note_restore(url: str) -> bool:
 
 
 def main() -> None:
-    """One line per database; stops at the first that cannot be reached."""
+    """Prints one line per database; stops at the first that cannot be reached."""
     try:
         for name in SERVICES:
             has_gate = note_restore(config.database_url(name))
-            print(f"{name}: numbers of events jump{', the gate is rebuilt at the start' if has_gate else ''}")
+            print(f"{name}: event numbers skip ahead{', the gate is rebuilt at the start' if has_gate else ''}")
     except (psycopg.Error, config.ConfigError) as error:
         raise SystemExit(f"restored: {str(error).strip()}") from None
     print("now empty the broker and start the services: docs/operations/backup-restore.md")

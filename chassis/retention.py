@@ -1,5 +1,5 @@
-"""Forgets what nobody can ask for again: published events, which
-events were handled, and the answers to old requests. Keeps the tables bounded."""
+"""Deletes rows that are no longer needed, to keep the tables bounded: published events, ids of handled events, and responses
+to old requests."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ DELETE FROM requests WHERE request_id IN (
 
 
 class Retention:
-    """Run it about once a minute. `keeps_requests` tells whether the service has a table of them.
+    """A job to run about once a minute. `keeps_requests`: whether the service has a table of requests.
 
-    `kept` says for how long, by default as the settings do.
+    `kept` is how long rows are kept, by default from the settings.
     """
 
     def __init__(self, db: Database, keeps_requests: bool = True, kept: KeptDays | None = None) -> None:
@@ -37,7 +37,7 @@ class Retention:
         self._kept = kept or config.kept_days()
 
     async def run_once(self) -> int:
-        """Deletes up to BATCH rows of each kind; answers how many. A repeat goes on where this ended."""
+        """Deletes up to BATCH rows of each kind; returns how many in all. The next call continues."""
         async with self._db.connection() as connection:
             forgotten = (await connection.execute(OLD_EVENTS, (BATCH, self._kept.event_days))).rowcount
             forgotten += (await connection.execute(OLD_INBOX, (self._kept.inbox_days, BATCH))).rowcount

@@ -1,4 +1,4 @@
-"""A gRPC server as every service runs it: health, reflection, deadlines, errors with details, drain on SIGTERM."""
+"""The gRPC server of every service: health, reflection, deadlines, errors with details, drain on SIGTERM."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from chassis.reflection import Reflection
 log = telemetry.logger()
 
 MESSAGE_BYTES = 4 * 1024 * 1024
-"""Largest request or answer: a batch of 500 skus with 16 KiB of attributes each would not fit, and should not."""
+"""Largest request or response. A batch of 500 skus with 16 KiB of attributes each does not fit, on purpose."""
 CONCURRENT_RPCS = 8192
-"""Above it grpc answers RESOURCE_EXHAUSTED by itself: a flash crowd fits, memory stays bounded."""
+"""Above it grpc itself returns RESOURCE_EXHAUSTED: a flash crowd fits, and memory stays bounded."""
 STREAMS_PER_CONNECTION = 128
-"""Calls of one connection under way at once; more wait at the caller, which costs us nothing: nine tenths of the peak are still
-served when five times that is offered (with 1,024 it was two thirds)."""
+"""Concurrent calls per connection; excess calls queue at the client, at no cost to the server: at five times the peak load the
+server still serves nine tenths of the peak (with 1,024 it was two thirds)."""
 ENDING_PER_CONNECTION = 1_024
-"""Calls that have ended and are not yet cleared away. They count too: without room for them grpc refuses many calls of a
-caller who keeps to the limit."""
+"""Calls that have ended but are not yet released. They count too: without room for them grpc rejects many calls of a client
+that respects the limit."""
 PENDING, MOST_PENDING = 1000, 1250
-"""Calls that wait to be looked at: from the first number on some are refused, from the second all, for less than a tenth of
-what looking would cost. They end CANCELLED or UNAVAILABLE; nobody has seen them. A server that is offered five times what
-it can do so answers what it can in time, instead of all too late (`make fault FAULT_ONLY=overload-five-fold`)."""
+"""Calls that are queued before a handler sees them: from the first number on some are rejected, from the second all, at less
+than a tenth of the cost of handling them. They end CANCELLED or UNAVAILABLE; no handler has seen them. So a server under five
+times its capacity serves in time what it can, instead of all calls too late (`make fault FAULT_ONLY=overload-five-fold`)."""
 DRAIN_S = 8.0
-"""Time for running RPCs after SIGTERM, below the ten seconds that supervisors usually grant."""
+"""Time for running RPCs to end after SIGTERM, below the ten seconds that supervisors usually grant."""
 CONNECTION_AGE_MS = 300_000
-"""With several workers a connection is asked to go after this long, without losing a call: else a worker that was started
-again would wait for ever for connections that others have."""
+"""With several workers, clients are asked to reconnect after this long, without losing a call: otherwise a restarted worker
+would never get connections that the other workers hold."""
 READY_PERIOD_S = 1.0
 NOT_READY_PERIOD_S = 0.1
-"""Who waits for us to become ready should not wait longer than needed."""
+"""Short, so that readiness is published without delay."""
 OPTIONS = [
     ("grpc.so_reuseport", 1),
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
@@ -59,15 +59,15 @@ OPTIONS = [
 
 @dataclass(frozen=True)
 class Servicer:
-    """One gRPC service: the generated module's names and the object that implements it."""
+    """One gRPC service: its generated modules, its name and the object that implements it."""
 
     pb: ModuleType
     pb_grpc: ModuleType
     name: str
     implementation: object
     queued: tuple[str, ...] = ()
-    """Methods with a queue of their own: the busy ones, many calls of which are taken at once, and those that end what others
-    began, which no crowd at others holds up. Each costs every call of a method that is none of these 1 us."""
+    """Methods with a queue of their own: busy methods, of which several calls are accepted at once, and methods that end what
+    others began, which must not queue behind a crowd. Each adds 1 us to every call of a method that is not listed."""
 
     @property
     def full_name(self) -> str:
@@ -76,7 +76,7 @@ class Servicer:
 
 
 class Server:
-    """Serves servicers at one address until stopped. `ready` is asked again and again and published as health."""
+    """Serves servicers at one address until stopped. Polls `ready` and publishes the result as health."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Server:
         self.port = 0
 
     async def start(self) -> None:
-        """Listens. RuntimeError when the address cannot be bound."""
+        """Begins to listen. RuntimeError when the address cannot be bound."""
         self.port = self._server.add_insecure_port(self._address)
         await self._publish(False)
         await self._server.start()
@@ -121,7 +121,7 @@ class Server:
         await self.stop()
 
     async def watch_readiness(self) -> None:
-        """Asks `ready` again and again; an exception means not ready."""
+        """Polls `ready`; an exception means not ready."""
         before: bool | None = None
         while True:
             try:
@@ -136,14 +136,14 @@ class Server:
             await asyncio.sleep(READY_PERIOD_S if now else NOT_READY_PERIOD_S)
 
     async def stop(self) -> None:
-        """Says NOT_SERVING, takes no new RPCs, waits for the running ones."""
+        """Reports NOT_SERVING, accepts no new RPCs, waits for the running ones."""
         watchdog.ready(False)
         await self._health.enter_graceful_shutdown()
         lame_duck_s = config.lame_duck_s()
-        if lame_duck_s:  # who watches our health goes elsewhere before we refuse
+        if lame_duck_s:  # clients that watch health go elsewhere before calls are rejected
             await asyncio.sleep(lame_duck_s)
         drain_s = DRAIN_S - lame_duck_s
-        with contextlib.suppress(TimeoutError):  # what does not end in time ends with the process
+        with contextlib.suppress(TimeoutError):  # calls that do not end in time end with the process
             await asyncio.wait_for(self._server.stop(drain_s), drain_s + 1)
 
     async def _publish(self, ready: bool) -> None:
@@ -160,7 +160,7 @@ def _options() -> list[tuple[str, int]]:
 
 
 class _Instrumented:
-    """Holds one wrapped coroutine per method; grpc reads them by name."""
+    """An object with one wrapped coroutine per method; grpc reads them by name."""
 
 
 def _instrumented(servicer: Servicer, table: answers.ErrorTable) -> object:

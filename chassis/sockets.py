@@ -1,4 +1,4 @@
-"""Addresses that several processes of ours share: the kernel spreads connections over those that listen (SO_REUSEPORT)."""
+"""Addresses that several processes share: the kernel distributes connections among those that listen (SO_REUSEPORT)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from chassis.config import ConfigError
 
 
 def bound(address: str) -> socket.socket:
-    """A socket bound to host:port that does not listen yet. ConfigError when the address cannot be had.
+    """A socket that is bound to host:port but does not listen. ConfigError when the address cannot be bound.
 
-    While it is open, only processes of this account that share too can listen there: it keeps the port between two lives
-    of a worker, and lets a successor start before its predecessor has ended. It takes no connections itself.
+    While it is open, only processes of the same account that also share the port can listen there: it keeps the port while
+    a worker restarts, and lets a new process start before the old one has ended. It accepts no connections itself.
     """
     host, _, port = address.rpartition(":")
     host = host.strip("[]")

@@ -1,4 +1,4 @@
-"""Makes each SQL statement of a traced request a span, named by the statement's beginning; parameters are never told."""
+"""Makes each SQL statement of a traced request a span, named after the statement's beginning; parameters are left out."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import psycopg
 from chassis import tracing
 
 NAME_CHARACTERS = 60
-"""Enough to know a statement again."""
+"""Enough to recognize a statement."""
 
 
 class TracedCursor(psycopg.AsyncCursor[Any]):
-    """A cursor that tells of what it executes, where the request is traced."""
+    """A cursor that adds a span for each statement when the request is traced."""
 
     async def execute(self, query: Any, params: Any = None, **how: Any) -> Any:
-        """As psycopg's."""
+        """Executes a statement as psycopg does."""
         if not tracing.tracing_here():
             return await super().execute(query, params, **how)
         with tracing.span(f"sql {' '.join(str(query).split())[:NAME_CHARACTERS]}"):
@@ -24,5 +24,5 @@ class TracedCursor(psycopg.AsyncCursor[Any]):
 
 
 def arguments() -> dict[str, Any]:
-    """What to connect with: nothing where the process does not trace."""
+    """Arguments for a connection; none when the process does not trace."""
     return {"cursor_factory": TracedCursor} if tracing.active() else {}

@@ -9,12 +9,12 @@ from chassis import metrics
 
 BATCH_ITEMS = metrics.histogram("stage_batch_items", "Requests that one batch served", "stage", bounds=metrics.SIZES)
 BATCH_SECONDS = metrics.histogram("stage_batch_seconds", "From a batch's beginning to its end", "stage")
-WAIT_SECONDS = metrics.histogram("stage_wait_seconds", "How long the first request of a batch waited for it", "stage")
-QUEUE_ITEMS = metrics.gauge("stage_queue_items", "Requests that wait for their batch", "stage")
+WAIT_SECONDS = metrics.histogram("stage_wait_seconds", "How long the first request of a batch was queued", "stage")
+QUEUE_ITEMS = metrics.gauge("stage_queue_items", "Requests that are queued for a batch", "stage")
 
 
 class StageMeter:
-    """One stage's batches."""
+    """Measures the batches of one stage."""
 
     def __init__(self, name: str, waiting: Callable[[], int]) -> None:
         self._items = BATCH_ITEMS.of(name)
@@ -24,17 +24,17 @@ class StageMeter:
         QUEUE_ITEMS.of(name).read_from(waiting)
 
     def waits(self) -> None:
-        """A request came to an empty queue."""
+        """Call it when a request enters an empty queue."""
         self._since = perf_counter()
 
     def begins(self, items: int) -> float:
-        """A batch of so many was taken from the queue; pass the answer to `ends`."""
+        """Call it when a batch of `items` was taken from the queue; pass the result to `ends`."""
         now = perf_counter()
         self._items.observe(items)
         self._wait.observe(now - self._since)
-        self._since = now  # for those who did not fit
+        self._since = now  # for requests that did not fit into the batch
         return now
 
     def ends(self, began: float) -> None:
-        """The batch was answered."""
+        """Call it when the batch is finished."""
         self._seconds.observe(perf_counter() - began)

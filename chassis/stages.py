@@ -1,7 +1,7 @@
-"""Stages of a request: work that is done in batches, under a name that metrics and traces know.
+"""Stages of a request: work that is done in batches, with a name for metrics and traces.
 
-A batch serves many requests. Each traced one has a span of the batch in its own trace; the first one's holds what the batch
-did inside (script, SQL), and the others' link to that.
+A batch serves many requests. Each traced request has a span for the batch in its own trace. The span of the first one
+contains the work of the batch (script, SQL); the others link to it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Flush = Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]]
 
 
 class Waiting(NamedTuple, Generic[T]):
-    """An item in the queue, and the span of its request (None: not traced)."""
+    """A queued item and the span of its request (None: not traced)."""
 
     item: T
     request: Span | None
@@ -30,7 +30,7 @@ class Waiting(NamedTuple, Generic[T]):
 
 
 class TracedBatcher(Generic[T, R]):
-    """A Batcher whose items remember who waits for them."""
+    """A Batcher whose items keep the span of their request."""
 
     def __init__(self, name: str, flush: Flush[T, R], limits: dict[str, Any]) -> None:
         weight: Callable[[T], int] = limits.pop("weight", lambda _item: 1)
@@ -70,7 +70,7 @@ class TracedBatcher(Generic[T, R]):
                 span.end()
 
     def _begin(self, batch: Sequence[Waiting[T]]) -> list[Span]:
-        """Tells how long each traced request waited; the spans of the batch, the one that holds its inside first."""
+        """Records how long each traced request waited. Returns the batch's spans; the first will contain its work."""
         now_ns = time.time_ns()
         spans: list[Span] = []
         for waiting in batch:
@@ -85,5 +85,5 @@ class TracedBatcher(Generic[T, R]):
 
 
 def stage(name: str, flush: Flush[T, R], **limits: Any) -> Any:
-    """A Batcher with these arguments, or one that tells traces where the process traces."""
+    """A Batcher with these arguments; a TracedBatcher when the process traces."""
     return TracedBatcher(name, flush, limits) if tracing.active() else Batcher(flush, name=name, **limits)

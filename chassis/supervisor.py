@@ -1,7 +1,7 @@
 """`python -m chassis.supervisor service workers address arguments...`: runs a service's workers at one address.
 
-Services become this by themselves (workers.py). It starts each worker as a new program with the arguments that the service
-was started with, starts those again that end, and passes the wish to end on. It imports no grpc and serves nothing.
+A service with several workers becomes this program (workers.py). It starts each worker as a new process with the arguments
+of the service, restarts workers that end, and forwards the request to stop. It does not import grpc and serves no calls.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from chassis import config, restarts, sockets, telemetry, watchdog
 from chassis.config import ConfigError
 
 GRACE_S = 9.5
-"""Time for workers to drain, a little less than those who wait for us usually grant."""
+"""Time for workers to drain, slightly less than a service manager usually grants."""
 STOP_WITHIN_S = GRACE_S + 3.0
-"""For the supervisor itself, which then has cut its workers."""
+"""Time for the supervisor itself; by then it has killed workers that did not end."""
 SHORT_LIVES = 5
-"""When every worker has ended this often in a row soon after its start, there is a reason that starting does not cure."""
+"""When every worker has ended this many times in a row soon after its start, another restart would not help."""
 
 log = telemetry.logger()
 
 
 class Worker:
-    """One numbered process, started again when it ends."""
+    """One numbered process, restarted when it ends."""
 
     def __init__(self, number: int, command: Sequence[str], lifeline: int, ended: Callable[[], None]) -> None:
         self.short_lives = 0
@@ -39,7 +39,7 @@ class Worker:
         self._stopping = asyncio.Event()
 
     async def keep(self) -> None:
-        """Returns when it has ended after `stop`."""
+        """Runs the process; returns when it has ended after `stop`."""
         delay_s = 0.0
         while not self._stopping.is_set():
             began = time.monotonic()
@@ -57,12 +57,12 @@ class Worker:
                 continue
 
     def stop(self) -> None:
-        """Asks it to drain and end, for good."""
+        """Asks the process to drain and end; it is not restarted."""
         self._stopping.set()
         self._send(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Ends what does not end by itself."""
+        """Kills the process when it does not end by itself."""
         self._send(signal.SIGKILL)
 
     async def _run(self) -> int:
@@ -73,7 +73,7 @@ class Worker:
             pass_fds=(self._lifeline,),
         )
         log.info("worker.started", worker=self._number, pid=self._process.pid)
-        if self._stopping.is_set():  # the wish came while it was being started
+        if self._stopping.is_set():  # `stop` was called while the process was starting
             self._send(signal.SIGTERM)
         return await self._process.wait()
 
@@ -91,7 +91,7 @@ class Supervisor:
         self.hopeless = False
 
     async def run(self) -> None:
-        """Until SIGTERM or SIGINT, or until it is hopeless; returns when all workers have ended."""
+        """Runs until SIGTERM or SIGINT, or until it is hopeless; returns when all workers have ended."""
         watchdog.on_stop(self._stop.set, STOP_WITHIN_S)
         tasks = [asyncio.create_task(worker.keep()) for worker in self._workers]
         await self._stop.wait()
@@ -111,7 +111,7 @@ class Supervisor:
 
 
 def main() -> None:
-    """Exits with 0 after a wished end, with 1 and one line otherwise."""
+    """Exits with 0 after a requested stop, otherwise with 1 and one line."""
     service, count, address, *arguments = sys.argv[1:]
     telemetry.configure(service)
     try:
@@ -126,7 +126,7 @@ def main() -> None:
         held.close()
         os.close(ours)
     if supervisor.hopeless:
-        sys.exit(f"{service}: every worker ended {SHORT_LIVES} times soon after its start: the lines above say why")
+        sys.exit(f"{service}: every worker ended {SHORT_LIVES} times soon after its start; see the log lines above")
 
 
 if __name__ == "__main__":

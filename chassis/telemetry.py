@@ -1,4 +1,4 @@
-"""Structured logs: one line per fact, JSON unless a person watches, each with the request's id and its trace's."""
+"""Structured logs: one line per fact, JSON except on a terminal, each with the request id and the trace id."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import structlog
 from chassis import config, context, tracing
 
 CALLER_LEFT = "ExecuteBatchError raised in core"
-"""What grpcio logs, with a traceback, when a caller cancels in the moment of its answer: the caller's right, and no bug."""
+"""grpcio logs this, with a traceback, when a caller cancels just as its answer is sent. That is not an error."""
 
 
 def add_ids(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Marks a line with what it belongs to."""
+    """Adds the request id and the trace id to a line."""
     if request_id := context.request_id.get():
         event["request_id"] = request_id
     if trace_id := tracing.trace_id():
@@ -24,7 +24,7 @@ def add_ids(_logger: Any, _method: str, event: structlog.types.EventDict) -> str
 
 
 def configure(process: str) -> None:
-    """Call once, first thing in a process."""
+    """Sets up the log. Call it once, before anything else in a process."""
     watched = sys.stderr.isatty()
     root = logging.getLogger()
     root.setLevel(logging.WARNING)
@@ -56,7 +56,7 @@ def configure(process: str) -> None:
 
 
 class _Libraries(logging.Handler):
-    """What libraries log becomes lines like ours."""
+    """Turns the records of libraries into lines of this log's form."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if CALLER_LEFT in record.getMessage():
@@ -66,7 +66,7 @@ class _Libraries(logging.Handler):
 
 
 def _for_people() -> structlog.dev.ConsoleRenderer:
-    # Plain: the default shows local variables in tracebacks, a customer's data among them.
+    # Plain: the default shows local variables in tracebacks, which may hold a customer's data.
     return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 
 

@@ -1,6 +1,6 @@
-"""Instants as messages and callers carry them, and back. Every datetime is aware, in UTC.
+"""Converts instants from and to messages and text. Every datetime is aware, in UTC.
 
-Instants from outside lie in 1970 to 9999-12-30: every zone's offset added to one, and every day after one, is an instant too.
+Instants from outside lie between 1970 and 9999-12-30, so that adding any zone's offset or one day still gives a valid instant.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from chassis import errors
 
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 MOST_SECONDS = int(LAST.timestamp())
-RANGE = "must lie in the years 1970 to 9999 (9999-12-30 at the latest)"
+RANGE = "must be between 1970-01-01 and 9999-12-30"
 
 
 def message(instant: datetime | None) -> Timestamp | None:
-    """None stays unset."""
+    """The instant as a message; None stays unset."""
     if instant is None:
         return None
     timestamp = Timestamp()
@@ -26,13 +26,13 @@ def message(instant: datetime | None) -> Timestamp | None:
 
 
 def set_unix_ms(timestamp: Timestamp, value: int) -> None:
-    """Sets it to unix milliseconds, as the gate counts them."""
+    """Sets the message from unix milliseconds, the gate's unit."""
     timestamp.seconds, rest = divmod(value, 1000)
     timestamp.nanos = rest * 1_000_000
 
 
 def possible(timestamp: Timestamp) -> bool:
-    """Whether it lies in the range for instants from outside."""
+    """Whether it is in the range for instants from outside."""
     return 0 <= timestamp.seconds <= MOST_SECONDS and 0 <= timestamp.nanos < 1_000_000_000
 
 
@@ -48,9 +48,9 @@ def parse(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ValueError("must be a time with a zone (2026-11-20T10:00:00Z)") from error
+        raise ValueError("must be a time with a time zone, such as 2026-11-20T10:00:00Z") from error
     if found.tzinfo is None:
-        raise ValueError("needs a time zone, such as Z")
+        raise ValueError("must have a time zone, such as Z")
     try:
         found = found.astimezone(UTC)
     except OverflowError as error:

@@ -1,5 +1,5 @@
-"""Calls of one kind that are wanted while others are under way travel together, in one message. No timer, no artificial
-wait: a call that finds nobody under way goes at once, alone, in its caller's own context.
+"""Groups calls of one kind: calls that are made while another is in flight are sent together, in one message. There is no
+timer and no artificial wait: when none is in flight, a call is sent at once, alone, in its caller's own context.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST = 100
 
 
 class Together(Generic[T, R]):
-    """`one` carries a single item, `many` several: it answers each with its result or its exception."""
+    """`one` sends a single item; `many` sends several and returns a result or an exception for each."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Together(Generic[T, R]):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def call(self, item: T) -> R:
-        """As `one` answers it."""
+        """Returns or raises the result of the item, as `one` would."""
         if self._under_way:
             answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
             self._waiting.append((item, answer, contextvars.copy_context()))
@@ -46,16 +46,16 @@ class Together(Generic[T, R]):
             self._next()
 
     def _next(self) -> None:
-        """The road is free: who waits goes now."""
+        """Sends the next group."""
         group: list[tuple[T, asyncio.Future[R], contextvars.Context]] = []
         while self._waiting and len(group) < MOST:
             entry = self._waiting.popleft()
-            if not entry[1].done():  # else its caller is gone
+            if not entry[1].done():  # otherwise its caller was cancelled
                 group.append(entry)
         if not group:
             self._under_way = False
             return
-        # Alone it keeps its caller's deadline and request id; a group has nobody's.
+        # A single item keeps its caller's deadline and request id; a group has none.
         context = group[0][2] if len(group) == 1 else contextvars.Context()
         items, answers = [entry[0] for entry in group], [entry[1] for entry in group]
         task = asyncio.get_running_loop().create_task(self._carry(items, answers), context=context)

@@ -1,4 +1,4 @@
-"""Where finished spans go: to an OTLP collector, to a file or the console. Imported only by processes that trace."""
+"""Exports finished spans to an OTLP collector, a file or the console. Imported only by processes that trace."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from chassis.config import Traces
 from chassis.trace_file import TraceFile
 
 SEND_WITHIN_S = 3
-"""A collector that is slower loses spans; no process waits longer for it, not even when it ends."""
+"""Spans are dropped when the collector is slower. No process waits longer, not even when it ends."""
 
 
 class Lines(SpanExporter):
-    """One JSON object per span and line, written at once: what `python -m chassis.trace_view` reads."""
+    """Writes each span at once as one line of JSON, for `python -m chassis.trace_view`."""
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self._write = write
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Each span in one write, so that processes can share a file."""
+        """Writes one line per span, each in one write, so that processes can share a file."""
         for span in spans:
             self._write(orjson.dumps(_told(span)) + b"\n")
         return SpanExportResult.SUCCESS
 
 
 def provider(process: str, settings: Traces) -> TracerProvider:
-    """Samples by the caller's decision, else by the ratio. What is left is sent when the process ends."""
+    """Samples by the caller's decision, otherwise by the ratio. Pending spans are sent when the process ends."""
     resource = Resource.create({"service.name": process, "service.version": exposition.release()})
     made = TracerProvider(ParentBasedTraceIdRatio(settings.ratio), resource, shutdown_on_exit=False)
     atexit.register(close, made)
@@ -51,7 +51,7 @@ def provider(process: str, settings: Traces) -> TracerProvider:
 
 
 def close(provider: TracerProvider) -> None:
-    """Sends what is left, but does not wait for a collector that is gone: the SDK would, batch after batch."""
+    """Sends pending spans, but does not wait for an unreachable collector: the SDK would, for every batch."""
     last = threading.Thread(target=provider.shutdown, daemon=True)
     last.start()
     last.join(SEND_WITHIN_S)

@@ -1,4 +1,4 @@
-"""The file that several processes write their spans to, one line each: bounded, with one older file beside it."""
+"""The file to which several processes write their spans, one line per span: bounded, with one older file beside it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 from chassis.config import ConfigError
 
 MOST_BYTES = 64 * 1024 * 1024
-"""Some 200,000 spans: hours of a developer's requests. With the older file the disk holds twice as much at most."""
+"""About 200,000 spans: hours of a developer's requests. With the older file, at most twice this size is on disk."""
 
 
 def older(path: Path) -> Path:
-    """Where the lines before the newest MOST_BYTES are."""
+    """The path of the older file."""
     return path.with_name(f"{path.name}.1")
 
 
 class TraceFile:
-    """Appends lines. A file that is full becomes the older one; each process that holds it open moves on by itself."""
+    """Appends lines. A full file becomes the older one; each process that has it open changes to the new one by itself."""
 
     def __init__(self, path: Path, most_bytes: int = MOST_BYTES) -> None:
-        """ConfigError when it cannot be written."""
+        """Opens the file. ConfigError when it cannot be written."""
         self._path = path
         self._most_bytes = most_bytes
         try:
@@ -31,13 +31,13 @@ class TraceFile:
             raise ConfigError(f"TRACES={path} cannot be written: {error.strerror}") from error
 
     def write(self, line: bytes) -> None:
-        """In one write, so that lines of several processes do not mix."""
+        """Writes the line in one system call, so that lines of several processes do not mix."""
         if os.fstat(self._file).st_size >= self._most_bytes:
             self._move_on()
         os.write(self._file, line)
 
     def _move_on(self) -> None:
-        """Whoever holds the lock and still finds the full file in its place renames it. All open the new one."""
+        """Renames the full file under a lock, unless another process has done so; then opens the new one."""
         fcntl.flock(self._file, fcntl.LOCK_EX)
         if self._is_in_place():
             self._path.replace(older(self._path))

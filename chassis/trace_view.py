@@ -1,6 +1,6 @@
 """Shows one trace in a terminal: `python -m chassis.trace_view [.local/traces.jsonl [request id or trace id]]`.
 
-Reads what TRACES=<file> wrote, and the older file beside it. Without an id it shows the last request of a caller.
+Reads the file that TRACES=<file> wrote, and the older file beside it. Without an id it shows a caller's last request.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Span: TypeAlias = dict[str, Any]
 
 FILE = ".local/traces.jsonl"
 SERVED = {"http.response.status_code", "rpc.system"}
-"""Attributes of spans that serve a request, over REST, GraphQL or gRPC. Our own background work has neither."""
+"""Attributes of spans that serve a request, over REST, GraphQL or gRPC. Background work has neither."""
 BAR = 24
-"""Characters that stand for the whole trace's time."""
+"""Width in characters of the bar for the whole trace."""
 
 
 def main() -> None:
-    """Prints the tree, or one line that says why not."""
+    """Prints the tree, or one line that says why it cannot."""
     path, wanted = [*sys.argv[1:3], "", ""][:2]
     file = Path(path or FILE)
     try:
@@ -38,14 +38,14 @@ def main() -> None:
 
 
 def read(file: Path) -> list[Span]:
-    """All spans, the older file's first. A line that is being written is not there yet. OSError."""
+    """All spans, those of the older file first. A line that is still being written is left out. OSError."""
     before = trace_file.older(file)
     text = (before.read_bytes() if before.exists() else b"") + file.read_bytes()
     return [orjson.loads(line) for line in text.splitlines(keepends=True) if line.endswith(b"\n")]
 
 
 def find(spans: Sequence[Span], wanted: str = "") -> list[Span]:
-    """The spans of one trace: by its id, by a request's id, or those of the last request that a caller sent."""
+    """The spans of one trace: by trace id, by request id, or of the last request that a caller sent."""
     if wanted:
         ids = {span["trace"] for span in spans if wanted in (span["trace"], span["attributes"].get("request_id"))}
     else:
@@ -56,7 +56,7 @@ def find(spans: Sequence[Span], wanted: str = "") -> list[Span]:
 
 
 def tree(spans: Sequence[Span]) -> Iterator[str]:
-    """One line per span: when it began and how long it took (ms), in which process, what, below what."""
+    """One line per span: its start and duration (ms), its process, and its name, indented below its parent."""
     known = {span["span"] for span in spans}
     children: dict[str, list[Span]] = {}
     for span in sorted(spans, key=lambda span: int(span["start_ns"])):

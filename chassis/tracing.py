@@ -1,7 +1,8 @@
-"""Traces: where a request spends its time, over all processes. Off unless a setting asks (README.md), and free then.
+"""Traces: where a request spends its time, across all processes. Off unless a setting turns them on (README.md); off, they
+cost nothing.
 
-Spans are made here and sent by trace_export.py. Their names are those of RPCs, scripts, steps and tables; attributes never
-hold what customers type.
+Spans are made here and sent by trace_export.py. They are named after RPCs, scripts, steps and tables; attributes never
+hold text that customers typed.
 """
 
 from __future__ import annotations
@@ -28,27 +29,27 @@ _tracer: trace.Tracer | None = None
 
 
 def configure(process: str) -> None:
-    """Reads the settings; call it once, before anything is built that asks `active`. ConfigError."""
+    """Reads the settings. Call it once, before anything that checks `active` is built. ConfigError."""
     settings = config.traces()
     if settings is not None:
-        from chassis import trace_export  # the SDK takes 0.1 s and 10 MB, which those pay who trace
+        from chassis import trace_export  # the SDK takes 0.1 s and 10 MB: only processes that trace load it
 
         use(trace_export.provider(process, settings))
 
 
 def use(provider: trace.TracerProvider | None) -> None:
-    """Traces through this provider from now on, or not at all."""
+    """Traces through this provider from now on; None turns traces off."""
     global _tracer
     _tracer = None if provider is None else provider.get_tracer("one-stock")
 
 
 def active() -> bool:
-    """Whether this process traces. Ask when something is built, so that nothing is wrapped where it does not."""
+    """Whether this process traces. Check it when something is built, so that nothing is wrapped without need."""
     return _tracer is not None
 
 
 def tracing_here() -> bool:
-    """Whether the request being served is one of those that are traced."""
+    """Whether the request being served is traced."""
     return _tracer is not None and trace.get_current_span().is_recording()
 
 
@@ -58,40 +59,40 @@ def span(
     attributes: Attributes | None = None,
     parent: current.Context | None = None,
 ) -> AbstractContextManager[Span]:
-    """A span around a block, current inside it; an exception marks it as failed."""
+    """A span around a block, and the current span inside it; an exception marks it as failed."""
     if _tracer is None:
         return _off
     return _tracer.start_as_current_span(name, parent, kind, attributes, record_exception=False)
 
 
 def inner(name: str, attributes: Attributes | None = None) -> AbstractContextManager[Span]:
-    """A span where the request being served is traced; background work does not begin traces with it."""
+    """A span when the request being served is traced; for background work, no span."""
     return span(name, attributes=attributes) if tracing_here() else _off
 
 
 def outgoing(name: str) -> AbstractContextManager[Span]:
-    """A span around a call of another service, where a trace has begun; background calls begin none."""
+    """A span around a call to another service when a trace has begun; background calls do not begin one."""
     known = _tracer is not None and trace.get_current_span().get_span_context().is_valid
     return span(name, SpanKind.CLIENT) if known else _off
 
 
 def begin(name: str, parent: Span, start_ns: int, links: Iterable[trace.Link] = ()) -> Span:
-    """A span that its caller ends, with a parent and a start of the caller's."""
+    """A span with the given parent and start; the caller must end it."""
     if _tracer is None:
         return NO_SPAN
     return _tracer.start_span(name, trace.set_span_in_context(parent), links=list(links), start_time=start_ns)
 
 
 def parent_in(headers: Iterable[tuple[str, str | bytes]]) -> current.Context:
-    """The caller's span, from its `traceparent`; what cannot be read begins a trace of its own."""
+    """The caller's span, from its `traceparent`; an unreadable header begins a new trace."""
     return W3C.extract({key: value for key, value in headers if key.startswith("trace") and isinstance(value, str)})
 
 
 def onward() -> tuple[tuple[str, str], ...]:
-    """What the next process must be sent, so that its spans become children of the current one.
+    """The headers for the next process that make its spans children of the current one.
 
-    Background work that no trace began, such as reading event logs, says that it is not traced: else the next process
-    would begin a trace with it.
+    Background work outside a trace, such as reading event logs, sends "not sampled": otherwise the next process
+    would begin a trace.
     """
     if _tracer is None:
         return ()
@@ -103,7 +104,7 @@ def onward() -> tuple[tuple[str, str], ...]:
 
 
 def trace_id() -> str:
-    """The current trace's id as every tool writes it, or ""."""
+    """The current trace's id in the usual hexadecimal form, or ""."""
     if _tracer is None:
         return ""
     found = trace.get_current_span().get_span_context()

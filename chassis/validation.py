@@ -9,30 +9,30 @@ from chassis import errors, ids, money
 
 REQUEST_ID_PATH = "request_id"
 DEFAULT_PAGE = 50
-"""Entries of a page whose size the caller leaves to us."""
+"""The page size when the caller sets none."""
 
 
 def request_id(value: str) -> str:
-    """1 to 100 characters of A-Z a-z 0-9 . _ : -"""
+    """Checks for 1 to 100 characters of A-Z a-z 0-9 . _ : -"""
     return pattern(REQUEST_ID_PATH, value, ids.REQUEST_ID, "must be 1 to 100 characters of A-Z a-z 0-9 . _ : -")
 
 
 def present(path: str, value: str) -> str:
-    """Not empty."""
+    """Checks that the value is not empty."""
     if not value:
         raise errors.required(path)
     return value
 
 
 def pattern(path: str, value: str, allowed: re.Pattern[str], description: str) -> str:
-    """Not empty, and of the allowed form as a whole."""
+    """Checks that the value is not empty and matches the pattern as a whole."""
     if not allowed.fullmatch(present(path, value)):
         raise errors.invalid(path, "FIELD_INVALID", description)
     return value
 
 
 def at_most(path: str, value: str, characters: int) -> str:
-    """Possibly empty text without NUL, which Postgres cannot store."""
+    """Checks the length of a text, which may be empty, and that it has no NUL, which Postgres cannot store."""
     if len(value) > characters:
         raise errors.invalid(path, "FIELD_INVALID", f"must have at most {characters} characters")
     if "\x00" in value:
@@ -41,14 +41,14 @@ def at_most(path: str, value: str, characters: int) -> str:
 
 
 def whole(path: str, value: int, least: int, most: int) -> int:
-    """A whole number from `least` to `most`."""
+    """Checks that a whole number is from `least` to `most`."""
     if not least <= value <= most:
         raise errors.invalid(path, "FIELD_INVALID", f"must be from {least} to {most}, not {value}")
     return value
 
 
 def count(path: str, number: int, least: int, most: int) -> None:
-    """A list's length."""
+    """Checks the length of a list."""
     if number == 0 and least > 0:
         raise errors.required(path)
     if not least <= number <= most:
@@ -56,14 +56,14 @@ def count(path: str, number: int, least: int, most: int) -> None:
 
 
 def currency(path: str, value: str) -> str:
-    """A currency that ISO 4217 lists today."""
+    """Checks for a currency that ISO 4217 lists today."""
     if not money.is_currency(present(path, value)):
         raise errors.invalid(path, "FIELD_INVALID", "must be the ISO 4217 code of a currency, such as EUR")
     return value
 
 
 def calendar_date(path: str, value: str) -> date | None:
-    """An ISO 8601 calendar date; empty is None."""
+    """Reads an ISO 8601 calendar date; an empty value is None."""
     if not value:
         return None
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
@@ -71,9 +71,9 @@ def calendar_date(path: str, value: str) -> date | None:
     try:
         return date.fromisoformat(value)
     except ValueError as wrong:
-        raise errors.invalid(path, "FIELD_INVALID", f"is no date: {wrong}") from wrong
+        raise errors.invalid(path, "FIELD_INVALID", f"is not a date: {wrong}") from wrong
 
 
 def page_size(value: int) -> int:
-    """1 to 500; 0 means 50."""
+    """Checks for a page size from 1 to 500; 0 means 50."""
     return whole("page_size", value, 0, 500) or 50

@@ -1,4 +1,4 @@
-"""Text whose every character can be seen: what one cannot see would let one customer count as several."""
+"""Text of visible characters only: with invisible ones, one customer could count as several."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
-"""Unicode's categories of control, format (zero width, direction), line and paragraph characters. Surrogates are no text."""
+"""Unicode categories: control, format (zero width, direction), line and paragraph separators. Surrogates are not text."""
 INVISIBLE = (
     (0x034F, 0x034F),
     (0x115F, 0x1160),
@@ -17,13 +17,13 @@ INVISIBLE = (
     (0xFFA0, 0xFFA0),
     (0xE0100, 0xE01EF),
 )
-"""Letters and marks that Unicode has shown as nothing: joiners, fillers, selectors of variants."""
+"""Letters and marks that Unicode renders as nothing: joiners, fillers, variation selectors."""
 PLANES = (*range(0xD800), *range(0xE000, 0x20000), *range(0xE0000, 0xE1000))
-"""Where such characters are: looking at all of Unicode would take a third of a second of every start."""
+"""The planes with such characters: checking all of Unicode would add a third of a second to every start."""
 
 
 def pattern() -> str:
-    """A regular expression for a whole text, possibly empty, that neither begins nor ends with a blank."""
+    """A regular expression for a whole text, possibly empty, that neither begins nor ends with white space."""
     hidden = {number for first, last in INVISIBLE for number in range(first, last + 1)}
     blanks = set()
     for number in PLANES:

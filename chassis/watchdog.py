@@ -1,9 +1,9 @@
-"""Watches this process's event loop from outside: names where it hangs, makes readiness red, ends the process, sees to SIGTERM.
+"""Watches this process's event loop from outside: logs where it hangs, fails readiness, ends the process, enforces SIGTERM.
 
-Three watchers, because each works where another does not. A thread logs the stack, answers readiness and ends the process;
-C code that keeps Python's lock silences it. faulthandler's timer is C without the lock: it writes every stack to stderr and
-ends the process; it comes later, since it may crash where it looks at a thread that runs. The system's alarm ends the process
-also when nobody reads stderr. The loop winds all of them up again once a second, which takes 50 us.
+There are three watchers, because each works where another does not. A thread logs the stack, reports readiness and ends the
+process; C code that holds the GIL stops this thread. faulthandler's timer is C code without the GIL: it writes all stacks
+to stderr and ends the process. It fires later, because it may crash while it inspects a running thread. The system's alarm
+ends the process even when nothing reads stderr. The loop resets all three once a second, which takes 50 us.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from chassis import config, metrics, telemetry
 
 log = telemetry.logger()
 
-AGE = metrics.gauge("loop_age_seconds", "Since the event loop turned last; from 5 on it hangs")
-HANGS = metrics.counter("loop_hangs_total", "Times that the event loop did not turn for 5 seconds")
+AGE = metrics.gauge("loop_age_seconds", "Since the last turn of the event loop; from 5 on it hangs")
+HANGS = metrics.counter("loop_hangs_total", "Times that the event loop made no turn for 5 seconds")
 
 STDERR = 2
 ENDED = 1
-"""The exit code of a process that is ended here or by faulthandler."""
+"""Exit code of a process that this module or faulthandler ends."""
 STOP_WITHIN_S = 12.0
-"""From SIGTERM to the end, when the loop turns: a drain of 8 s, and the closing. Supervisors usually send SIGKILL after ten."""
+"""From SIGTERM to the end when the loop turns: 8 s to drain, then closing. Supervisors usually send SIGKILL after 10 s."""
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 Result = TypeVar("Result")
@@ -40,23 +40,23 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Times:
-    """In seconds. `ends_s` None: a loop that hangs is named, and the process goes on."""
+    """Times in seconds. With `ends_s` None, a hanging loop is logged and the process continues."""
 
     turn_s: float = 1.0
-    """Between two turns of the loop that are noted, and between two looks at it."""
+    """Between two recorded turns of the loop, and between two checks."""
     hangs_s: float = 5.0
-    """Nothing of ours holds the loop for a tenth of this."""
+    """None of our code holds the loop for a tenth of this."""
     ends_s: float | None = 20.0
-    """Callers have given up by then; the longest deadline is 15 s."""
+    """By then callers have given up: the longest deadline is 15 s."""
     margin_s: float = 2.0
-    """For faulthandler to write its stacks, before the alarm ends the process."""
+    """Time for faulthandler to write its stacks before the alarm ends the process."""
 
 
 TIMES = Times()
 
 
 class Watchdog:
-    """Of one loop. `start` inside it; `stop` when nothing of it is awaited any more."""
+    """Watches one loop. Call `start` inside it, and `stop` when nothing in it is awaited any more."""
 
     def __init__(self, times: Times) -> None:
         self._times = times
@@ -77,7 +77,7 @@ class Watchdog:
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def stop(self) -> None:
-        """Watches no more, unless the process was asked to stop: then it still has to end in time."""
+        """Stops watching, unless the process was asked to stop: then it must still end in time."""
         if self._next is not None:
             self._next.cancel()
         if self._times.ends_s is not None:
@@ -89,7 +89,7 @@ class Watchdog:
 
     @property
     def age_s(self) -> float:
-        """Seconds since the loop turned."""
+        """Seconds since the loop's last turn."""
         return 0.0 if self._loop is None else time.monotonic() - self._turned_s
 
     @property
@@ -98,7 +98,7 @@ class Watchdog:
         return self.age_s >= self._times.hangs_s
 
     def asked_to_stop(self, within_s: float | None) -> None:
-        """The process must have ended after so long; None: it may take its time while its loop turns."""
+        """The process must end within this time; with None, there is no limit while its loop turns."""
         if self._stop_by_s is None:
             self._stop_by_s = float("inf") if within_s is None else time.monotonic() + within_s
 
@@ -132,7 +132,7 @@ class Watchdog:
             log.warning("loop.turns_again")
 
     def _stack(self) -> str:
-        """Where the loop's thread is, the innermost call last."""
+        """The stack of the loop's thread, innermost call last."""
         frame = sys._current_frames().get(self._loop_thread)  # noqa: SLF001 - the documented way to another thread's stack
         return "".join(traceback.format_stack(frame))
 
@@ -142,7 +142,7 @@ _ready = True
 
 
 async def watched(work: Coroutine[Any, Any, Result], ends: bool = True) -> Result:
-    """The work's result; while it runs, its loop is watched, unless WATCHDOG=off. Once per process."""
+    """Returns the work's result; watches its loop meanwhile, unless WATCHDOG=off. Once per process."""
     global _running
     if not config.watchdog():
         return await work
@@ -159,10 +159,10 @@ def on_stop(
     within_s: float | None = STOP_WITHIN_S,
     numbers: Iterable[signal.Signals] = STOPPING,
 ) -> None:
-    """These signals call `stop` in the running loop, and end the process when it does not end by itself.
+    """Makes these signals call `stop` in the running loop, and end the process when it does not end by itself.
 
-    The handlers run in the main thread between two steps of Python, also when the loop does not turn. They only note the time;
-    the watchdog's thread does the rest. No thread waits in sigwait: blocked signals would be inherited by child processes.
+    The handlers run in the main thread between two Python instructions, even when the loop does not turn. They only record
+    the time; the watchdog's thread does the rest. No thread waits in sigwait: child processes would inherit blocked signals.
     """
     loop = asyncio.get_running_loop()
     for number in numbers:
@@ -172,7 +172,7 @@ def on_stop(
 
 
 def _noting(theirs: Any, within_s: float | None) -> Callable[[int, FrameType | None], None]:
-    """A handler that does what the loop's own one does, too."""
+    """A handler that records the signal and then calls the loop's own handler."""
 
     def note(number: int, frame: FrameType | None) -> None:
         if _running is not None:
@@ -184,7 +184,7 @@ def _noting(theirs: Any, within_s: float | None) -> Callable[[int, FrameType | N
 
 
 def ready(yes: bool) -> None:
-    """What the process says of itself; `complaint` says it to those who ask outside of the loop."""
+    """Records whether the process is ready; `complaint` reports it to threads outside the loop."""
     global _ready
     _ready = yes
 

@@ -1,6 +1,6 @@
-"""One connection to Redis that many callers share: commands go out at once, answers come back in their order.
+"""One connection to Redis that many callers share: commands are sent at once, and answers arrive in the same order.
 
-For the gate's scripts: a third of a pooled client's processor time per command. All else uses the pool of `redis.py`.
+For the gate's scripts: it takes a third of a pooled client's CPU time per command. Everything else uses the pool of `redis.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Word: TypeAlias = str | bytes | int
 
 
 class Wire:
-    """Connects when it is first used and again after it broke. Never sends anything twice."""
+    """Connects at its first use and again after a failure. Never sends a command twice."""
 
     def __init__(self, client: Client) -> None:
         self._pool = client.connection_pool
@@ -28,8 +28,8 @@ class Wire:
         self._connecting: asyncio.Task[_Link] | None = None
 
     async def call(self, *command: Word) -> Any:
-        """The server's answer, text as `str`. An exception of `redis.exceptions` when it is an error, or when there is
-        none within SOCKET_TIMEOUT_S: what was asked may have been done then."""
+        """Returns the server's answer, text as `str`. Raises an exception of `redis.exceptions` when the answer is an error, or
+        when there is none within SOCKET_TIMEOUT_S: then the command may have been executed."""
         link = self._link
         if link is None or link.broken:
             link = await self._connected()
@@ -38,34 +38,34 @@ class Wire:
                 return await link.ask(command)
         except TimeoutError as silent:
             link.close()
-            raise failures.TimeoutError("Redis is silent") from silent
+            raise failures.TimeoutError("Redis did not answer in time") from silent
 
     def close(self) -> None:
-        """Ends the connection; who waits for an answer gets a ConnectionError. A later call connects anew."""
+        """Closes the connection; calls that wait for an answer raise ConnectionError. A later call reconnects."""
         if self._link is not None:
             self._link.close()
 
     async def _connected(self) -> _Link:
-        """One attempt at a time, whoever asks; a caller that gives up does not stop it for the others."""
+        """Connects, with one attempt at a time for all callers; a caller that is cancelled does not stop it for the others."""
         if self._connecting is None or self._connecting.done():
             self._connecting = asyncio.create_task(self._connect())
         return await asyncio.shield(self._connecting)
 
     async def _connect(self) -> _Link:
-        """The library says hello (TLS, user, database, encoding); from then on the connection is ours."""
+        """Lets the library do the handshake (TLS, user, database, encoding), then takes over the connection."""
         connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
         await connection.connect()
-        self._link = _Link(connection._writer)  # noqa: SLF001 - the library has no word for "hand it over"
-        connection._writer = connection._reader = None  # noqa: SLF001 - or it would close what is no longer its own
+        self._link = _Link(connection._writer)  # noqa: SLF001 - the library has no public way to hand it over
+        connection._writer = connection._reader = None  # noqa: SLF001 - otherwise the library would close it
         return self._link
 
 
 class _Link(asyncio.Protocol):
-    """An open connection and who waits for its answers."""
+    """An open connection and the futures of its pending commands."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self.broken = False
-        self._writer = writer  # kept: it closes its transport when nobody holds it
+        self._writer = writer  # kept: without a reference it closes its transport
         self._transport: asyncio.Transport = writer.transport  # type: ignore[assignment]
         self._reader = hiredis.Reader(replyError=DefaultParser.parse_error, encoding="utf-8")
         self._waiting: deque[asyncio.Future[Any]] = deque()
@@ -73,7 +73,7 @@ class _Link(asyncio.Protocol):
         self._transport.set_protocol(self)
 
     def ask(self, command: tuple[Word, ...]) -> asyncio.Future[Any]:
-        """Sends a command; its future has the answer."""
+        """Sends a command; returns a future for the answer."""
         answer: asyncio.Future[Any] = self._loop.create_future()
         if self.broken:
             answer.set_exception(failures.ConnectionError("the connection to Redis broke"))
@@ -86,7 +86,7 @@ class _Link(asyncio.Protocol):
         self._reader.feed(data)
         while (answer := self._reader.gets()) is not False:
             if isinstance(answer, hiredis.PushNotification):
-                continue  # a server may tell of its maintenance; nobody asked
+                continue  # such as a maintenance notice: it answers no command
             futures.resolve(self._waiting.popleft(), answer)
 
     def connection_lost(self, _why: Exception | None) -> None:

@@ -1,6 +1,6 @@
-"""A service's process as one of several: it hands itself over to a supervisor, and ends when that one does.
+"""Several workers of one service: a process becomes their supervisor, and a worker ends when its supervisor does.
 
-What the supervisor does is in supervisor.py, which imports no grpc.
+The supervisor itself is supervisor.py, which does not import grpc.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from chassis import config, sockets
 from chassis.config import ConfigError
 
 GRACE_S = 10.0
-"""Time for an orphan to drain; then it ends, stuck or not."""
+"""Time for a worker without a supervisor to drain; then it is killed, even when it hangs."""
 
 
 def divide(service: str, address: str) -> None:
-    """With several workers wanted, this process becomes their supervisor: it does not return.
+    """With several workers configured, replaces this process by their supervisor and does not return.
 
     Returns in a worker and in a service's only process. ConfigError when the address belongs to another program.
     """
     several = config.workers(service)
     with sockets.bound(address):
-        pass  # one clear line instead of grpc's
+        pass  # raises one clear line instead of grpc's error
     if several == 1 or config.worker_number() is not None:
         return
     if address.endswith(":0"):
-        raise ConfigError(f"several workers of {service} need a port that is known beforehand, not {address}")
-    # Not a fork: a process that has imported grpc must not have children that use it. The same pid, and an empty memory.
+        raise ConfigError(f"several workers of {service} need a fixed port, not {address}")
+    # Not a fork: a process that has imported grpc must not have children that use it. Exec keeps the pid and clears the memory.
     ours = [sys.executable, "-m", "chassis.supervisor", service, str(several), address, *sys.orig_argv[1:]]
-    os.execv(sys.executable, ours)  # noqa: S606 - our own command
+    os.execv(sys.executable, ours)  # noqa: S606 - a command of this project
 
 
 def end_with_supervisor() -> None:
-    """Sees to it that a worker drains and ends when its supervisor is gone, however that one ended."""
+    """Makes a worker drain and end when its supervisor has ended, for whatever reason."""
     lifeline = config.worker_lifeline()
     if lifeline is not None:
-        # A thread, since the loop may be what is stuck.
+        # A thread, because the event loop may hang.
         threading.Thread(target=_attend, args=(lifeline,), name="lifeline", daemon=True).start()
 
 

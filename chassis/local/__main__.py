@@ -12,16 +12,16 @@ from chassis.local.errors import CannotStart
 
 
 def main() -> None:
-    """Exits with 0 after a wished end, with 1 and one line when it cannot start."""
+    """Exits with 0 after a requested stop, with 1 and one line when it cannot start."""
     try:
         settings = config.load()
         with lock.held(settings.local) as descriptor:
             ports.refuse_taken(
                 [(name, config.VARIABLES[name], address) for name, address in settings.addresses.items()]
             )
-            from chassis.local import runner  # brings grpc and httpx: not needed to refuse
+            from chassis.local import runner  # imports grpc and httpx, which the checks above do not need
 
-            # It has nobody who would start it again: where it hangs is named, it goes on.
+            # It has no supervisor to restart it, so a hang is only logged.
             asyncio.run(watchdog.watched(runner.run(settings, descriptor), ends=False))
     except (CannotStart, ConfigError) as reason:
         print(f"one-stock cannot start: {reason}", file=sys.stderr)

@@ -1,6 +1,6 @@
-"""Which account runs the embedded Postgres, which refuses to run as root, and what that account can reach.
+"""Chooses the account for the embedded Postgres, which refuses to run as root, and checks which paths it can reach.
 
-It never changes the mode or the owner of a folder that it did not make.
+It never changes the mode or the owner of a folder that it did not create.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from chassis.local.program import Account
 
 
 def for_postgres(data: Path) -> Account:
-    """Ourselves; as root, the owner of the data that is there already, else `nobody`."""
+    """The current account; for root, the owner of existing data, otherwise `nobody`."""
     if os.geteuid() != 0:
         if data.exists() and data.stat().st_uid != os.geteuid():
-            raise CannotStart(f"{data} belongs to another account: run as that one, or remove it to start afresh")
+            raise CannotStart(f"{data} belongs to another account: run as that account, or remove it to start afresh")
         return Account()
     if data.exists() and data.stat().st_uid != 0:
         return Account(data.stat().st_uid, data.stat().st_gid)
@@ -32,6 +32,6 @@ def for_postgres(data: Path) -> Account:
 
 
 def can(account: Account, check: str, path: Path) -> bool:
-    """Whether `test <check> <path>` holds for the account; the kernel knows what mode bits do not say."""
+    """Whether `test <check> <path>` succeeds for the account; the kernel also applies rules that mode bits do not show."""
     result = subprocess.run(["/bin/sh", "-c", f'test {check} "$1"', "sh", str(path)], cwd="/", **account.arguments())
     return result.returncode == 0

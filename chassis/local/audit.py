@@ -1,7 +1,7 @@
-"""`python -m chassis.local.audit`: every audit of a running product in one table; with REPAIR=1 findings are repaired.
+"""`python -m chassis.local.audit`: runs all audits of a running product and prints one table; REPAIR=1 repairs findings.
 
-Asks the services of the `make run` in LOCAL_DIR, else those of the environment, and Postgres for events that wait. Ends with 1
-when something is wrong.
+Calls the services of the `make run` in LOCAL_DIR, otherwise those of the environment, and reads unpublished events from
+Postgres. Exits with 1 when something is wrong.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
 
 SLICE = 500
 DEAD_LETTERS = 100
-"""The largest page of dead letters; more than that is told as that many."""
+"""Page size for dead letters; higher numbers are reported as this one."""
 CALL_S = 60.0
-"""A comparison of all levels at once may take a while."""
+"""Comparing all levels at once may take this long."""
 TRIES = 10
 PAUSE_S = 1.0
-"""Between tries: a number that differs because somebody sells is right at another look."""
+"""Pause between attempts: a number that differs because of a concurrent sale is right at the next one."""
 LATE_S = 60
-"""Events that wait longer than this are late."""
+"""Events that are unpublished for longer than this are late."""
 SHOWN = 1_000
-"""Findings that are printed; the count is of all."""
+"""Most findings that are printed; the count includes all."""
 WAITING: LiteralString = """
 SELECT count(*) FROM (SELECT FROM outbox
  WHERE published_at IS NULL AND created_at < now() - make_interval(secs => %s) LIMIT 100000) AS late"""
 
 
 class Line(NamedTuple):
-    """One row of the table; `wrong` is what must be zero."""
+    """One row of the table; `wrong` must be zero."""
 
     audit: str
     seen: str
@@ -55,7 +55,7 @@ class Line(NamedTuple):
 
 
 async def stock(address: str) -> Line:
-    """Gate = journal = movements = lots, of inventory."""
+    """Checks that gate = journal = movements = lots in inventory."""
     stub = StockServiceStub(client.connect(address))
     for _ in range(TRIES):
         found = await client.call(stub.AuditStock, stock_service_pb2.AuditStockRequest(), CALL_S)
@@ -67,7 +67,7 @@ async def stock(address: str) -> Line:
 
 
 async def uses(address: str) -> Line:
-    """Gate = journal = movements, of promo."""
+    """Checks that gate = journal = movements in promo."""
     stub = PromotionServiceStub(client.connect(address))
     for _ in range(TRIES):
         found = await client.call(stub.AuditUsage, promotion_service_pb2.AuditUsageRequest(), CALL_S)
@@ -79,7 +79,7 @@ async def uses(address: str) -> Line:
 
 
 async def orders(address: str, repair: bool) -> Line:
-    """Order = reservation = payment = redemption; each finding is repaired when that is wanted."""
+    """Checks that order = reservation = payment = redemption; with `repair`, repairs each finding."""
     stub = AuditServiceStub(client.connect(address))
     seen = [0, 0, 0]
     notes: list[str] = []
@@ -114,7 +114,7 @@ async def repaired(stub: Any, finding: audit_pb2.AuditFinding) -> audit_pb2.Audi
 
 
 async def dead_letters(addresses: Mapping[str, str]) -> Line:
-    """Events that consumers gave up."""
+    """Counts events that consumers gave up on."""
     wrong, notes = 0, []
     for service, address in addresses.items():
         stub = EventServiceStub(client.connect(address))
@@ -126,7 +126,7 @@ async def dead_letters(addresses: Mapping[str, str]) -> Line:
 
 
 async def waiting(databases: Mapping[str, str]) -> Line:
-    """Events that wait for the broker longer than a minute."""
+    """Counts events that have waited for the broker for more than a minute."""
     wrong, notes = 0, []
     for name, url in databases.items():
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
@@ -138,7 +138,7 @@ async def waiting(databases: Mapping[str, str]) -> Line:
 
 
 def where() -> tuple[dict[str, str], dict[str, str]]:
-    """Addresses of the services and URLs of their databases: those of a `make run`, else those of the environment."""
+    """Addresses of the services and URLs of their databases, from a `make run`, otherwise from the environment."""
     try:
         run = running(local_config.local_folder())
     except CannotRead:
@@ -149,7 +149,7 @@ def where() -> tuple[dict[str, str], dict[str, str]]:
 
 
 async def audit(repair: bool) -> list[Line]:
-    """The whole table."""
+    """Runs all audits; returns the rows of the table."""
     at, databases = where()
     return [
         await orders(at["order"], repair),  # first: its repairs move stock and uses
@@ -178,11 +178,11 @@ def _words(finding: audit_pb2.AuditFinding) -> str:
 
 
 def main() -> None:
-    """Exits with 1 when something is wrong or nobody answers."""
+    """Exits with 1 when something is wrong or a server does not answer."""
     try:
         wrong = show(asyncio.run(audit(config.text("REPAIR", "") == "1")))
     except (ServiceError, ConfigError, psycopg.Error) as error:
-        print(f"the audit could not be made: {error}", file=sys.stderr)
+        print(f"the audit failed: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     raise SystemExit(1 if wrong else 0)
 

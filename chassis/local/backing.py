@@ -15,12 +15,12 @@ from chassis.local.program import Program
 from chassis.local.valkey import Valkey
 
 OWN_SERVER_S = 5
-"""How long a server of the person's own may take to answer."""
+"""Time within which a server that the user configured must answer."""
 
 
 @dataclass(frozen=True)
 class Backing:
-    """A server the services stand on; `program` is None when it is not ours to run."""
+    """A server that the services need; `program` is None when it is not started here."""
 
     url: str
     answers: Callable[[str], str | None]
@@ -28,7 +28,7 @@ class Backing:
 
 
 def database(settings: Settings, kept: Kept) -> Backing:
-    """The Postgres, prepared; CannotStart when the person's own cannot be reached."""
+    """Prepares the Postgres; CannotStart when the one in DATABASE_URL cannot be reached."""
     if settings.database_url is not None:
         _reach("DATABASE_URL", settings.database_url, postgres.answers(settings.database_url, OWN_SERVER_S))
         return Backing(settings.database_url, postgres.answers, None)
@@ -39,7 +39,7 @@ def database(settings: Settings, kept: Kept) -> Backing:
 
 
 def gate(settings: Settings, kept: Kept) -> Backing:
-    """The Redis, prepared; CannotStart when the person's own cannot be reached."""
+    """Prepares the Redis; CannotStart when the one in REDIS_URL cannot be reached."""
     if settings.redis_url is not None:
         _reach("REDIS_URL", settings.redis_url, valkey.answers(settings.redis_url, OWN_SERVER_S))
         return Backing(settings.redis_url, valkey.answers, None)
@@ -49,7 +49,7 @@ def gate(settings: Settings, kept: Kept) -> Backing:
 
 
 def environment(settings: Settings, kept: Kept, database_url: str, redis_url: str) -> Mapping[str, str]:
-    """What the services and the edge are started with."""
+    """The environment of the services and the edge."""
     return {
         **settings.environment,
         "DATABASE_URL": database_url,
@@ -71,7 +71,7 @@ def _reach(variable: str, url: str, reason: str | None) -> None:
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown."""
+    """The URL with its password masked."""
     parts = urlsplit(url)
     if parts.password is None:
         return url

@@ -1,6 +1,6 @@
 """`make call RPC=inventory.v1.StockService/GetStock DATA='{"sku": "SERUM-30"}'`: calls a service of the running product.
 
-Unlike general tools it prints what an error explains, not its bytes. Messages come from the server's reflection.
+Unlike general tools, it prints the details of an error as JSON, not as bytes. It reads message types by reflection.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from chassis.local.run_file import CannotRead, running
 USAGE = """usage: make call RPC=inventory.v1.StockService/GetStock DATA='{"sku": "SERUM-30"}'"""
 CALL_S = 15.0
 EXPLANATIONS = (error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.RetryInfo)
-"""Kinds of details that our services send."""
+"""Kinds of error details that the services send."""
 
 
 class CannotCall(Exception):
-    """Its text is one line that says why."""
+    """The call is not possible; the text is one line that says why."""
 
 
 def call(address: str, rpc: str, data: str) -> str:
-    """The answer as JSON. CannotCall for a wrong request, grpc.RpcError for an error of the service."""
+    """Returns the response as JSON. CannotCall for an invalid request, grpc.RpcError for an error of the service."""
     service, _, method = rpc.rpartition("/")
     with grpc.insecure_channel(address) as channel:
         pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
@@ -52,7 +52,7 @@ def call(address: str, rpc: str, data: str) -> str:
 
 
 def explained(error: grpc.RpcError) -> str:
-    """The error's code and message, and below them each detail as JSON."""
+    """The error's code and message, followed by each detail as JSON."""
     lines = [f"{error.code().name}: {error.details()}"]
     status: status_pb2.Status | None = rpc_status.from_call(error)
     for detail in status.details if status else ():

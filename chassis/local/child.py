@@ -1,4 +1,4 @@
-"""Keeps one program running: starts it again when it ends, waiting longer each time, until it is told to stop."""
+"""Keeps one program running: restarts it when it ends, with a longer delay each time, until `stop` is called."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ class Child:
 
     @property
     def name(self) -> str:
-        """The name under which people know it."""
+        """The program's name."""
         return self.program.name
 
     @property
     def pid(self) -> int | None:
-        """Its process, while there is one."""
+        """The process id, while it runs."""
         return self._process.pid if self._process else None
 
     async def start(self) -> None:
-        """Starts it and keeps it running."""
+        """Starts the program and keeps it running."""
         await self._launch()
         self._task = asyncio.create_task(self._keep())
 
     async def stop(self, now: asyncio.Event) -> None:
-        """Ends it: politely, and with SIGKILL after the grace or when `now` is set."""
+        """Ends the program: with its stop signal, then with SIGKILL after GRACE_S or when `now` is set."""
         self._stopping.set()
         if self._task is None:
             return

@@ -1,4 +1,4 @@
-"""What `make run` reads from the environment."""
+"""The settings that `make run` reads from the environment."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ VARIABLES = {"edge": "EDGE_ADDRESS", **{service: f"{service.upper()}_ADDRESS" fo
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that may be chosen about a local run."""
+    """All settings of a local run."""
 
     local: Path
     database_url: str | None
     redis_url: str | None
     addresses: Mapping[str, Address]
     metrics: Mapping[str, Sequence[str]]
-    """Each process's host:port, one per worker; none where it shows no metrics."""
+    """By process: one host:port per worker; none when its metrics are off."""
     token: str | None
     webhook_secret: str | None
     seed: bool
@@ -34,23 +34,23 @@ class Settings:
 
     @property
     def edge_url(self) -> str:
-        """Where a caller on this machine finds REST."""
+        """The REST address for callers on this machine."""
         return f"http://{self.addresses['edge'].reachable}"
 
     @property
     def broker_url(self) -> str:
-        """The broker that was asked for; "" for Redis Streams in the gate's server."""
+        """The configured broker; "" for Redis Streams in the gate's server."""
         return self.environment.get("BROKER_URL", "")
 
 
 def local_folder() -> Path:
-    """LOCAL_DIR: where a run keeps its data, its secrets and run.json."""
-    base = ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()  # installed, there is no checkout to keep it in
+    """LOCAL_DIR: the folder of a run's data, its secrets and run.json."""
+    base = ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()  # an installation has no checkout
     return (base / (config.text("LOCAL_DIR", "") or ".local")).absolute()
 
 
 def load() -> Settings:
-    """Reads the settings; ConfigError or CannotStart says in one line which cannot be used."""
+    """Reads the settings. ConfigError or CannotStart names an invalid one in one line."""
     texts = {name: config.listening_address(name) for name in PROCESSES}
     return Settings(
         local=local_folder(),
@@ -67,6 +67,6 @@ def load() -> Settings:
 
 
 def _metrics(process: str) -> list[str]:
-    """The processes read these settings themselves; here a wrong one costs nothing yet."""
+    """The addresses of all workers. Processes read these settings themselves; here an invalid one is found before the start."""
     every = [config.metrics_address(process, worker) for worker in range(config.workers(process))]
     return [address for address in every if address]

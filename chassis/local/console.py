@@ -1,4 +1,4 @@
-"""What a person sees of all processes: one line per line, prefixed with its process, coloured on a terminal."""
+"""The output of all processes, line by line: each line begins with the process's name, coloured on a terminal."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ COLOURS = {
 }
 LEVELS = {"debug": 90, "warning": 33, "error": 31, "critical": 31}
 WIDTH = max(len(name) for name in COLOURS)
-PLUMBING = ("event", "level", "timestamp", "process")  # shown elsewhere on the line, or not worth a person's line
+PLUMBING = ("event", "level", "timestamp", "process")  # shown elsewhere in the line, or not useful to a person
 
 
 class Console:
-    """Writes lines; colours only where somebody watches."""
+    """Writes lines, with colours only on a terminal."""
 
     def __init__(self, colour: bool) -> None:
         self._colour = colour and sys.stdout.isatty()
 
     def child(self, name: str, line: str) -> None:
-        """A line that a child wrote; a structured one is turned into words."""
+        """Writes a line of a child; a structured line is converted to text."""
         self._write(f"{self._paint(f'{name:<{WIDTH}} |', COLOURS.get(name, 37))} {self._readable(line)}")
 
     def say(self, text: str = "") -> None:
-        """A line of our own."""
+        """Writes a line of the runner itself."""
         self._write(text)
 
     def _readable(self, line: str) -> str:

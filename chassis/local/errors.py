@@ -1,7 +1,7 @@
-"""The one error of the local runner: why it cannot start, in one line for a person."""
+"""The error of the local runner: it says in one line why it cannot start."""
 
 from __future__ import annotations
 
 
 class CannotStart(Exception):
-    """Its message is one line that says what is in the way and how to move it."""
+    """The message is one line with the cause and the remedy."""

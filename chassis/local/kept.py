@@ -1,4 +1,4 @@
-"""What one start tells the next: ports, passwords and the token, in a file that only its owner reads."""
+"""Values kept from one start to the next: ports, passwords and the token, in a file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def write_private(path: Path, document: Mapping[str, Any]) -> None:
-    """Replaces the file at once, mode 0600: a reader sees the old document or the new one, never half of it."""
+    """Replaces the file atomically, with mode 0600: a reader sees the old document or the new one, never a part."""
     descriptor, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w") as stream:
@@ -26,14 +26,14 @@ def write_private(path: Path, document: Mapping[str, Any]) -> None:
 
 
 class Kept:
-    """The values of one `.local` folder, written as soon as they are made."""
+    """The values of one `.local` folder, written as soon as they are set."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._values: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
 
     def secret(self, name: str) -> str:
-        """The secret of that name, made at its first use."""
+        """The secret of that name, generated at its first use."""
         if name not in self._values:
             self.put(name, secrets.token_urlsafe(24))
         return str(self._values[name])
@@ -45,11 +45,11 @@ class Kept:
         return str(self._values["webhook_secret"])
 
     def number(self, name: str) -> int | None:
-        """The number of that name, if there is one."""
+        """The number of that name, or None."""
         return self._values.get(name)
 
     def put(self, name: str, value: str | int) -> None:
-        """Keeps a value from now on."""
+        """Stores a value."""
         if self._values.get(name) != value:
             self._values[name] = value
             write_private(self._path, self._values)

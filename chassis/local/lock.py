@@ -1,4 +1,4 @@
-"""One run per checkout: a lock that ends with its holder, however that ends."""
+"""One run per checkout: a lock that is released when its holder ends, for whatever reason."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from chassis.local.errors import CannotStart
 from chassis.local.watchdog import alive
 
 CLEARING_S = 60.0
-"""After a runner was killed its watchdog holds the lock until it has ended the children, six of them at ten seconds."""
+"""After a runner is killed, its watchdog holds the lock until it has ended six children, each within ten seconds."""
 POLL_S = 0.1
 
 
 @contextlib.contextmanager
 def held(local: Path) -> Iterator[int]:
-    """Makes the `.local` folder and holds its lock; yields the descriptor. CannotStart when another run holds it."""
+    """Creates the `.local` folder and holds its lock; yields the descriptor. CannotStart when another run holds it."""
     try:
         local.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(local / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -45,7 +45,7 @@ def _take(descriptor: int, local: Path) -> None:
             holder = os.pread(descriptor, 20, 0).decode() or "unknown"
             if (holder.isdecimal() and alive(int(holder))) or time.monotonic() > deadline:
                 raise CannotStart(
-                    f"already running in {local} as process {holder}: end that one first, by Ctrl-C or kill {holder}"
+                    f"already running in {local} as process {holder}: end that process first, with Ctrl-C or kill {holder}"
                 ) from None
             time.sleep(POLL_S)
         else:

@@ -1,4 +1,4 @@
-"""`chassis.migrate` for all services in one process: starting one each would cost a second of every start."""
+"""`chassis.migrate` for all services in one process: one process per service would add a second to every start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chassis.migrate import migrate
 
 
 def main() -> None:
-    """Brings every database up to date; ends with one line when one cannot be."""
+    """Brings every database up to date; exits with one line when one fails."""
     for database in DATABASES.values():
         try:
             migrate(database, config.database_url(database))

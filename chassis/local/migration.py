@@ -1,4 +1,4 @@
-"""`make migration`: begins a migration of one service, numbered after its last, from its script.py.mako."""
+"""`make migration`: creates the next numbered migration of one service from its script.py.mako."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ USAGE = f'usage: make migration SERVICE={"|".join(SERVICES)} MESSAGE="what it do
 
 
 def begin(service: str, message: str) -> None:
-    """Writes the file; Alembic says where."""
+    """Writes the file; Alembic prints its path."""
     settings = Config()
     settings.set_main_option("script_location", str(ROOT / f"{service}_svc" / "migrations").replace("%", "%%"))
     settings.set_main_option("file_template", "%%(rev)s_%%(slug)s")

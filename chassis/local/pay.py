@@ -1,6 +1,6 @@
-"""`make pay ORDER=ord_...`: plays the customer's bank for a 3-D Secure order of the sandbox, by its signed webhook.
+"""`make pay ORDER=ord_...`: acts as the customer's bank for a 3-D Secure order in the sandbox, by a signed webhook.
 
-Reads run.json, which only the run's owner may read: the webhook's secret is in it.
+Reads run.json, which only the run's owner can read, since it holds the webhook's secret.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ LOOK_EVERY_S = 0.1
 
 
 class CannotPay(Exception):
-    """Its text is one line that says why."""
+    """The payment is not possible; the text is one line that says why."""
 
 
 async def report(run: dict[str, Any], order_id: str, result: str) -> str:
-    """Tells the edge the outcome; returns the order's state after it. CannotPay."""
+    """Sends the outcome to the edge; returns the order's state afterwards. CannotPay."""
     headers = {"Authorization": f"Bearer {run['token']}"}
     async with httpx.AsyncClient(base_url=run["edge"], headers=headers, timeout=CALL_S, trust_env=False) as client:
         try:
@@ -43,8 +43,8 @@ async def report(run: dict[str, Any], order_id: str, result: str) -> str:
             payment = order["payment"]
             if payment["status"] != WAITING:
                 raise CannotPay(
-                    f"{order_id} is {order['state']} and its payment {payment['status']}: only one that is {WAITING} "
-                    "waits for the bank; order with the token tok_3ds"
+                    f"{order_id} is {order['state']} and its payment is {payment['status']}: only a payment that is "
+                    f"{WAITING} waits for the bank; place an order with the token tok_3ds"
                 )
             body = _event(result, payment["reference"])
             signed = _signed(run["webhook_secret"], f"evt_{payment['reference']}", body)

@@ -1,7 +1,7 @@
-"""Where the embedded Postgres lives: in `.local`, or, when its account cannot go there, in /var/tmp.
+"""Chooses the folder of the embedded Postgres: `.local`, or /var/tmp when its account cannot access `.local`.
 
-A checkout of root (say below /root, mode 0700) is closed to the account that Postgres must run as. The folders of the
-person stay as they are; binaries and data go where that account may go, and `.local/postgres` links to the data.
+A checkout of root (such as below /root, mode 0700) is closed to the account that Postgres must run as. The user's folders
+are not changed; binaries and data go where that account has access, and `.local/postgres` links to the data.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chassis.local import wheels
 from chassis.local.errors import CannotStart
 from chassis.local.program import Account
 
-ELSEWHERE = Path("/var/tmp")  # noqa: S108 - only ever a folder of our own below it, checked by `_own_folder`
+ELSEWHERE = Path("/var/tmp")  # noqa: S108 - used only for a folder that `_own_folder` creates and checks
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Place:
 
     @property
     def fresh(self) -> bool:
-        """Whether the data has yet to be made."""
+        """Whether there is no data yet."""
         return not self.data.exists()
 
 
 def find(local: Path) -> Place:
-    """The place for the `.local` folder given, which exists; links and copies are made, data is not."""
+    """The place for the given `.local` folder, which must exist; creates links and copies, but no data."""
     link = local / "postgres"
     if link.is_symlink() and link.exists():
         base, data = link.resolve().parent, link.resolve()
@@ -52,7 +52,7 @@ def find(local: Path) -> Place:
 
 
 def _own_folder(local: Path) -> Path:
-    """A folder named after this `.local`; what an earlier checkout of the same path left there is removed with it."""
+    """Creates a folder named after this `.local`; first removes one that an earlier checkout at the same path left."""
     base = ELSEWHERE / f"one-stock-{hashlib.sha256(str(local.resolve()).encode()).hexdigest()[:12]}"
     if base.is_symlink() or (base.exists() and base.stat().st_uid != os.geteuid()):
         raise CannotStart(f"{base} belongs to another account: remove it, or set LOCAL_DIR to another folder")
@@ -63,7 +63,7 @@ def _own_folder(local: Path) -> Path:
 
 
 def _installation(account: Account, base: Path) -> Path:
-    """The wheel's own folder when the account can run it, else a copy below `base`."""
+    """The wheel's own folder when the account can execute it, otherwise a copy below `base`."""
     installed = wheels.postgres()
     if accounts.can(account, "-x", installed / "bin" / "postgres"):
         return installed
@@ -75,7 +75,7 @@ def _installation(account: Account, base: Path) -> Path:
         shutil.rmtree(scratch, ignore_errors=True)
         unneeded = shutil.ignore_patterns("include", "*.a", "__pycache__")
         shutil.copytree(installed, scratch / package.name / installed.name, symlinks=True, ignore=unneeded)
-        for libraries in (f"{package.name}.libs", f"{package.name}/.dylibs"):  # where Linux and macOS binaries look
+        for libraries in (f"{package.name}.libs", f"{package.name}/.dylibs"):  # library paths on Linux, macOS
             if (package.parent / libraries).exists():
                 shutil.copytree(package.parent / libraries, scratch / libraries)
         _open_for_reading(scratch)
@@ -84,7 +84,7 @@ def _installation(account: Account, base: Path) -> Path:
 
 
 def _open_for_reading(tree: Path) -> None:
-    """Lets everybody read the copy, also when it was made under a strict umask."""
+    """Makes the copy readable for all accounts, even when it was made under a strict umask."""
     for folder, _, names in os.walk(tree):
         Path(folder).chmod(0o755)
         for name in names:

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: made once with a random password, then started as it is."""
+"""The embedded PostgreSQL: initialized once with a random password, then only started."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from chassis.local.errors import CannotStart
 from chassis.local.program import Program
 from chassis.local.wheels import POSTGRES_MAJOR
 
-MAX_CONNECTIONS = 400  # three services of up to eight workers with a pool each, the tests' own, and a person with psql
+MAX_CONNECTIONS = 400  # three services with up to eight workers and a pool each, the tests, and a user with psql
 KEPT_LOG = "512MB"
-"""Files of the write-ahead log that are used again instead of removed: a commit that needs a new one waits up to 100 ms
-for it. Only a server that has once written so much keeps so much."""
+"""Size of the write-ahead log files that are reused instead of removed: a commit that needs a new file waits up to 100 ms.
+Only a server that has written this much before keeps this much."""
 OLDEST_MAJOR = 14
-PLAIN = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}  # nothing of the person's environment changes the server
+PLAIN = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}  # the user's environment does not affect the server
 
 
 @dataclass(frozen=True)
 class Postgres:
-    """An embedded server: where it is, where it listens and how one gets in."""
+    """An embedded server: its folder, its port and its password."""
 
     place: places.Place
     port: int
@@ -35,12 +35,12 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """The superuser's way in, to the database `postgres`."""
+        """The superuser's URL, to the database `postgres`."""
         return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/postgres"
 
     @property
     def program(self) -> Program:
-        """The server. Without a socket file: TCP on 127.0.0.1 is all that the product uses."""
+        """The server program. It has no socket file, because the product uses only TCP on 127.0.0.1."""
         options = {
             "listen_addresses": "127.0.0.1",
             "port": self.port,
@@ -50,7 +50,7 @@ class Postgres:
             "synchronous_commit": "on",
             "min_wal_size": KEPT_LOG,
             "log_checkpoints": "off",
-            "log_line_prefix": "",  # the console says who speaks
+            "log_line_prefix": "",  # the console adds the process's name
         }
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         return Program(
@@ -59,23 +59,23 @@ class Postgres:
             environment=PLAIN,
             folder=Path("/"),
             account=self.place.account,
-            stop_signal=signal.SIGINT,  # fast shutdown: it does not wait for clients to leave
+            stop_signal=signal.SIGINT,  # fast shutdown: it does not wait for clients to disconnect
         )
 
     def prepare(self) -> None:
-        """Makes the data folder when there is none; refuses one that another major version has made."""
+        """Creates the data folder when there is none; rejects one of another major version."""
         if self.place.fresh:
             self._initialize()
             return
         version = (self.place.data / "PG_VERSION").read_text().strip()
         if version != POSTGRES_MAJOR:
             raise CannotStart(
-                f"{self.place.data} was made by Postgres {version} and this is {POSTGRES_MAJOR}: "
+                f"{self.place.data} was created by Postgres {version}, but this is Postgres {POSTGRES_MAJOR}: "
                 "dump it with the old version, or remove it to start afresh"
             )
 
     def _initialize(self) -> None:
-        """Works in a folder beside the final one, so that an interrupted first start leaves nothing half made."""
+        """Works in a folder beside the final one, so that an interrupted first start leaves no incomplete data."""
         scratch = self.place.data.with_name("postgres.new")
         password_file = self.place.data.with_name("postgres.password")
         shutil.rmtree(scratch, ignore_errors=True)
@@ -108,15 +108,15 @@ class Postgres:
         )
         if result.returncode != 0:
             last = (result.stderr.strip() or result.stdout.strip() or f"exit code {result.returncode}").splitlines()[-1]
-            raise CannotStart(f"Postgres could not make {self.place.data}: {last}")
+            raise CannotStart(f"Postgres could not create {self.place.data}: {last}")
 
 
 def answers(url: str, timeout_s: int = 2) -> str | None:
-    """None when the server takes a connection and is new enough, else why not, in one line without the password."""
+    """None when the server accepts a connection and is new enough, otherwise the reason, in one line without the password."""
     try:
         with psycopg.connect(url, connect_timeout=timeout_s, autocommit=True) as connection:
             connection.execute("SELECT 1")
             major = connection.info.server_version // 10_000
     except psycopg.Error as error:
         return (str(error).strip() or type(error).__name__).splitlines()[0]
-    return None if major >= OLDEST_MAJOR else f"it is Postgres {major}, and {OLDEST_MAJOR} is the oldest that will do"
+    return None if major >= OLDEST_MAJOR else f"Postgres {major} is too old; version {OLDEST_MAJOR} or later is needed"

@@ -1,4 +1,4 @@
-"""One run of one program: starts it, passes its lines on, says when it has ended."""
+"""One run of one program: starts it, forwards its output, and reports its end."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from chassis.local.console import Console
 from chassis.local.program import Program
 from chassis.local.watchdog import Watchdog
 
-LINE_BYTES = 1024 * 1024  # a stack trace with a large message still arrives whole
-LAST_LINES_S = 0.5  # what a dead process has left in its pipe; its own children may hold the pipe open much longer
+LINE_BYTES = 1024 * 1024  # a stack trace with a large message is still forwarded whole
+LAST_LINES_S = 0.5  # for the last output of a process that ended; its own children may hold the pipe open much longer
 
 
 class Process:
-    """A started program. Its output goes to the console; the watchdog knows it until it has ended."""
+    """A started program. Its output goes to the console; the watchdog watches it until it has ended."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, watchdog: Watchdog) -> None:
         self._name = name
@@ -27,8 +27,8 @@ class Process:
 
     @classmethod
     async def start(cls, program: Program, rank: int, console: Console, watchdog: Watchdog) -> Process:
-        """Starts the program in a session of its own, so that Ctrl-C reaches us alone and we keep the order."""
-        reading, writing = os.pipe()  # a pipe of ours: asyncio's own would make wait() wait for grandchildren
+        """Starts the program in its own session, so that Ctrl-C reaches only the runner, which stops programs in order."""
+        reading, writing = os.pipe()  # with asyncio's own pipe, wait() would also wait for grandchildren
         try:
             process = await asyncio.create_subprocess_exec(
                 *program.command,
@@ -60,7 +60,7 @@ class Process:
                 try:
                     line = await reader.readline()
                 except ValueError:
-                    continue  # longer than a line may be: the rest of it follows
+                    continue  # the line is longer than LINE_BYTES: the rest follows
                 if not line:
                     return
                 console.child(self._name, line.decode(errors="replace").rstrip())
@@ -68,7 +68,7 @@ class Process:
             transport.close()
 
     async def ended(self) -> int:
-        """Waits for the end: the exit code, or minus the signal's number."""
+        """Waits for the end; returns the exit code, or minus the signal's number."""
         code = await self._process.wait()
         self._watchdog.forget(self.pid)
         if self._output is not None:

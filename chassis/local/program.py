@@ -1,4 +1,4 @@
-"""What a process is before it runs: command, environment, account, and the signal that it stops by."""
+"""The description of a process: its command, its environment, its account, and the signal that stops it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class AccountArguments(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Account:
-    """Who runs a process; without numbers, whoever runs us."""
+    """The account that runs a process; without numbers, the current one."""
 
     uid: int | None = None
     gid: int | None = None
 
     def arguments(self) -> AccountArguments:
-        """What `subprocess` needs to start a process as this account."""
+        """Arguments with which `subprocess` starts a process as this account."""
         if self.uid is None or self.gid is None:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def give(self, path: Path) -> None:
-        """Makes this account the owner of something that we have just made."""
+        """Makes this account the owner of a newly created path."""
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 

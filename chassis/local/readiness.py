@@ -1,4 +1,4 @@
-"""Asks the processes whether they are ready, until they are."""
+"""Polls the processes until they are ready."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ Probe = Callable[[], Awaitable[bool]]
 POLL_S = 0.05
 PROBE_S = 2.0
 ENDS_ALLOWED = 3
-"""A process that ends this often before it was ever ready has a reason that waiting does not cure."""
+"""When a process has ended this many times before it was ready, further waiting would not help."""
 
 
 async def wait(child: Child, probe: Probe, within_s: float) -> None:
-    """Returns when the probe says yes; CannotStart when the child keeps ending or the time is over."""
+    """Returns when the probe succeeds; CannotStart when the child keeps ending or the time is over."""
     deadline = time.monotonic() + within_s
     while not await probe():
         if child.ends >= ENDS_ALLOWED:
-            raise CannotStart(f"{child.name} ended {child.ends} times while it was starting: its lines above say why")
+            raise CannotStart(f"{child.name} ended {child.ends} times while it was starting; see its lines above")
         if time.monotonic() > deadline:
-            raise CannotStart(f"{child.name} was not ready within {within_s:g} s: its lines above may say why")
+            raise CannotStart(f"{child.name} was not ready within {within_s:g} s; its lines above may give the reason")
         await asyncio.sleep(POLL_S)
 
 
 def answering(answers: Callable[[str], str | None], url: str) -> Probe:
-    """A probe from a blocking question that answers None when all is well."""
+    """A probe from a blocking function that returns None when the server works."""
 
     async def probe() -> bool:
         return await asyncio.to_thread(answers, url) is None
@@ -45,7 +45,7 @@ def grpc_serving(address: str) -> Probe:
     """A probe by the standard health service, for the server as a whole."""
 
     async def probe() -> bool:
-        # A channel of its own each time: one that has failed waits for a second before it connects again.
+        # A new channel each time: a channel that has failed waits for a second before it reconnects.
         options = (("grpc.use_local_subchannel_pool", 1),)
         async with grpc.aio.insecure_channel(address, options=options) as channel:
             try:

@@ -1,4 +1,4 @@
-"""`.local/run.json`: what scripts need to know of the run that is going on. It is there while the product is ready."""
+"""`.local/run.json`: addresses and secrets of the current run, for scripts. The file exists while the product is ready."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ DATABASES = {"inventory": "inventory", "order": "orders", "promo": "promo", "web
 
 
 class CannotRead(Exception):
-    """Nothing runs there; its text is one line."""
+    """The file cannot be read; the text is one line that says why."""
 
 
 def running(local: Path) -> dict[str, Any]:
-    """What run.json in the `.local` folder says. CannotRead when nothing runs."""
+    """The content of run.json in the `.local` folder. CannotRead when nothing runs."""
     path = local / NAME
     try:
         found: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:
         raise CannotRead(f"nothing runs here ({path} does not exist): start `make run` in another terminal") from None
     except PermissionError:
-        raise CannotRead(f"{path} belongs to another account: run as that one") from None
+        raise CannotRead(f"{path} belongs to another account: run as that account") from None
     return found
 
 
 class RunFile:
-    """Writes the file, and again whenever a pid has changed, but not before the first `publish`."""
+    """Writes the file at the first `publish`, and again whenever a pid changes."""
 
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
         self._path: Path = settings.local / NAME
@@ -44,17 +44,17 @@ class RunFile:
         self.remove()
 
     def publish(self, children: Sequence[Child]) -> None:
-        """All is ready: from now on the file is there."""
+        """Writes the file for the first time, when all processes are ready."""
         self._children = children
         self.refresh()
 
     def refresh(self) -> None:
-        """Writes the pids as they are now."""
+        """Writes the current pids, after the first `publish`."""
         if self._children:
             write_private(self._path, self._document())
 
     def remove(self) -> None:
-        """Nothing is running any more."""
+        """Removes the file, when the run ends."""
         self._children = ()
         self._path.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""Composes a local run: servers, migrations, services, edge, seed; then keeps all of it going, and ends it in order."""
+"""Runs the product locally: starts servers, migrations, services, edge and seed, keeps them running, stops them in order."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MODULES = {
     "edge": "edge",
 }
 RANKS = ("postgres", "redis", "inventory", "promo", "webhook", "order", "edge")
-"""Started in this order, ended in the reverse one: nobody loses what it stands on."""
+"""Processes start in this order and end in reverse, so that none loses a server that it needs."""
 SERVER_READY_S = 60.0  # Postgres may have to recover from a crash first
 SERVICE_READY_S = 60.0
 
@@ -47,7 +47,7 @@ class Runner:
         self._run_file: RunFile | None = None
 
     async def start(self) -> None:
-        """Returns when everything is ready; CannotStart when something never will be."""
+        """Returns when everything is ready; CannotStart when a part cannot become ready."""
         began = time.monotonic()
         database, gate = await asyncio.gather(
             asyncio.to_thread(backing.database, self._settings, self._kept),
@@ -82,13 +82,13 @@ class Runner:
 
     async def _migrate(self, environment: Mapping[str, str]) -> None:
         if await self._to_the_end(self._python("migrate", environment, "chassis.local.migrate_all")) != 0:
-            raise CannotStart("the databases could not be brought up to date: the lines above say why")
+            raise CannotStart("the databases could not be brought up to date; see the lines above")
 
     async def _to_the_end(self, program: Program) -> int:
         process = await Process.start(program, len(RANKS), self._console, self._watchdog)
         try:
             return await process.ended()
-        except asyncio.CancelledError:  # a migration is one transaction: it may be cut off
+        except asyncio.CancelledError:  # a migration is one transaction, so it is safe to kill
             process.send(signal.SIGKILL)
             await process.ended()
             raise
@@ -111,8 +111,8 @@ class Runner:
         promo = self._settings.addresses["promo"].reachable
         try:
             return await seed.fill(self._settings.edge_url, promo, environment["API_TOKEN"], self._kept)
-        except seed.SeedFailed as failed:  # a shop without goods is still a shop
-            self._console.say(f"the shop could not be filled: {failed}")
+        except seed.SeedFailed as failed:  # the product works without the example data
+            self._console.say(f"the shop could not be filled with example data: {failed}")
             return 0
 
     @staticmethod
@@ -121,7 +121,7 @@ class Runner:
 
 
 async def run(settings: Settings, lock: int) -> None:
-    """Starts, waits for Ctrl-C or SIGTERM, ends. A second Ctrl-C ends the children without waiting for them."""
+    """Starts, waits for Ctrl-C or SIGTERM, then stops. A second Ctrl-C kills the children without waiting for them."""
     stop, now = asyncio.Event(), asyncio.Event()
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     watchdog.on_stop(lambda: (now if stop.is_set() else stop).set(), None, signals)
@@ -147,7 +147,7 @@ async def run(settings: Settings, lock: int) -> None:
 
 
 async def _result(starting: asyncio.Task[None]) -> None:
-    """The reason for a failed start, not the group of reasons around it."""
+    """Raises the CannotStart of a failed start instead of the exception group around it."""
     try:
         await starting
     except BaseExceptionGroup as group:

@@ -1,6 +1,6 @@
 """`python -m chassis.local.scrape FOLDER`: writes target files for Prometheus, one per kind of process, with all its workers.
 
-Reads the settings of the services (WORKERS, ORDER_WORKERS, ORDER_METRICS_ADDRESS ...): run it where they are set.
+Reads the settings of the services (WORKERS, ORDER_WORKERS, ORDER_METRICS_ADDRESS ...): run it with the same environment.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from chassis import config
 from chassis.local.config import VARIABLES
 
 PORTS_APART = 10
-"""Between the metrics of two workers of one service, as `config.metrics_address` has it."""
+"""Distance between the metrics ports of two workers of one service, as in `config.metrics_address`."""
 
 
 def targets(process: str) -> list[str]:
-    """host:port of the metrics of each worker; none when its metrics are switched off."""
+    """The host:port of each worker's metrics; none when metrics are off."""
     host, _, port = config.metrics_address(process).rpartition(":")
     if not port:
         return []
@@ -25,7 +25,7 @@ def targets(process: str) -> list[str]:
 
 
 def write(folder: Path) -> list[Path]:
-    """Writes the files anew; returns them."""
+    """Writes the files, replacing old ones; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for process in sorted(VARIABLES):
@@ -36,7 +36,7 @@ def write(folder: Path) -> list[Path]:
 
 
 def main() -> None:
-    """One line per file."""
+    """Prints one line per file."""
     if len(sys.argv) != 2:
         raise SystemExit("usage: python -m chassis.local.scrape FOLDER")
     try:

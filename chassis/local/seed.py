@@ -1,6 +1,6 @@
 """Fills an empty shop through the public interfaces: skus, locations and stock over REST, promotions over gRPC.
 
-Every call carries a key made from what it creates, so a seed that was interrupted is simply run again.
+Every call has an idempotency key made from what it creates, so an interrupted seed can simply run again.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ CALL_S = 10.0
 
 
 class SeedFailed(Exception):
-    """What could not be created and why, in one line."""
+    """The seed failed; the text says in one line what could not be created and why."""
 
 
 async def fill(edge_url: str, promo_address: str, token: str, kept: Kept) -> int:
-    """Seeds unless there are skus already; returns how many it made. SeedFailed says what was refused."""
+    """Seeds the shop unless it has skus; returns how many were created. SeedFailed names the call that failed."""
     headers = {"Authorization": f"Bearer {token}"}
     try:
         async with httpx.AsyncClient(base_url=edge_url, headers=headers, timeout=CALL_S, trust_env=False) as client:
@@ -76,7 +76,7 @@ def _delivery(sku: str, lot: shop.Lot, today: datetime.date) -> Mapping[str, Any
 
 async def _post(client: httpx.AsyncClient, path: str, key: str, body: Mapping[str, Any]) -> None:
     answer = await client.post(path, json=body, headers={"Idempotency-Key": key})
-    if not answer.is_success and answer.status_code != httpx.codes.CONFLICT:  # 409: it is there already
+    if not answer.is_success and answer.status_code != httpx.codes.CONFLICT:  # 409: it exists already
         raise SeedFailed(f"POST {path} {key}: {answer.status_code} {answer.text}")
 
 

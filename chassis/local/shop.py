@@ -1,4 +1,4 @@
-"""The small shop of a first start: what it sells, where it stands and what it gives away. Data only."""
+"""Example data for the first start: a small shop's goods, locations and promotions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Lot:
-    """A delivery: days are counted from the day of seeding; without a number it is the unnamed lot."""
+    """A delivery. Days are counted from the day of seeding; without a number it is the unnamed lot."""
 
     location: str
     quantity: int
@@ -20,7 +20,7 @@ class Lot:
 
 @dataclass(frozen=True)
 class Item:
-    """A sku and what lies on the shelves."""
+    """A sku and its stock."""
 
     sku: str
     name: str

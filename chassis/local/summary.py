@@ -1,4 +1,4 @@
-"""The few lines that tell a newcomer what runs where and what to try first."""
+"""A short summary for a new user: the addresses of the processes, and the first commands to try."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ORDER = (
 
 
 def show(console: Console, settings: Settings, environment: Mapping[str, str], seeded: int, seconds: float) -> None:
-    """Prints them. Secrets stay in run.json, which only its owner reads."""
+    """Prints the summary. Secrets stay in run.json, which only its owner can read."""
     edge, run_file = settings.edge_url, settings.local / NAME
     console.say()
-    console.say(f"The shop is open, after {seconds:.1f} s. Ctrl-C closes it; its data stays in {settings.local}.")
+    console.say(f"The shop is open, after {seconds:.1f} s. Ctrl-C stops it; its data stays in {settings.local}.")
     console.say(f"  REST      {edge}/v1  (try it in a browser: {edge}/docs)")
     for service in SERVICES:
         console.say(f"  {service:<9} {settings.addresses[service].reachable}  (gRPC)")
@@ -29,7 +29,7 @@ def show(console: Console, settings: Settings, environment: Mapping[str, str], s
     console.say(f"  Metrics   {_metrics(settings)}")
     if seeded:
         console.say(f"  Seeded    {seeded} skus in three locations, two promotions (one of them with code WELCOME10)")
-    console.say("Look at a stock, place an order, look again:")
+    console.say("Look at a stock level, place an order, look again:")
     console.say(f'  TOKEN=$(python3 -c \'import json; print(json.load(open("{run_file}"))["token"])\')')
     console.say(f'  curl -s {edge}/v1/inventory/SERUM-30 -H "Authorization: Bearer $TOKEN"')
     console.say(

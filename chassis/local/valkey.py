@@ -1,4 +1,4 @@
-"""The embedded Valkey. It keeps nothing on disk: the gate is rebuilt from the journal at every start."""
+"""The embedded Valkey. It stores nothing on disk: the gate is rebuilt from the journal at every start."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import redis
 from chassis.local import wheels
 from chassis.local.program import Program
 
-OLDEST_MAJOR = 7  # Valkey says 7 here as well, for its own 8 and 9
+OLDEST_MAJOR = 7  # Valkey 8 and 9 report 7 here too
 
 
 @dataclass(frozen=True)
 class Valkey:
-    """An embedded server: its folder, where it listens and how one gets in."""
+    """An embedded server: its folder, its port and its password."""
 
     folder: Path
     port: int
@@ -24,12 +24,12 @@ class Valkey:
 
     @property
     def url(self) -> str:
-        """The way in, to database 0, the gate's."""
+        """The URL of database 0, which holds the gate."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     @property
     def program(self) -> Program:
-        """The server; its settings are in a file, because a command line is public and the password is not."""
+        """The server program; its settings are in a file, because other accounts can read a command line with a password."""
         return Program(
             name="redis",
             command=(str(wheels.valkey()), str(self._settings_file)),
@@ -47,7 +47,7 @@ class Valkey:
             "bind 127.0.0.1",
             f"port {self.port}",
             f"requirepass {self.password}",
-            "maxmemory-policy noeviction",  # the gate refuses to serve with any other
+            "maxmemory-policy noeviction",  # the gate refuses to serve with any other policy
             'save ""',
             "appendonly no",
             "loglevel warning",
@@ -58,10 +58,10 @@ class Valkey:
 
 
 def answers(url: str, timeout_s: float = 2) -> str | None:
-    """None when the server answers and is new enough, else why not, in one line."""
+    """None when the server answers and is new enough, otherwise the reason, in one line."""
     try:
         with redis.Redis.from_url(url, socket_connect_timeout=timeout_s, socket_timeout=timeout_s) as client:
             major = int(client.info("server")["redis_version"].partition(".")[0])
     except (redis.RedisError, ValueError, OSError) as error:
         return (str(error).strip() or type(error).__name__).splitlines()[0]
-    return None if major >= OLDEST_MAJOR else f"it is Redis {major}, and {OLDEST_MAJOR} is the oldest that will do"
+    return None if major >= OLDEST_MAJOR else f"Redis {major} is too old; version {OLDEST_MAJOR} or later is needed"

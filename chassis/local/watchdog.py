@@ -1,8 +1,8 @@
-"""Ends the children of a runner that was killed: a process that reads a pipe whose other end the runner holds.
+"""Ends the children of a runner that was killed: a separate process that reads a pipe whose other end the runner holds.
 
-The runner names its children over the pipe. When the pipe closes, for whatever reason, those still named are stopped in
-order. Works on every Unix, and the children stay plain processes with their own pids. Standard library only: it is
-started by its path, without the product.
+The runner lists its children over the pipe. When the pipe closes, for whatever reason, the remaining children are stopped
+in order. This works on every Unix, and the children stay ordinary processes with their own pids. It uses only the standard
+library, because it is started by its path, without the product.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ class Watchdog:
         )
 
     def watch(self, rank: int, pid: int, stop_signal: int) -> None:
-        """From now on the process ends with us; those of a higher rank end first."""
+        """Makes the process end with the runner; processes of a higher rank end first."""
         self._say(f"watch {rank} {pid} {int(stop_signal)}")
 
     def forget(self, pid: int) -> None:
-        """The process has ended; its number may soon be another's."""
+        """Removes a process that has ended; its pid may soon belong to another."""
         self._say(f"forget 0 {pid} 0")
 
     def close(self) -> None:
-        """Lets the watchdog end; whatever is still watched ends with it."""
+        """Ends the watchdog, and with it all processes that are still watched."""
         if self._process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()
@@ -52,19 +52,19 @@ class Watchdog:
 
     def _say(self, line: str) -> None:
         if self._process.stdin is not None and not self._process.stdin.closed:
-            with contextlib.suppress(BrokenPipeError):  # somebody killed it: the runner does its own work all the same
+            with contextlib.suppress(BrokenPipeError):  # the watchdog was killed: the runner works without it
                 self._process.stdin.write(line + "\n")
                 self._process.stdin.flush()
 
 
 def alive(pid: int) -> bool:
-    """Whether the process still runs. One that has ended and that nobody has waited for yet does not."""
+    """Whether the process still runs. A zombie, which has ended but was not waited for, does not."""
     try:
         os.kill(pid, 0)
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except ProcessLookupError:
         return False
-    except (PermissionError, FileNotFoundError):  # another's process; a system without /proc
+    except (PermissionError, FileNotFoundError):  # a process of another account, or a system without /proc
         return True
     return state != "Z"
 
@@ -81,13 +81,13 @@ def _stop(pid: int, stop_signal: int) -> None:
 
 
 def main() -> None:
-    """Reads until the runner is gone, then ends what it left."""
+    """Reads until the runner is gone, then ends its remaining children."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     watched: dict[int, tuple[int, int]] = {}
     for line in sys.stdin:
         if not line.endswith("\n"):
-            break  # the runner was killed in the middle of a word
+            break  # the runner was killed while it wrote this line
         word, rank, pid, stop_signal = line.split()
         if word == "watch":
             watched[int(pid)] = (int(rank), int(stop_signal))

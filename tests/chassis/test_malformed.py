@@ -71,7 +71,7 @@ async def test_bytes_that_are_no_message_are_refused_without_our_insides(
 ) -> None:
     refusal = await _refusal(channel, path, raw)
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MESSAGE_MALFORMED")
-    assert refusal.message == "the bytes are no message of this method's request type"
+    assert refusal.message == "the bytes are not a message of this method's request type"
 
 
 @pytest.mark.parametrize("path", ["Health/Watch", "ServerReflection/ServerReflectionInfo"])

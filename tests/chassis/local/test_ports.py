@@ -51,7 +51,7 @@ def test_no_two_free_ports_are_the_same() -> None:
 
 def test_a_port_wanted_twice_is_refused_with_both_names() -> None:
     address = Address("127.0.0.1", ports.free())
-    with pytest.raises(CannotStart, match=f"ORDER_ADDRESS={address}: that port is the edge's already"):
+    with pytest.raises(CannotStart, match=f"ORDER_ADDRESS={address}: the edge already uses that port"):
         ports.refuse_taken([("edge", "EDGE_ADDRESS", address), ("order", "ORDER_ADDRESS", address)])
 
 
