@@ -1,1 +1,1 @@
-"""The inventory service: what there is, where it lies, and who has a claim on it."""
+"""The inventory service: which goods exist, where they are, and which reservations claim them."""

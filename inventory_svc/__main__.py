@@ -41,7 +41,7 @@ from inventory_svc.store import events
 
 @dataclass(frozen=True)
 class Inventory:
-    """What runs: tests reach for its parts."""
+    """The parts of a running service, for tests."""
 
     server: Server
     gate_client: redis.Client

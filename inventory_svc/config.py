@@ -20,7 +20,7 @@ class Settings:
 
 
 def load() -> Settings:
-    """ConfigError when a setting is missing or wrong."""
+    """Raises ConfigError when a setting is missing or wrong."""
     return Settings(
         address=config.listening_address("inventory"),
         database_url=config.database_url("inventory"),

@@ -59,7 +59,7 @@ from order_svc.store.sandbox_payments import SandboxPayments
 
 @dataclass(frozen=True)
 class Service:
-    """What a process serves and runs."""
+    """The servicers and jobs of a process."""
 
     servicers: list[Servicer]
     resume: Resume

@@ -27,7 +27,7 @@ class Settings:
 
 
 def load() -> Settings:
-    """ConfigError when a variable is missing or cannot be used."""
+    """Raises ConfigError when a variable is missing or cannot be used."""
     return Settings(
         address=config.listening_address("order"),
         database_url=config.database_url("orders"),

@@ -1,4 +1,4 @@
-"""The only place where the inventory's messages meet its domain objects. The server has held them to their bounds."""
+"""The only mapping between the inventory's messages and its domain objects. The server has already checked the bounds."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def sku_from(message: sku_pb2.Sku) -> Sku:
 
 
 def refuse_twice(skus: Sequence[str]) -> None:
-    """A batch names each sku once, also when it spells one in two cases."""
+    """Refuses a batch that names a sku twice, also when the two differ only in case."""
     seen: dict[str, int] = {}
     for index, sku in enumerate(skus):
         before = seen.setdefault(sku.lower(), index)
         if before == index:
             continue
         if skus[before] == sku:
-            raise errors.invalid(f"skus[{index}].sku", "FIELD_INVALID", f"stands at skus[{before}] too")
+            raise errors.invalid(f"skus[{index}].sku", "FIELD_INVALID", f"repeats skus[{before}].sku")
         raise SkuDiffersOnlyInForm(sku, skus[before], f"skus[{index}].sku")
 
 
@@ -70,7 +70,9 @@ def sku_changes(message: sku_pb2.Sku, paths: list[str]) -> dict[str, object]:
     """The fields of an update, by domain name."""
     for index, path in enumerate(paths):
         if path not in UPDATABLE:
-            raise errors.invalid(f"update_mask.paths[{index}]", "FIELD_INVALID", f"{path} is none of {UPDATABLE}")
+            raise errors.invalid(
+                f"update_mask.paths[{index}]", "FIELD_INVALID", f"must be one of {', '.join(UPDATABLE)}, not {path}"
+            )
     present = [descriptor.name for descriptor, _ in message.ListFields() if descriptor.name in UPDATABLE]
     changes: dict[str, object] = {}
     for path in paths or present:
@@ -135,7 +137,7 @@ def location_stock_to(stock: LocationStock) -> stock_service_pb2.LocationStock:
 
 
 def level_to(level: Level) -> stock_pb2.StockLevel:
-    """One level, with what lots it has."""
+    """One level with its lots."""
     return stock_pb2.StockLevel(
         sku=level.sku,
         location=level.location,
@@ -211,7 +213,7 @@ class Owned(Protocol):
 
 
 def actor_from(message: Owned) -> Actor:
-    """Who changes a reservation. A reason of blanks is none."""
+    """The caller that changes a reservation. A reason of blanks counts as empty."""
     return Actor(message.owner, message.force_reason.strip())
 
 
@@ -236,13 +238,13 @@ _STATES = {
 
 
 def reservation_state(path: str, state: int) -> str:
-    """Its name without prefix; empty when unspecified."""
+    """The state's name without its prefix; empty when unspecified."""
     if state == reservation_pb2.Reservation.STATE_UNSPECIFIED:
         return ""
     for name, value in _STATES.items():
         if value == state:
             return name
-    raise errors.invalid(path, "FIELD_INVALID", f"does not know {state}")
+    raise errors.invalid(path, "FIELD_INVALID", f"{state} is not a known state")
 
 
 def reservation_to(reservation: Reservation, progress: dict[str, Progress]) -> reservation_pb2.Reservation:
@@ -263,5 +265,5 @@ def reservation_to(reservation: Reservation, progress: dict[str, Progress]) -> r
 
 
 def audit_status_to(status: AuditStatus) -> audit_pb2.AuditStatus:
-    """What the always-on audit says of itself."""
+    """The status of the always-on audit."""
     return json_format.ParseDict(status_payload(status), audit_pb2.AuditStatus())

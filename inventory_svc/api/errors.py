@@ -1,4 +1,4 @@
-"""Which gRPC status each refusal of the inventory's rules has."""
+"""The gRPC status of each refusal of the inventory's rules."""
 
 from __future__ import annotations
 

@@ -18,10 +18,10 @@ from inventory_svc.app.fulfillment import Fulfillment
 from inventory_svc.app.reservations import Held, Reservations
 
 LOOKED_AT = 50
-"""Reservations of a page that does not say how many."""
+"""Page size of a request that gives none."""
 Rpc: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 MOST_BATCH_LINES = 2_000
-"""Of all reservations of a batch together."""
+"""Lines of all reservations of a batch together."""
 
 
 class ReservationServicer(pb_grpc.ReservationServiceServicer):
@@ -142,11 +142,11 @@ class ReservationServicer(pb_grpc.ReservationServiceServicer):
         return await self._reservations.settle(request.reservation_id, "COMMITTED", convert.actor_from(request))
 
     async def _commit_one(self, request: pb.CommitReservationRequest) -> Held:
-        bounds_check.check(request)  # one of a batch is refused alone
+        bounds_check.check(request)  # a bad request does not fail the rest of its batch
         return await self._commit(request)
 
     async def _result(self, work: Awaitable[Held]) -> pb.ReserveResult:
-        """One request of a batch: its own answer or its own refusal."""
+        """The result of one request of a batch: its reservation or its error."""
         try:
             held = await work
         except Exception as raised:

@@ -127,7 +127,7 @@ def _receipt(request: pb.ReceiveStockRequest) -> Receipt:
     if not request.lot and (manufactured or expires):
         raise errors.required("lot")
     if manufactured and expires and expires < manufactured:
-        raise errors.invalid("expiry_date", "FIELD_INVALID", "lies before manufacture_date")
+        raise errors.invalid("expiry_date", "FIELD_INVALID", "is before manufacture_date")
     return Receipt(
         sku=request.sku,
         location=request.location,

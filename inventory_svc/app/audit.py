@@ -1,4 +1,4 @@
-"""The inventory's audit: the chassis' comparison of gate, journal and movements, and that of levels and lots."""
+"""The inventory's audit: the chassis compares gate, journal and movements; this module adds levels and lots."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from inventory_svc.store import lots
 
 
 class StockAudit:
-    """Reads only; what the always-on audit does is in chassis.gate.auditor."""
+    """Reads only; the always-on audit is in chassis.gate.auditor."""
 
     def __init__(self, db: Database, partition: Partition) -> None:
         self._db = db
@@ -18,7 +18,7 @@ class StockAudit:
         self._auditor = partition.auditor
 
     async def run_once(self) -> tuple[Findings, int]:
-        """What was found, and the number of levels that are not the sum of their lots."""
+        """The findings, and the number of levels that are not the sum of their lots."""
         findings = await self._audit.run_once()
         async with self._db.connection() as connection:
             wrong = await lots.mismatches(connection)
@@ -27,5 +27,5 @@ class StockAudit:
         return findings, len(wrong)
 
     async def status(self) -> AuditStatus:
-        """What the always-on audit says of itself."""
+        """The status of the always-on audit."""
         return await self._auditor.status()

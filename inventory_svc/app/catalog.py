@@ -31,11 +31,11 @@ class Catalog:
         self._shared.start()
 
     async def close(self) -> None:
-        """Answers who waits."""
+        """Completes pending reads."""
         await self._shared.close()
 
     async def create(self, request: Request, sku: Sku, encode: Callable[[Sku], bytes]) -> tuple[bytes, bool]:
-        """SkuTaken when it exists; SkuDiffersOnlyInForm when another one differs from it in case only."""
+        """Raises SkuTaken when it exists, SkuDiffersOnlyInForm when another one differs from it only in case."""
 
         async def work(tx: Tx) -> bytes:
             await self._refuse_lookalikes(tx, [sku.sku])
@@ -50,12 +50,12 @@ class Catalog:
     async def upsert(
         self, request: Request, batch: Sequence[Sku], encode: Callable[[int, int], bytes]
     ) -> tuple[bytes, bool]:
-        """All or nothing; answers how many were new and how many were there. SkuDiffersOnlyInForm."""
+        """All or nothing; `encode` gets how many were created and how many updated. Raises SkuDiffersOnlyInForm."""
 
         async def work(tx: Tx) -> bytes:
             await self._refuse_lookalikes(tx, [sku.sku for sku in batch])
             created = 0
-            for sku in sorted(batch, key=lambda one: (skus.form(one.sku), one.sku)):  # everybody's order: no deadlock
+            for sku in sorted(batch, key=lambda one: (skus.form(one.sku), one.sku)):  # one order for all: no deadlock
                 stored = await skus.upsert(tx, sku)
                 created += stored.version == 1
                 await self._tell(tx, stored)
@@ -66,7 +66,7 @@ class Catalog:
     async def update(
         self, request: Request, sku: str, etag: str, changes: dict[str, Any], encode: Callable[[Sku], bytes]
     ) -> tuple[bytes, bool]:
-        """Changes the fields named in `changes`. SkuNotFound; VersionStale when `etag` is set and not current."""
+        """Changes the fields named in `changes`. Raises SkuNotFound, or VersionStale when `etag` is set and not current."""
 
         async def work(tx: Tx) -> bytes:
             before = await skus.lock(tx, sku)
@@ -81,14 +81,14 @@ class Catalog:
         return await requests.once(self._db, request, work)
 
     async def get(self, sku: str) -> Sku:
-        """SkuNotFound."""
+        """Raises SkuNotFound."""
         found = await self.batch_get([sku])
         if sku not in found:
             raise SkuNotFound(sku)
         return found[sku]
 
     async def batch_get(self, wanted: Sequence[str]) -> dict[str, Sku]:
-        """Those that exist."""
+        """The skus that exist."""
         found = await self._shared.get(wanted)
         return {sku: found[sku] for sku in wanted if sku in found}
 
@@ -106,7 +106,7 @@ class Catalog:
         return found[:page_size], pagination.token(query, [found[page_size - 1].sku]) if more else ""
 
     async def _once(self, request: Request, work: Callable[[Tx], Awaitable[bytes]]) -> tuple[bytes, bool]:
-        """As `requests.once`, again when a sku of another form appeared meanwhile: the next try sees it."""
+        """Like `requests.once`; retries when a sku that differs only in case appeared meanwhile: the second try sees it."""
         try:
             return await requests.once(self._db, request, work)
         except skus.FormTaken:

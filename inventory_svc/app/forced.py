@@ -8,7 +8,7 @@ from inventory_svc.domain.model import Actor
 log = telemetry.logger()
 
 FORCED = metrics.counter(
-    "reservations_forced_total", "Changes of a reservation that a person forced, past its owner", "kind"
+    "reservations_forced_total", "Changes of a reservation that a person forced past its owner", "kind"
 )
 
 

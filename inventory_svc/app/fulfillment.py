@@ -45,9 +45,9 @@ class Fulfillment:
         actor: Actor,
         encode: Callable[[Reservation, dict[str, Progress], list[LotPick], datetime], bytes],
     ) -> tuple[bytes, bool]:
-        """Goods leave, first-expired lots first; `wanted` (units per level key) empty means all that is open.
+        """Takes goods out of stock, first-expired lots first. An empty `wanted` (units per level key) means all open units.
 
-        ReservationNotFound, ReservationOwnedByAnother, ReservationNotCommitted, QuantityNotOpen, NoFitLot.
+        Raises ReservationNotFound, ReservationOwnedByAnother, ReservationNotCommitted, QuantityNotOpen, NoFitLot.
         Availability does not change.
         """
 
@@ -71,8 +71,8 @@ class Fulfillment:
         actor: Actor,
         encode: Callable[[Reservation, dict[str, Progress]], bytes],
     ) -> tuple[bytes, bool]:
-        """Gives committed units back to stock: journal, then gate. ReservationNotFound, ReservationOwnedByAnother,
-        ReservationNotCommitted, QuantityNotOpen."""
+        """Gives committed units back to stock: journal, then gate. Raises ReservationNotFound,
+        ReservationOwnedByAnother, ReservationNotCommitted, QuantityNotOpen."""
         noted: list[Row] = []
 
         async def work(tx: Tx) -> bytes:
@@ -90,7 +90,7 @@ class Fulfillment:
         return self._noted(answer, reservation_id, "cancel", actor)
 
     async def _open(self, tx: Tx, reservation_id: str, wanted: Mapping[str, int], actor: Actor) -> dict[str, int]:
-        """Holds the reservation; returns the units per level key to move, checked against what is open."""
+        """Locks the reservation; returns the units to move per level key, checked against the open units."""
         held = await reservations.lock(tx, reservation_id)
         if held is None:
             raise ReservationNotFound(reservation_id)
@@ -130,7 +130,7 @@ class Fulfillment:
     async def _moved(
         self, tx: Tx, kind: str, reservation_id: str, actor: Actor
     ) -> tuple[Reservation, dict[str, Progress]]:
-        """Writes the event; returns the reservation after the change and what became of its lines."""
+        """Writes the event; returns the reservation after the change and the progress of its lines."""
         reservation = (await self._journal.read_in(tx, [reservation_id]))[reservation_id]
         progress = await movements.progress(tx, reservation_id)
         payload = events.reservation_changed(reservation, progress, actor.force_reason)

@@ -26,11 +26,11 @@ class Levels:
         self._whole.start()
 
     async def close(self) -> None:
-        """Answers who waits."""
+        """Completes pending reads."""
         await self._whole.close()
 
     async def get(self, sku: str) -> list[Level]:
-        """All levels of one sku with their lots, by location. SkuNotFound."""
+        """All levels of one sku with their lots, by location. Raises SkuNotFound."""
         found = (await self._whole.get([sku])).get(sku)
         if found is None:
             raise SkuNotFound(sku)
@@ -73,7 +73,7 @@ class Levels:
         return found[:page_size], pagination.token(query, [end.sku, end.location])
 
     async def movements(self, sku: str, location: str, page_size: int, page_token: str) -> tuple[list[Movement], str]:
-        """One page, newest first, and the token of the next. SkuNotFound."""
+        """One page, newest first, and the token of the next. Raises SkuNotFound."""
         query = f"movements {sku} {location}"
         last = pagination.after(query, page_token, int) or (NEWEST,)
         async with self._db.connection() as connection:

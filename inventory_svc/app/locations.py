@@ -1,4 +1,4 @@
-"""Use cases of locations, and the short memory of them that the hot path uses."""
+"""Use cases of locations, and the cache of their names for the hot path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from inventory_svc.domain.model import Location, LocationStock
 from inventory_svc.store import locations
 
 FRESH_S = 1.0
-"""Reservations may use a list of locations this old; a new location is usable everywhere after it."""
+"""Reservations may use a list of locations this old; after this time a new location is usable everywhere."""
 
 
 class Locations:
@@ -29,7 +29,7 @@ class Locations:
     async def create(
         self, request: Request, location: Location, encode: Callable[[Location], bytes]
     ) -> tuple[bytes, bool]:
-        """LocationTaken when it exists; INVALID_ARGUMENT when the time zone is unknown."""
+        """Raises LocationTaken when it exists, INVALID_ARGUMENT when the time zone is unknown."""
 
         async def work(tx: Tx) -> bytes:
             if not await locations.is_zone(tx, location.time_zone):
@@ -48,13 +48,13 @@ class Locations:
             return await locations.sums(connection)
 
     async def names(self) -> tuple[str, ...]:
-        """All locations, the first to try first; at most a second old."""
+        """All locations by priority; at most a second old."""
         if time.monotonic() - self._read_at > FRESH_S:
             await self._refresh()
         return self._known
 
     async def check(self, wanted: Mapping[str, str]) -> None:
-        """LocationNotFound for the first that does not exist. `wanted`: locations, and the field that names each."""
+        """Raises LocationNotFound for the first that does not exist. `wanted` maps a location to the field that names it."""
         if wanted.keys() <= set(await self.names()):
             return
         await self._refresh()
@@ -63,7 +63,7 @@ class Locations:
                 raise LocationNotFound(location, field)
 
     async def _refresh(self) -> None:
-        """One read at a time, whoever asks; a caller that gives up does not stop it for the others."""
+        """Runs one read at a time for all callers; a caller that gives up does not stop it for the others."""
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
         await asyncio.shield(self._reading)

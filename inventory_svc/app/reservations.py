@@ -1,4 +1,4 @@
-"""Use cases of reservations: the hot path. What it refuses, it refuses from the gate alone."""
+"""Use cases of reservations: the hot path. A refusal for lack of stock needs the gate alone."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from inventory_svc.domain.model import Actor, Progress, level_key
 from inventory_svc.store import movements, reservations, skus
 
 LAPSE_FRESH_S = 1.0
-"""A sold-out answer may tell the next lapse from a look this old: a flash crowd costs one look a second."""
+"""Maximum age of the next lapse in a refusal: a burst of refusals costs one look a second."""
 LAPSES_KEPT = 10_000
 VERBS = {"COMMITTED": "commit", "RELEASED": "release", "EXTENDED": "extend"}
 
 
 class Wish(NamedTuple):
-    """A basket someone wants held."""
+    """A basket to reserve."""
 
     request_id: str
     lines: list[BasketLine]
@@ -45,7 +45,7 @@ class Wish(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A reservation, what became of its lines, and whether this answer repeats an earlier one."""
+    """A reservation, the progress of its lines, and whether this answer repeats an earlier one."""
 
     reservation: Reservation
     progress: dict[str, Progress]
@@ -65,8 +65,8 @@ class Reservations:
         self._lapses: dict[tuple[str, ...], tuple[float, datetime | None]] = {}
 
     async def reserve(self, wish: Wish) -> Held:
-        """Holds all lines or none, durably. InsufficientStock, SkuNotFound, LocationNotFound, REQUEST_ID_REUSED,
-        ReservationAborted; a repeat answers the same reservation."""
+        """Holds all lines or none, durably. Raises InsufficientStock, SkuNotFound, LocationNotFound, REQUEST_ID_REUSED,
+        ReservationEnded, ReservationAborted; a repeat returns the same reservation."""
         lines = merge(wish.lines)
         wanted = [WantedLine(await self._keys(line), line.quantity, line.allow_split) for line in lines]
         fingerprint = ids.fingerprint(canonical(lines, wish.owner, wish.ttl_s))
@@ -78,8 +78,8 @@ class Reservations:
         return Held(reserved.reservation, {}, reserved.replayed)
 
     async def settle(self, reservation_id: str, to: Become, actor: Actor, ttl_s: int = 0) -> Held:
-        """Commits (COMMITTED), releases (RELEASED) or extends (EXTENDED). ReservationNotFound,
-        ReservationOwnedByAnother, ReservationEnded, ReservationAborted; a repeat finds it done."""
+        """Commits (COMMITTED), releases (RELEASED) or extends (EXTENDED). Raises ReservationNotFound,
+        ReservationOwnedByAnother, ReservationEnded, ReservationAborted; a repeat changes nothing."""
         owner = None if actor.force_reason else actor.owner
         found, changed = await self._claims.settle(reservation_id, to, ttl_s * 1000, owner, actor.force_reason)
         if found is None:
@@ -94,7 +94,7 @@ class Reservations:
         return Held(found, {}, replayed=True)
 
     async def get(self, reservation_id: str) -> Held:
-        """ReservationNotFound."""
+        """Raises ReservationNotFound."""
         found = (await self._journal.read([reservation_id])).get(reservation_id)
         if found is None:
             raise ReservationNotFound(reservation_id)
@@ -104,12 +104,12 @@ class Reservations:
             return Held(found, await movements.progress(connection, reservation_id))
 
     async def get_many(self, reservation_ids: Sequence[str]) -> list[Held]:
-        """Those that exist, by id."""
+        """The reservations that exist, by id."""
         async with self._db.connection() as connection:
             return await self._read(connection, reservation_ids)
 
     async def page(self, after: str, limit: int, state: str, owner_prefix: str) -> tuple[list[Held], str]:
-        """Those that match among the next `limit` by id, and the last id that was looked at, empty at the end."""
+        """The matches among the next `limit` reservations by id, and the last id that was read, empty at the end."""
         async with self._db.connection() as connection:
             ids, last = await reservations.page(connection, after, limit, state, owner_prefix)
             return await self._read(connection, ids), last
@@ -145,7 +145,7 @@ class Reservations:
             raise ReservationAborted(claim.id) from None
 
     async def _shortage(self, claim: Claim, lines: list[BasketLine], short: tuple[ShortLine, ...]) -> Exception:
-        """INSUFFICIENT_STOCK, or SKU_NOT_FOUND where the gate has never heard of a line's counters."""
+        """INSUFFICIENT_STOCK, or SKU_NOT_FOUND when the gate has no counter for a line and its sku does not exist."""
         unknown = [lines[one.index] for one in short if not one.known]
         if unknown:
             async with self._db.connection() as connection:
@@ -159,7 +159,7 @@ class Reservations:
         return InsufficientStock(shortages, await self._next_lapse(keys))
 
     async def _next_lapse(self, keys: tuple[str, ...]) -> datetime | None:
-        """When the next reservation on these counters may lapse, if soon; a hint, so any failure means none."""
+        """When the next reservation on these counters may lapse, if soon. It is a hint, so any failure gives None."""
         kept = self._lapses.get(keys)
         if kept and time.monotonic() - kept[0] < LAPSE_FRESH_S:
             return kept[1]
@@ -176,13 +176,13 @@ class Reservations:
 
     @staticmethod
     def _check_unmoved(found: Reservation, to: Become) -> None:
-        """A reservation that did not move is fine where the caller wanted, an error elsewhere."""
+        """Accepts an unchanged reservation that is where the caller wanted it; raises otherwise."""
         if found.state == to:
             return
         if found.state == "ABORTED" and to == "RELEASED":
             return
         if found.state == "EXPIRED" and to == "RELEASED":
-            return  # what the caller wanted has happened: nothing is held any more
+            return  # the caller's aim is reached: nothing is held any more
         if found.state == "ABORTED":
             raise ReservationAborted(found.id)
         raise ReservationEnded(found.id, found.state)

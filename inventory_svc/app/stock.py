@@ -45,7 +45,7 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Target:
-    """What a level (or one lot of it) shall be."""
+    """The values that a level (or one lot of it) is set to."""
 
     on_hand: int | None
     backorder_limit: int | None
@@ -55,14 +55,14 @@ class Target:
 
 
 class Stock:
-    """Changes levels by hand. Each change is one transaction; the gate learns it right after."""
+    """Changes levels by hand. Each change is one transaction; the gate is updated right after."""
 
     def __init__(self, db: Database, adjustments: Adjustments) -> None:
         self._db = db
         self._adjustments = adjustments
 
     async def receive(self, request: Request, receipt: Receipt, encode: Callable[[Level], bytes]) -> tuple[bytes, bool]:
-        """SkuNotFound, LocationNotFound, LotDatesDiffer, LevelTooHigh."""
+        """Raises SkuNotFound, LocationNotFound, LotDatesDiffer, LevelTooHigh."""
 
         async def change(tx: Tx, key: str, today: date) -> list[Change]:
             await lots.insert(tx, receipt.sku, receipt.lot, receipt.manufactured, receipt.expires)
@@ -87,8 +87,8 @@ class Stock:
         reason: str,
         encode: Callable[[Level], bytes],
     ) -> tuple[bytes, bool]:
-        """SkuNotFound, LocationNotFound, LotNotFound, LotRequired, OnHandNegative, LevelTooHigh. A count may cause a
-        shortfall."""
+        """Raises SkuNotFound, LocationNotFound, LotNotFound, LotRequired, OnHandNegative, LevelTooHigh. A count may
+        cause a shortfall."""
 
         async def change(tx: Tx, key: str, _today: date) -> list[Change]:
             return [await _move_lot(tx, key, sku, location, lot, delta, "ADJUST", request.id)]
@@ -98,7 +98,7 @@ class Stock:
     async def set(
         self, request: Request, sku: str, location: str, target: Target, encode: Callable[[Level], bytes]
     ) -> tuple[bytes, bool]:
-        """VersionStale, SkuNotFound, LocationNotFound, LotNotFound, LevelTooHigh."""
+        """Raises VersionStale, SkuNotFound, LocationNotFound, LotNotFound, LevelTooHigh."""
 
         async def change(tx: Tx, key: str, _today: date) -> list[Change]:
             level = await levels.lock(tx, key)
@@ -123,7 +123,7 @@ class Stock:
         change: Callable[[Tx, str, date], Awaitable[list[Change]]],
         encode: Callable[[Level], bytes],
     ) -> tuple[bytes, bool]:
-        """The order of every change: bar a rebuild, check the nouns, hold the level, change it, note it for the gate."""
+        """Every change: blocks a rebuild, checks sku and location, locks the level, changes it, notes it for the gate."""
         noted: list[Row] = []
 
         async def work(tx: Tx) -> bytes:
@@ -147,7 +147,7 @@ class Stock:
 
 
 async def _check(tx: Tx, sku: str, location: str) -> date:
-    """Both nouns exist; answers the date in that location."""
+    """Checks that sku and location exist; returns the date in that location."""
     if sku not in await skus.existing(tx, [sku]):
         raise SkuNotFound(sku, "sku")
     today = await locations.today(tx, location)
@@ -159,7 +159,7 @@ async def _check(tx: Tx, sku: str, location: str) -> date:
 async def _grow(
     tx: Tx, key: str, sku: str, lot: str, quantity: int, expired: bool, kind: str, reference: str
 ) -> Change:
-    """More of a lot; of an expired one it is on hand but not available."""
+    """Adds units to a lot; those of an expired lot are on hand but unavailable."""
     await lots.add(tx, key, sku, lot, quantity, expired)
     return Change(kind, reference, lot, on_hand=quantity, unavailable=quantity if expired else 0)
 
@@ -167,7 +167,7 @@ async def _grow(
 async def _move_lot(
     tx: Tx, key: str, sku: str, location: str, lot: str, delta: int, kind: str, reference: str
 ) -> Change:
-    """More or less of one lot. The unnamed lot comes into being when something is found."""
+    """Changes one lot by `delta`. The unnamed lot is created when units without a lot are found."""
     there = {one.lot: one for one in await lots.of_key(tx, key)}
     found = there.get(lot)
     if found is None and lot and (delta < 0 or await lots.dates(tx, sku, lot) is None):
@@ -188,7 +188,7 @@ async def _move_lot(
 
 
 async def _to_on_hand(tx: Tx, key: str, sku: str, location: str, target: Target, reference: str) -> list[Change]:
-    """The changes that bring a lot, or the level as a whole, to the number that was counted."""
+    """The changes that bring a lot, or the whole level, to the counted number."""
     if target.on_hand is None:
         return []
     there = await lots.of_key(tx, key)

@@ -1,4 +1,4 @@
-"""What the inventory's rules refuse, each with a reason and every number that belongs to it."""
+"""The refusals of the inventory's rules, each with a reason and every number that belongs to it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 MOST_ON_HAND = 1_000_000_000
-"""Units of one level, however they got there: what SetStock can say, so that every level can be set to what it is."""
+"""Most units on hand of one level, also the limit of SetStock, so that every level can be set to what it is."""
 MOST_LOTS_NAMED = 10
-"""In one refusal: who looks for a lot sees the first to expire, and the answer stays small."""
+"""Lots listed in one refusal, those that expire first: enough to find the lot in a small message."""
 
 
 class DomainError(Exception):
@@ -43,54 +43,54 @@ class LocationNotFound(DomainError):
 
 
 class LotNotFound(DomainError):
-    """No such lot of that sku there."""
+    """No such lot of that sku in that location."""
 
     reason = "LOT_NOT_FOUND"
 
     def __init__(self, sku: str, lot: str) -> None:
-        super().__init__(f"there is no lot {lot or '(unnamed)'} of {sku} there", {"sku": sku, "lot": lot})
+        super().__init__(f"there is no lot {lot or '(unnamed)'} of {sku} in that location", {"sku": sku, "lot": lot})
 
 
 class SkuTaken(DomainError):
-    """The sku exists already."""
+    """The sku already exists."""
 
     reason = "SKU_TAKEN"
 
     def __init__(self, sku: str) -> None:
-        super().__init__(f"sku {sku} exists already", {"sku": sku})
+        super().__init__(f"sku {sku} already exists", {"sku": sku})
 
 
 class SkuDiffersOnlyInForm(DomainError):
-    """A sku exists, or stands in the same batch, that differs from this one in case only; `field` is the later one's path."""
+    """Another sku, stored or in the same batch, differs from this one only in case; `field` is the path of the later one."""
 
     reason = "SKU_DIFFERS_ONLY_IN_FORM"
 
     def __init__(self, sku: str, existing: str, field: str = "") -> None:
-        message = f"{sku} differs from {existing} in case only: one of them is a mistake"
+        message = f"{sku} differs from {existing} only in case: one of them is a mistake"
         super().__init__(message, {"sku": sku, "existing": existing, **_at(field)})
 
 
 class LocationTaken(DomainError):
-    """The location exists already."""
+    """The location already exists."""
 
     reason = "LOCATION_TAKEN"
 
     def __init__(self, location: str) -> None:
-        super().__init__(f"location {location} exists already", {"location": location})
+        super().__init__(f"location {location} already exists", {"location": location})
 
 
 class LotDatesDiffer(DomainError):
-    """The lot is known with other dates."""
+    """The lot already exists with other dates."""
 
     reason = "LOT_DATES_DIFFER"
 
     def __init__(self, lot: str, manufactured: date | None, expires: date | None) -> None:
         known = {"manufacture_date": _day(manufactured), "expiry_date": _day(expires)}
-        super().__init__(f"lot {lot} is known with other dates", {"lot": lot, **known})
+        super().__init__(f"lot {lot} already exists with other dates", {"lot": lot, **known})
 
 
 class OnHandNegative(DomainError):
-    """Less than nothing cannot lie there."""
+    """The change would make on_hand negative."""
 
     reason = "ON_HAND_NEGATIVE"
 
@@ -100,7 +100,7 @@ class OnHandNegative(DomainError):
 
 
 class LotRequired(DomainError):
-    """What lies there has lot numbers, so a correction downwards must say which lot it is about."""
+    """The units there have lot numbers, so a downward correction must name the lot."""
 
     reason = "LOT_REQUIRED"
 
@@ -111,34 +111,34 @@ class LotRequired(DomainError):
             metadata[f"lots[{index}].on_hand"] = str(on_hand)
         named = ", ".join(f"{on_hand} of lot {lot}" for lot, on_hand in lots[:MOST_LOTS_NAMED])
         more = f" and {len(lots) - MOST_LOTS_NAMED} other lots" if len(lots) > MOST_LOTS_NAMED else ""
-        message = f"{unnamed} of {sku} in {location} have no lot number; name the lot: {named}{more} are on hand"
+        message = f"only {unnamed} of {sku} in {location} have no lot number: name the lot; on hand are {named}{more}"
         super().__init__(message, metadata)
 
 
 class LevelTooHigh(DomainError):
-    """A level would have more on hand than any level may have."""
+    """The level would exceed the most that any level may have on hand."""
 
     reason = "LEVEL_TOO_HIGH"
 
     def __init__(self, sku: str, location: str, on_hand: int, change: int) -> None:
         numbers = {"on_hand": str(on_hand), "change": str(change), "most": str(MOST_ON_HAND)}
-        message = f"{on_hand} of {sku} are on hand in {location}: {change} more would be above {MOST_ON_HAND}"
+        message = f"{on_hand} of {sku} are on hand in {location}: {change} more would exceed {MOST_ON_HAND}"
         super().__init__(message, {"sku": sku, "location": location, **numbers})
 
 
 class VersionStale(DomainError):
-    """Somebody changed it since it was read."""
+    """It has changed since it was read."""
 
     reason = "VERSION_STALE"
 
     def __init__(self, expected: str, actual: str) -> None:
         super().__init__(
-            f"it has version {actual} now, not {expected}: read it again", {"expected": expected, "actual": actual}
+            f"its version is now {actual}, not {expected}: read it again", {"expected": expected, "actual": actual}
         )
 
 
 class Shortage(NamedTuple):
-    """One line that does not fit; `line` is its index in the caller's basket."""
+    """One line with too little stock; `line` is its index in the caller's basket."""
 
     line: int
     sku: str
@@ -147,7 +147,7 @@ class Shortage(NamedTuple):
 
 
 class InsufficientStock(DomainError):
-    """A basket does not fit; nothing of it is taken."""
+    """Too little stock for a basket; nothing of it is taken."""
 
     reason = "INSUFFICIENT_STOCK"
 
@@ -155,7 +155,7 @@ class InsufficientStock(DomainError):
         super().__init__(*_told(shortages, next_lapse))
 
 
-@lru_cache(maxsize=512)  # a crowd that comes too late is told the same thing thousands of times
+@lru_cache(maxsize=512)  # a burst of late buyers gets the same refusal thousands of times
 def _told(shortages: tuple[Shortage, ...], next_lapse: datetime | None) -> tuple[str, Mapping[str, str]]:
     metadata = {"lines": ",".join(str(short.line) for short in shortages)}
     for short in shortages:
@@ -186,7 +186,7 @@ class ReservationEnded(DomainError):
 
 
 class ReservationAborted(DomainError):
-    """It was undone before it was complete; its id stays dead."""
+    """It was undone before it was complete; its id cannot be used again."""
 
     reason = "RESERVATION_ABORTED"
 
@@ -198,7 +198,7 @@ class ReservationAborted(DomainError):
 
 
 class ReservationOwnedByAnother(DomainError):
-    """The caller named another owner than the reservation has, and no reason to force the change."""
+    """The caller did not name the reservation's owner, and gave no reason to force the change."""
 
     reason = "RESERVATION_OWNED_BY_ANOTHER"
 
@@ -222,7 +222,7 @@ class ReservationNotCommitted(DomainError):
 
 
 class QuantityNotOpen(DomainError):
-    """More than what is still open of a reservation."""
+    """More units than are still open in a reservation."""
 
     reason = "QUANTITY_NOT_OPEN"
 
@@ -232,13 +232,13 @@ class QuantityNotOpen(DomainError):
 
 
 class NoFitLot(DomainError):
-    """What is on hand may not leave: its lots have expired, or fewer are there than were promised."""
+    """Too few units may leave: their lots have expired, or fewer are on hand than were promised."""
 
     reason = "NO_FIT_LOT"
 
     def __init__(self, sku: str, location: str, fit: int) -> None:
         metadata = {"sku": sku, "location": location, "fit": str(fit)}
-        super().__init__(f"only {fit} of {sku} in {location} are fit to leave", metadata)
+        super().__init__(f"only {fit} of {sku} in {location} are on hand and not expired", metadata)
 
 
 def _day(value: date | None) -> str:

@@ -1,16 +1,16 @@
-"""Basket lines: merging what belongs together, so that no unit is counted twice."""
+"""Basket lines: merging lines of the same sku and locations, so that no unit is counted twice."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 DEFAULT_TTL_S = 900
-"""How long a reservation holds when its caller does not say."""
+"""Lifetime of a reservation when the request gives none."""
 
 
 @dataclass(frozen=True, slots=True)
 class BasketLine:
-    """`quantity` units of a sku from one of `locations` in that order; empty means any. `index` is the caller's."""
+    """`quantity` units of a sku from one of `locations` in that order; empty means any. `index` is its place in the request."""
 
     index: int
     sku: str
@@ -32,7 +32,7 @@ def merge(lines: list[BasketLine]) -> list[BasketLine]:
 
 
 def canonical(lines: list[BasketLine], owner: str, ttl_s: int = DEFAULT_TTL_S) -> str:
-    """The same text for the same wish, whatever the order of its lines: what a fingerprint is made of."""
+    """The text that is hashed to a fingerprint: the same for the same basket, whatever the order of its lines."""
     parts = sorted(f"{line.sku}*{line.quantity}@{','.join(line.locations)}/{line.allow_split:d}" for line in lines)
     # The default time to live adds nothing, so reservations of earlier releases keep their fingerprint.
     return "\n".join([owner, *parts, *([] if ttl_s == DEFAULT_TTL_S else [f"+{ttl_s}s"])])

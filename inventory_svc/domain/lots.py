@@ -8,7 +8,7 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True)
 class LotStock:
-    """Units of one lot in one location; `expired` when they are counted as unavailable already."""
+    """Units of one lot in one location; `expired` once they count as unavailable."""
 
     lot: str
     on_hand: int
@@ -28,7 +28,7 @@ def fefo(lots: list[LotStock]) -> list[LotStock]:
 
 
 def pick(lots: list[LotStock], quantity: int, today: date) -> list[tuple[str, int]]:
-    """Which units leave, as (lot, units); fewer than `quantity` when not enough is usable."""
+    """The units that leave, as (lot, units); fewer than `quantity` when too few are usable."""
     picks = []
     for lot in fefo(lots):
         part = min(quantity, lot.on_hand)
@@ -39,7 +39,7 @@ def pick(lots: list[LotStock], quantity: int, today: date) -> list[tuple[str, in
 
 
 def remove(lots: list[LotStock], quantity: int) -> list[tuple[LotStock, int]]:
-    """Which units a count took away when it named no lot: the unnamed lot first, then the first to expire."""
+    """The units that a count without a lot removes: from the unnamed lot first, then from the first to expire."""
     removed = []
     for lot in sorted(fefo(lots), key=lambda lot: lot.lot != ""):
         part = min(quantity, lot.on_hand)

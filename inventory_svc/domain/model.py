@@ -52,7 +52,7 @@ class Level:
 
     @property
     def available(self) -> int:
-        """What may be promised; below zero is a shortfall."""
+        """Units that may be promised; below zero is a shortfall."""
         return self.on_hand - self.reserved - self.committed - self.unavailable
 
 
@@ -87,13 +87,13 @@ class LocationStock:
 
     @property
     def available(self) -> int:
-        """Sum of what may be promised."""
+        """Units that may be promised, in all levels."""
         return self.on_hand - self.reserved - self.committed - self.unavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What became of one line of a committed reservation so far."""
+    """Units of one line of a committed reservation that have left or were cancelled so far."""
 
     fulfilled: int = 0
     cancelled: int = 0
@@ -101,13 +101,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who changes a reservation: its owner, or a person who forces the change and says why."""
+    """The caller that changes a reservation: its owner, or a person who forces the change and gives a reason."""
 
     owner: str = ""
     force_reason: str = ""
 
     def may_change(self, owner: str) -> bool:
-        """Whether a reservation of this owner may be changed. One without an owner belongs to everybody who knows its id."""
+        """Whether it may change a reservation of this owner. Without an owner, any caller that knows its id may."""
         return bool(self.force_reason) or owner in ("", self.owner)
 
 

@@ -1,4 +1,4 @@
-"""Lots whose last day has passed become unavailable: journal first, then gate, since nobody can refuse the calendar."""
+"""Makes lots unavailable after their last day: journal first, then gate, since an expiry cannot be refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inventory_svc.store.levels import Change
 log = telemetry.logger()
 
 BATCH = 200
-"""Lots per round, each in a transaction of its own: a short hold on each level."""
+"""Lots per round, each in a transaction of its own, so that each level is locked only briefly."""
 
 
 class ExpireLots:
@@ -24,7 +24,7 @@ class ExpireLots:
         self._adjustments = adjustments
 
     async def run_once(self) -> int:
-        """Expires up to BATCH lots; answers how many. A repeat finds them done."""
+        """Expires up to BATCH lots; returns how many were due. Safe to repeat."""
         async with self._db.connection() as connection:
             overdue = await lots.overdue(connection, BATCH)
         for key, lot in overdue:

@@ -31,7 +31,7 @@ def sku_changed(sku: Sku) -> dict[str, Any]:
 def reservation_changed(
     reservation: Reservation, progress: Mapping[str, Progress], forced_reason: str
 ) -> dict[str, Any]:
-    """inventory.v1.ReservationChanged in protobuf's JSON mapping, with what became of each line."""
+    """inventory.v1.ReservationChanged in protobuf's JSON mapping, with the progress of each line."""
     return {
         "reservation": {
             "reservation_id": reservation.id,

@@ -49,13 +49,13 @@ SELECT s.sku, s.location, s.on_hand, s.reserved, s.committed, s.unavailable, s.b
 
 SHORTFALLS = metrics.counter(
     "stock_shortfalls_total",
-    "Changes by hand and expired lots that left less than is promised, tries that were undone too",
+    "Manual changes and expired lots that left less than is promised, including changes that were rolled back",
 )
 
 
 @dataclass(frozen=True)
 class Change:
-    """How one lot's part of a level moves, and why."""
+    """A change of one lot's part of a level, and its cause."""
 
     kind: str
     reference: str
@@ -69,23 +69,23 @@ class Change:
 
     @property
     def takeable(self) -> int:
-        """How what the gate may sell moves."""
+        """The change of what the gate may sell."""
         return self.on_hand - self.committed - self.unavailable + self.backorder_limit
 
 
 async def open_level(tx: Tx, sku: str, location: str) -> None:
-    """Makes sure that there is a level to change; both sku and location must exist."""
+    """Creates the level unless it exists; both sku and location must exist."""
     await tx.execute(OPEN, (level_key(sku, location), sku, location))
 
 
 async def lock(tx: Tx, key: str) -> Level | None:
-    """The level, held against other writers until the transaction ends."""
+    """The level, locked against other writers until the transaction ends."""
     row = await (await tx.execute(LOCK, (key,))).fetchone()
     return None if row is None else Level(*row)
 
 
 async def change(tx: Tx, key: str, changes: Sequence[Change]) -> Level:
-    """Applies changes to one level at once: the level, one movement each, one event."""
+    """Applies changes to one level together: one update, one movement for each change, one event."""
     for one in changes:
         await tx.execute(MOVE, _movement(key, one))
     sums = {
@@ -114,7 +114,7 @@ async def of_skus(tx: Tx, skus: Sequence[str]) -> dict[str, list[Level]]:
 async def page(
     tx: Tx, after: tuple[str, str], location: str, category: str, most_available: int | None, limit: int
 ) -> list[Level]:
-    """Up to `limit` levels after one, by sku and location."""
+    """Up to `limit` levels after a given one, by sku and location."""
     values = {
         "sku": after[0],
         "after": after[1],

@@ -23,13 +23,13 @@ KNOWN_ZONE: LiteralString = "SELECT 1 FROM pg_timezone_names WHERE name = %s"
 
 
 async def insert(tx: Tx, location: Location) -> bool:
-    """False when it exists already."""
+    """Returns False when it already exists."""
     values = (location.location, location.name, location.time_zone, location.priority)
     return await (await tx.execute(INSERT, values)).fetchone() is not None
 
 
 async def all_by_priority(tx: Tx) -> list[Location]:
-    """All locations, the first to try first."""
+    """All locations, in the order in which they are tried."""
     return [Location(*row) for row in await (await tx.execute(ALL)).fetchall()]
 
 
@@ -45,5 +45,5 @@ async def today(tx: Tx, location: str) -> date | None:
 
 
 async def is_zone(tx: Tx, time_zone: str) -> bool:
-    """Whether Postgres knows the zone: it decides when a lot expires."""
+    """Whether Postgres knows the zone; Postgres decides when a lot expires."""
     return await (await tx.execute(KNOWN_ZONE, (time_zone,))).fetchone() is not None

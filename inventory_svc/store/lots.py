@@ -1,4 +1,4 @@
-"""SQL of lots and of what lies of them in each location."""
+"""SQL of lots and of their units in each location."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OF_SKUS: LiteralString = """
 SELECT t.key, t.lot, t.on_hand, l.manufacture_date, l.expiry_date, t.expired
   FROM lot_levels t JOIN lots l USING (sku, lot)
  WHERE t.sku = ANY (%s) AND t.on_hand > 0 ORDER BY l.expiry_date NULLS LAST, t.lot"""
-# The days of every time zone lie before the day after tomorrow: a bound that the index on expiry_date can use.
+# Today's date in every time zone is before current_date + 2: a bound that the index on expiry_date can use.
 OVERDUE: LiteralString = """
 SELECT t.key, t.lot FROM lot_levels t JOIN lots l USING (sku, lot)
   JOIN stock_levels s USING (key) JOIN locations p ON p.location = s.location
@@ -40,7 +40,7 @@ HAVING s.on_hand <> coalesce(sum(t.on_hand), 0)
 
 
 async def insert(tx: Tx, sku: str, lot: str, manufactured: date | None, expires: date | None) -> None:
-    """Makes the lot known; one that is known already is left as it is."""
+    """Stores the lot; an existing one is left as it is."""
     await tx.execute(INSERT, (sku, lot, manufactured, expires))
 
 
@@ -51,17 +51,17 @@ async def dates(tx: Tx, sku: str, lot: str) -> tuple[date | None, date | None] |
 
 
 async def add(tx: Tx, key: str, sku: str, lot: str, quantity: int, expired: bool) -> None:
-    """More of a lot; the lot must be known."""
+    """Adds units to a lot, which must exist."""
     await tx.execute(CHANGE, {"key": key, "sku": sku, "lot": lot, "delta": quantity, "expired": expired})
 
 
 async def remove(tx: Tx, key: str, lot: str, quantity: int) -> None:
-    """Less of a lot; `lot_on_hand_not_negative` guards it."""
+    """Removes units from a lot; the constraint `lot_on_hand_not_negative` guards it."""
     await tx.execute(SHRINK, (-quantity, key, lot))
 
 
 async def of_key(tx: Tx, key: str) -> list[LotStock]:
-    """The lots of one level, first to expire first; the caller holds the level."""
+    """The lots of one level, first to expire first; the caller has locked the level."""
     return [LotStock(*row) for row in await (await tx.execute(OF_KEY, (key,))).fetchall()]
 
 
@@ -74,12 +74,12 @@ async def of_skus(tx: Tx, skus: Sequence[str]) -> dict[str, list[LotStock]]:
 
 
 async def overdue(tx: Tx, most: int) -> list[tuple[str, str]]:
-    """(level key, lot) of lots whose last day has passed where they lie, and that are still counted as available."""
+    """The (level key, lot) of lots whose last day has passed in their location and that still count as available."""
     return [(row[0], row[1]) for row in await (await tx.execute(OVERDUE, (most,))).fetchall()]
 
 
 async def expire(tx: Tx, key: str, lot: str) -> int | None:
-    """Marks the lot as expired there; answers its units, or None when somebody else was faster."""
+    """Marks the lot as expired there; returns its units, or None when it was marked already."""
     row = await (await tx.execute(EXPIRE, (key, lot))).fetchone()
     return None if row is None else int(row[0])
 

@@ -21,18 +21,18 @@ SELECT reservation_id, key, -coalesce(sum(committed_delta) FILTER (WHERE kind = 
 
 
 async def page(tx: Tx, sku: str, location: str, before: int, limit: int) -> list[Movement]:
-    """Up to `limit` movements of a sku older than one, newest first."""
+    """Up to `limit` movements of a sku older than a given one, newest first."""
     values = {"sku": sku, "location": location, "before": before, "limit": limit}
     return [_movement(row) for row in await (await tx.execute(PAGE, values)).fetchall()]
 
 
 async def progress(tx: Tx, reservation_id: str) -> dict[str, Progress]:
-    """What left and what was cancelled of a committed reservation, by level key."""
+    """Units of a committed reservation that have left or were cancelled, by level key."""
     return (await progress_of(tx, [reservation_id])).get(reservation_id, {})
 
 
 async def progress_of(tx: Tx, reservation_ids: Sequence[str]) -> dict[str, dict[str, Progress]]:
-    """The same for several at once; those of which nothing moved are absent."""
+    """The same for several at once; reservations without movements are absent."""
     found: dict[str, dict[str, Progress]] = {}
     for id, key, fulfilled, cancelled in await (await tx.execute(PROGRESS, (list(reservation_ids),))).fetchall():
         found.setdefault(id, {})[key] = Progress(fulfilled, cancelled)

@@ -1,4 +1,4 @@
-"""SQL of reservations beyond the journal's functions: holding one while its goods leave."""
+"""SQL of reservations beyond the journal's functions: locking one while its goods leave, and pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SELECT id, (%(state)s = '' OR state = %(state)s) AND starts_with(owner, %(prefix
 
 
 class Locked(NamedTuple):
-    """What decides whether units of a reservation may move."""
+    """The fields that decide whether units of a reservation may move."""
 
     state: str
     owner: str
@@ -23,14 +23,14 @@ class Locked(NamedTuple):
 
 
 async def page(tx: Tx, after: str, limit: int, state: str, owner_prefix: str) -> tuple[list[str], str]:
-    """Ids that match among the next `limit` reservations, and the last id that was looked at, empty at the end."""
+    """The ids that match among the next `limit` reservations, and the last id that was read, empty at the end."""
     values = {"after": after, "limit": limit, "state": state, "prefix": owner_prefix}
     rows = await (await tx.execute(PAGE, values)).fetchall()
     return [row[0] for row in rows if row[1]], rows[-1][0] if len(rows) == limit else ""
 
 
 async def lock(tx: Tx, reservation_id: str) -> Locked | None:
-    """Holds the reservation against other writers until the transaction ends; None when it is unknown."""
+    """Locks the reservation against other writers until the transaction ends; None when it is unknown."""
     row = await (await tx.execute(LOCK, (reservation_id,))).fetchone()
     if row is None:
         return None

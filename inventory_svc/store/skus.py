@@ -31,7 +31,7 @@ SELECT {COLUMNS} FROM skus
    AND (%(parent)s = '' OR parent_product = %(parent)s)
  ORDER BY sku LIMIT %(limit)s"""
 EXISTING: LiteralString = "SELECT sku FROM skus WHERE sku = ANY (%s)"
-# The ids are ASCII (see api/convert.py), so case is all that their forms can differ in.
+# The ids are ASCII (see api/convert.py), so their forms can differ only in case.
 LOOKALIKE: LiteralString = """
 SELECT w.sku, s.sku
   FROM unnest(%s::text[]) AS w(sku)
@@ -42,28 +42,28 @@ ONE_FORM = "skus_differ_in_more_than_case"
 
 
 class FormTaken(Exception):
-    """Another transaction has just made a sku that differs from a new one in case only. Look again."""
+    """Another transaction has just created a sku that differs from a new one only in case. Look again."""
 
 
 def form(sku: str) -> str:
-    """What skus are compared by."""
+    """The form in which skus are compared."""
     return sku.lower()
 
 
 async def lookalike(tx: Tx, wanted: Sequence[str]) -> tuple[str, str] | None:
-    """One of the wanted skus that would be new, and an existing one that differs from it in case only."""
+    """One of the wanted skus that would be new, and an existing one that differs from it only in case."""
     row = await (await tx.execute(LOOKALIKE, (list(wanted),))).fetchone()
     return None if row is None else (row[0], row[1])
 
 
 async def insert(tx: Tx, sku: Sku) -> Sku | None:
-    """None when the sku exists already. FormTaken."""
+    """Returns None when the sku already exists. Raises FormTaken."""
     row = await _written(tx, INSERT, sku)
     return None if row is None else _sku(row)
 
 
 async def upsert(tx: Tx, sku: Sku) -> Sku:
-    """Creates or replaces; a version of 1 tells that it is new. FormTaken."""
+    """Creates or replaces; version 1 means that it is new. Raises FormTaken."""
     return _sku(await _written(tx, UPSERT, sku) or ())
 
 
@@ -77,19 +77,19 @@ async def _written(tx: Tx, statement: LiteralString, sku: Sku) -> tuple[Any, ...
 
 
 async def lock(tx: Tx, sku: str) -> Sku | None:
-    """The sku, held against other writers until the transaction ends."""
+    """The sku, locked against other writers until the transaction ends."""
     row = await (await tx.execute(LOCK, (sku,))).fetchone()
     return None if row is None else _sku(row)
 
 
 async def read(tx: Tx, skus: Sequence[str]) -> dict[str, Sku]:
-    """Those that exist."""
+    """The skus that exist."""
     rows = await (await tx.execute(READ, (list(skus),))).fetchall()
     return {row[0]: _sku(row) for row in rows}
 
 
 async def page(tx: Tx, after: str, category: str, parent_product: str, limit: int) -> list[Sku]:
-    """Up to `limit` skus after one, by sku; `category` includes what lies below it."""
+    """Up to `limit` skus after a given one, by sku; `category` includes the categories below it."""
     values = {
         "after": after,
         "category": category,
@@ -101,7 +101,7 @@ async def page(tx: Tx, after: str, category: str, parent_product: str, limit: in
 
 
 async def existing(tx: Tx, skus: Sequence[str]) -> set[str]:
-    """Which of them exist."""
+    """The given skus that exist."""
     return {row[0] for row in await (await tx.execute(EXISTING, (list(skus),))).fetchall()}
 
 

@@ -1,1 +1,1 @@
-"""The way in: servicers, and the mapping between messages and domain objects."""
+"""Inbound side: servicers, and the mapping between messages and domain objects."""

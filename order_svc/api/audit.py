@@ -32,7 +32,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         walk, (counts, suspects) = await self._walk.read(), await self._findings.counts()
         message = pb.GetAuditStatusResponse(
             stage=pb.GetAuditStatusResponse.Stage.Value(f"STAGE_{walk.stage}"),
-            # A position among reservations is inventory's page token, which tells people nothing.
+            # A position among reservations is inventory's page token, which means nothing to people.
             position=walk.position if walk.stage == "ORDERS" else "",
             walk_milliseconds=walk.ended_ms,
             orders=walk.ended_orders,
@@ -85,7 +85,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
 
 
 def finding_message(finding: Finding) -> audit_pb2.AuditFinding:
-    """A finding as people and programs see it."""
+    """The message of a finding."""
     return audit_pb2.AuditFinding(
         finding_id=finding.finding_id,
         order_id=finding.order_id,
@@ -100,11 +100,11 @@ def finding_message(finding: Finding) -> audit_pb2.AuditFinding:
 
 
 def _state(number: int) -> FindingState:
-    """As the store calls it. FIELD_INVALID for a number that a newer release may know."""
+    """The store's name of the state. FIELD_INVALID for a number that only a newer release may know."""
     for state in (FindingState.OPEN, FindingState.REPAIRED, FindingState.GONE):
         if audit_pb2.AuditFinding.State.Value(f"STATE_{state}") == number:
             return state
-    raise errors.invalid("state", "FIELD_INVALID", f"does not know {number}")
+    raise errors.invalid("state", "FIELD_INVALID", f"{number} is not a known state")
 
 
 def _kind(kind: Kind) -> audit_pb2.AuditFinding.Kind.ValueType:

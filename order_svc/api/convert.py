@@ -1,4 +1,4 @@
-"""The only place where messages meet domain objects. The server has held requests to their bounds."""
+"""The only mapping between messages and domain objects. The server has already checked the bounds of requests."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from order_svc.store.history import Filter
 
 
 def order_id(request_id: str) -> str:
-    """Stable, so that a repeat finds the same order; 36 characters, whatever the caller chose."""
+    """The order's id, derived from the request_id so that a repeat finds the same order; always 36 characters."""
     return f"ord_{ids.fingerprint('order', request_id)}"
 
 
 def order_request(message: order_service_pb2.PlaceOrderRequest) -> OrderRequest:
-    """FIELD_INVALID when a sku has two lines."""
+    """A PlaceOrder request as a domain object. FIELD_INVALID when a sku has two lines."""
     identity = requests.identify(message)
     lines = tuple(RequestedLine(line.sku, line.quantity, line.location) for line in message.lines)
     seen: set[str] = set()
     for index, line in enumerate(lines):
         if line.sku in seen:
-            raise errors.invalid(f"lines[{index}].sku", "FIELD_INVALID", f"{line.sku} has a line already")
+            raise errors.invalid(f"lines[{index}].sku", "FIELD_INVALID", f"{line.sku} already has a line")
         seen.add(line.sku)
     return OrderRequest(
         request_id=identity.id,
@@ -32,7 +32,7 @@ def order_request(message: order_service_pb2.PlaceOrderRequest) -> OrderRequest:
         fingerprint=identity.fingerprint,
         lines=lines,
         customer=_customer(message.customer),
-        codes=tuple(code.strip() for code in message.codes if code.strip()),  # promo, too, leaves blank ones out
+        codes=tuple(code.strip() for code in message.codes if code.strip()),  # promo leaves blank ones out too
         currency=message.currency,
         channel=message.channel,
         provider=message.payment.provider,
@@ -57,9 +57,9 @@ def _address(message: AddressMessage) -> Address:
 
 
 def list_filter(message: order_service_pb2.ListOrdersRequest) -> Filter:
-    """Which orders ListOrders asks for."""
+    """The filter of ListOrders."""
     if message.state not in order_pb2.Order.State.values():
-        raise errors.invalid("state", "FIELD_INVALID", "is no state of an order")
+        raise errors.invalid("state", "FIELD_INVALID", "is not an order state")
     name = order_pb2.Order.State.Name(message.state).removeprefix("STATE_")
     first = timestamps.instant("create_time_from", message.create_time_from)
     last = timestamps.instant("create_time_to", message.create_time_to)
@@ -72,7 +72,7 @@ def list_filter(message: order_service_pb2.ListOrdersRequest) -> Filter:
 
 
 def payment_event(message: order_service_pb2.RecordPaymentEventRequest) -> PaymentEvent:
-    """An outcome that we do not know is UNSPECIFIED: recorded, without effect."""
+    """A provider's event. An unknown outcome becomes UNSPECIFIED: it is recorded and has no effect."""
     kind = order_service_pb2.RecordPaymentEventRequest.Outcome
     known = message.outcome in kind.values()
     return PaymentEvent(

@@ -1,4 +1,4 @@
-"""Which gRPC status each domain error becomes."""
+"""The gRPC status of each domain error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TABLE: ErrorTable = {
 
 
 def refused(refusal: Refusal) -> ServiceError:
-    """A refusal that was kept with its order, as it was when it was first said."""
+    """A refusal that is stored with its order, as it was first returned."""
     code: grpc.StatusCode = grpc.StatusCode[refusal.code]
     violations: tuple[FieldViolation, ...] = ()
     if code is grpc.StatusCode.INVALID_ARGUMENT and "field" in refusal.metadata:

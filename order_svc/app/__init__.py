@@ -1,1 +1,1 @@
-"""Use cases: which steps happen in which order, and what is stored when."""
+"""Use cases: which steps happen in which order, and what each of them stores."""

@@ -1,4 +1,4 @@
-"""The audit across services: orders beside their goods, money and uses, in small steps; it keeps what two looks saw."""
+"""The audit across services: compares orders with goods, money and promotion uses in small steps; two looks make a finding."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from order_svc.store.findings import Findings
 log = telemetry.logger()
 
 SLICE = 200
-"""Orders or reservations per round: one call of each service, and as many questions to payment providers."""
+"""Orders or reservations per round: one call to each service, and one lookup at the payment provider for each order."""
 LOOK_AGAIN = 100
-"""Orders with findings that one round looks at again."""
+"""Orders with findings that one round checks again."""
 ROUND_S = 1.0
 IDLE_S = 5.0
-"""Between looks at whether it is time for a walk or for another look."""
+"""Pause while no walk and no other look is due."""
 REST = 19.0
-"""After a round the audit rests this many times as long as it took: at most a twentieth of the time is the audit's."""
+"""After a round the audit pauses for this many times its duration: it runs at most a twentieth of the time."""
 WALK_EVERY_S = 60.0
 """A walk begins no earlier than this after the last one began."""
 ASKED_AT_ONCE = 8
-"""Questions to payment providers that are open at once."""
+"""Concurrent lookups at payment providers."""
 NOT_YET_S = 100 * 365 * 86_400.0
-"""No first look is so old, and Postgres has an interval of it, which it has not of infinity: nothing becomes open."""
+"""Longer ago than any first look, so no finding becomes open. Postgres has no infinite interval, but one of this length."""
 SECOND_LOOK_S = 2.0
-"""Between the two looks of a run that somebody waits for: enough, since what it judges has not changed for a minute."""
+"""Pause between the two looks of RunAudit: enough, since the orders it judges have not changed for a minute."""
 
 
 @dataclass
 class Looked:
-    """What one look saw: which subjects it judged, what contradicts, and what it left alone."""
+    """The result of one look: the subjects that were judged, their contradictions, and how many were still moving."""
 
     subjects: set[str] = field(default_factory=set)
     seen: dict[str, Mapping[Kind, str]] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Looked:
     moving: int = 0
 
     def note(self, subject: str, found: Mapping[Kind, str]) -> None:
-        """A subject was judged."""
+        """Records a judged subject and its contradictions."""
         self.subjects.add(subject)
         if found:
             self.seen[subject] = found
@@ -60,7 +60,7 @@ class Looked:
 
 @dataclass
 class AuditOrders:
-    """Reads of other services, writes only its own findings. Any number may run; one round happens at a time."""
+    """Reads from other services and writes only its own findings. Many processes may run it; they take turns by round."""
 
     walk: AuditWalk
     findings: Findings
@@ -71,7 +71,7 @@ class AuditOrders:
     _not_before_s: float = 0.0
 
     async def run_once(self) -> int:
-        """One round of the always-on walk, when it is time for one. Unreachable when a service does not answer."""
+        """Runs one round of the always-on walk when it is due. Raises Unreachable when a service does not answer."""
         began_s = self.monotonic_s()
         if began_s < self._not_before_s:
             return 0
@@ -98,7 +98,7 @@ class AuditOrders:
             walk.begin()
         try:
             looked, following = await self.slice(walk.stage, walk.position, SLICE)
-        except Refused as no:  # inventory has another key for its page tokens than it had
+        except Refused as no:  # inventory's key for page tokens has changed
             log.info("audit.walk_restarts", stage=walk.stage, reason=no.reason)
             walk.position = ""
             return
@@ -112,7 +112,7 @@ class AuditOrders:
                 walk.stage = "RESERVATIONS"
 
     async def slice(self, stage: str, position: str, limit: int) -> tuple[Looked, str]:
-        """A look at the next orders or reservations, and the position after them, empty at the end of the stage."""
+        """A look at the next orders or reservations, and the position after them; empty at the end of the stage."""
         if stage == "ORDERS":
             orders = await self.walk.page(position, limit)
             return await self._judge(orders), orders[-1].order_id if len(orders) == limit else ""
@@ -120,7 +120,7 @@ class AuditOrders:
         return await self._judge_sales(sales), following
 
     async def look(self, order_ids: Collection[str]) -> Looked:
-        """A look at these orders, and at reservations of those that do not exist."""
+        """A look at these orders, and at the reservations of orders that do not exist."""
         orders = await self.walk.find(list(order_ids))
         looked = await self._judge(orders)
         unknown = sorted(set(order_ids) - {order.order_id for order in orders})
@@ -130,7 +130,7 @@ class AuditOrders:
         return looked
 
     async def run(self, order_id: str, stage: str, position: str, limit: int) -> tuple[Looked, list[Finding], str]:
-        """A slice, or one order, looked at twice where the first look sees something."""
+        """Looks at a slice or at one order, a second time where the first look found something."""
         if order_id:
             looked, following = await self.look([order_id]), ""
         else:
@@ -155,7 +155,7 @@ class AuditOrders:
         return looked
 
     async def _money(self, orders: Sequence[Order]) -> Mapping[str, PaymentStatus]:
-        """What the providers hold of these orders."""
+        """The status of these orders' payments at their providers."""
         places = asyncio.Semaphore(ASKED_AT_ONCE)
         found: dict[str, PaymentStatus] = {}
 

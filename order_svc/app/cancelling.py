@@ -1,4 +1,4 @@
-"""CancelOrder and a person's force-cancel: both store the wish first, then whoever holds the saga undoes the order."""
+"""CancelOrder and ForceCancelSaga: both store the request first; then the run that holds the lease undoes the order."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class CancelOrder:
     runs: Runs
 
     async def cancel(self, order_id: str, cause: str) -> Order:
-        """CANCELLED; CONFIRMED with cancelled units when a part of the goods had left; CANCELLING while a dependency is
-        down. GoodsHaveLeft when all had."""
+        """Returns the order: CANCELLED; CONFIRMED with cancelled units when a part of the goods had left; CANCELLING while a
+        dependency is down. Raises GoodsHaveLeft when all goods had left."""
         order = await self.orders.find(order_id)
         if order is not None and _kept_in_part(order):
             return order  # nothing is open any more
         return await self._undo(order_id, cause, saga.CANCELLABLE)
 
     async def force(self, order_id: str, cause: str) -> Order:
-        """The same for unfinished orders only: OrderStateForbids for one that is confirmed or cancelled."""
+        """Does the same for unfinished orders only. Raises OrderStateForbids for one that is confirmed or cancelled."""
         order = await self.orders.find(order_id)
         if order is None:
             raise OrderNotFound(order_id)
@@ -56,7 +56,7 @@ class CancelOrder:
             return after
         if after.state is State.CONFIRMED and after.cancel_cause is None:
             raise GoodsHaveLeft(order_id, after.state)
-        raise Unreachable("order", "the order will be cancelled: ask again")
+        raise Unreachable("order", "the order will be cancelled; retry to see the result")
 
 
 def _kept_in_part(order: Order) -> bool:

@@ -19,7 +19,7 @@ Providers: TypeAlias = Mapping[str, PaymentProvider]
 T = TypeVar("T")
 
 CLAIM_MARGIN_S = 120
-"""Claims outlive the longest wait for a customer's bank by this, so that a late yes still finds its goods."""
+"""Claims last this much longer than the longest wait for a customer's bank, so a late approval still has its goods."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Checkout:
 
     @property
     def claim_ttl_s(self) -> int:
-        """How long claims hold."""
+        """Lifetime of claims."""
         return self.payment_wait_s + CLAIM_MARGIN_S
 
     async def claim(self, progress: Progress) -> None:
-        """PRICED to AUTHORIZING: stock first, since far more orders fail for it than for a promotion's limit."""
+        """PRICED to AUTHORIZING. Claims stock first: far more orders fail for lack of stock than for a promotion's limit."""
         order = progress.order
         progress.reserve_calls += 1
         allocations = await self._noted(
@@ -55,11 +55,11 @@ class Checkout:
         progress.move(State.AUTHORIZING, self.clock())
 
     def intend(self, progress: Progress) -> None:
-        """Before the provider may be called the order says so in Postgres: whoever resumes it knows the key to ask with."""
+        """Records PENDING, to be stored before the provider is called, so that a resumed run looks it up by its key."""
         progress.intend(self.clock() + timedelta(seconds=self.payment_wait_s))
 
     async def pay(self, progress: Progress) -> None:
-        """AUTHORIZING to AUTHORIZED; or the run waits for the customer's bank. Refused when the payment is declined."""
+        """AUTHORIZING to AUTHORIZED, or the run waits for the customer's bank. Raises Refused when the payment is declined."""
         order = progress.order
         if not order.payment.key:
             progress.move(State.AUTHORIZED, self.clock(), "nothing to pay")
@@ -71,7 +71,7 @@ class Checkout:
         elif payment.status is PaymentStatus.ACTION_REQUIRED:
             self._wait(progress)
         elif payment.status is PaymentStatus.PENDING:
-            raise Unreachable("payments", "the provider does not know yet")
+            raise Unreachable("payments", "the provider has no outcome yet")
         else:
             raise payment_declined(progress.order.order_id, payment.decline_code or str(payment.status).lower())
 
@@ -83,7 +83,7 @@ class Checkout:
 
     async def _outcome(self, progress: Progress) -> ProviderPayment:
         order, payment = progress.order, progress.order.payment
-        if payment.status in HELD or payment.status is PaymentStatus.DECLINED:  # the provider's webhook said so
+        if payment.status in HELD or payment.status is PaymentStatus.DECLINED:  # reported by the provider's webhook
             return _told(order)
         provider = self.providers[payment.provider]
         if not progress.never_asked:
@@ -101,7 +101,7 @@ class Checkout:
             return await self._noted(progress, "authorize", _authorize(provider, order))
 
     async def _hold(self, progress: Progress) -> None:
-        """Before the payment the claim must outlast it; one made in this run does."""
+        """Extends the claim so that it outlasts the payment; a claim made in this run does already."""
         if progress.claims_are_new:
             return
         try:

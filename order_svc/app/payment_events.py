@@ -1,4 +1,4 @@
-"""RecordPaymentEvent: what a provider's webhook reports, recorded once, and the saga that waited for it goes on."""
+"""RecordPaymentEvent: records the report of a provider's webhook once, and resumes the saga that waited for it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PaymentEvent:
 
 @dataclass(frozen=True)
 class RecordPaymentEvent:
-    """The provider's own state decides, not the webhook's claim."""
+    """The payment's state at the provider decides, not the claim of the webhook."""
 
     orders: Orders
     leases: Leases
@@ -34,7 +34,7 @@ class RecordPaymentEvent:
     providers: Providers
 
     async def record(self, event: PaymentEvent) -> tuple[Order, bool]:
-        """The order concerned, after it, and whether the event was known. PaymentNotFound."""
+        """Returns the order after the event, and whether the event was known. Raises PaymentNotFound."""
         provider = self.providers.get(event.provider)
         if provider is None:
             raise ProviderUnknown("provider", event.provider)

@@ -1,4 +1,4 @@
-"""PlaceOrder: prices, stores the order, runs its saga, and answers every repeat as the first."""
+"""PlaceOrder: prices and stores the order, runs its saga, and gives every repeat the first result."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from order_svc.store.orders import Lease, Orders
 RUNNABLE = (State.PRICED, State.AUTHORIZING, State.AUTHORIZED, State.CANCELLING)
 PRICING_PAUSE_S = 0.1
 LEAVE_MARGIN_S = 0.1
-"""Of a caller's patience, what is left for storing how far its saga came."""
+"""Part of the caller's waiting time that is kept for storing how far its saga came."""
 
 
 @dataclass(frozen=True)
 class Placed:
-    """The order as stored; `replayed` when its request_id had been answered before."""
+    """The order as stored; `replayed` when its request_id was used before."""
 
     order: Order
     replayed: bool
@@ -43,7 +43,7 @@ class PlaceOrder:
     runs: Runs
 
     async def place(self, request: OrderRequest) -> Placed:
-        """Idempotent by request_id. Refused, Unreachable (the worker goes on), Overloaded (nothing was done)."""
+        """Idempotent by request_id. Raises Refused, Unreachable (the worker completes it), Overloaded (nothing was done)."""
         if request.provider not in self.checkout.providers:
             raise ProviderUnknown("payment.provider", request.provider)
         key = f"{request.order_id}/{request.fingerprint}"
@@ -54,10 +54,10 @@ class PlaceOrder:
             try:
                 placed = await self.runs.join(key, work, within_s)
             except TimeoutError:
-                raise Unreachable("order", "it goes on without you: ask again with the same request_id") from None
+                raise Unreachable("order", "still in progress; retry with the same request_id") from None
             except Unreachable:
                 if not joined:
-                    raise  # else it was the patience of another caller that ended
+                    raise  # else another caller's waiting time ended
             except Refused as no:
                 raise repeated(no) if joined else no from None
             else:
@@ -71,7 +71,7 @@ class PlaceOrder:
                     progress = await self._price(request)
                     break
                 except (DomainError, ServiceError) as failed:
-                    # A repeat of what was accepted must not fail because prices moved or promo is down.
+                    # A repeat of an accepted order must not fail because prices changed or promo is down.
                     known = await self.orders.find(request.order_id)
                     if known is not None:
                         return await self._known(known, request, give_up)
@@ -93,7 +93,7 @@ class PlaceOrder:
         return await self._run(progress, owner, request, give_up, replayed=False)
 
     async def _price(self, request: OrderRequest) -> Progress:
-        """The order as it will be first stored. Reads only, so nothing has to be stored before."""
+        """The order as it is first stored. It only reads, so nothing has to be stored before."""
         prices = await self.checkout.inventory.prices([line.sku for line in request.lines])
         pricing.check_prices(request, prices)
         quote = await self.checkout.promotions.quote(request, prices)
@@ -127,7 +127,7 @@ class PlaceOrder:
         return answer(order, replayed)
 
     async def _known(self, order: Order, request: OrderRequest, give_up: float) -> Placed:
-        """The answer for an order that is there: at once when it rests, else by running it or watching who does."""
+        """The answer for an existing order: at once when it is settled, else after running it or waiting for its run."""
         if order.fingerprint != request.fingerprint:
             raise requests.reused(request.request_id)
         while not _settled(order):
@@ -150,7 +150,7 @@ def _settled(order: Order) -> bool:
 
 
 def answer(order: Order, replayed: bool) -> Placed:
-    """What the caller of PlaceOrder is told of an order in this state."""
+    """The result of PlaceOrder for an order in this state: Placed, or an error."""
     if order.refusal is not None:
         known = {**order.refusal.metadata, "order_id": order.order_id}
         no = Refused(replace(order.refusal, metadata=known))
@@ -160,11 +160,11 @@ def answer(order: Order, replayed: bool) -> Placed:
     if order.state in saga.ENDED or order.confirmed_at is not None or saga.waits_for_customer(order):
         return Placed(order, replayed)
     asked = saga.money_open(order) and order.state is not State.PRICED
-    if asked and order.lease_owner is None:  # the provider was asked and does not say
+    if asked and order.lease_owner is None:  # the provider was asked and has no outcome yet
         return Placed(order, replayed)
-    raise Unreachable("order", "the order is under way: ask again with the same request_id")
+    raise Unreachable("order", "the order is still in progress; retry with the same request_id")
 
 
 def repeated(no: Refused) -> Refused:
-    """The same refusal, marked as one that was given before: errors have no other place for it."""
+    """The same refusal, marked as a repeat in its metadata, the only place that an error has for it."""
     return Refused(replace(no.refusal, metadata={**no.refusal.metadata, "replayed": "true"}))

@@ -1,4 +1,4 @@
-"""What people and channels read of orders."""
+"""Reads of orders for people and channels."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class ReadOrders:
     history: History
 
     async def get(self, order_id: str) -> tuple[Order, list[Transition]]:
-        """One order with its history. OrderNotFound."""
+        """One order with its history. Raises OrderNotFound."""
         order = await self.orders.find(order_id)
         if order is None:
             raise OrderNotFound(order_id)
         return order, await self.history.transitions(order_id)
 
     async def page(self, which: Filter, page_size: int, page_token: str) -> tuple[list[Order], str]:
-        """One page, newest first, and the next one's token, empty on the last. PAGE_TOKEN_INVALID."""
+        """One page, newest first, and the token of the next, empty on the last. Raises PAGE_TOKEN_INVALID."""
         query = repr(which)
         key = pagination.after(query, page_token, datetime, str)
         after = None if key is None else (key[0], key[1])

@@ -1,4 +1,4 @@
-"""Repairs a finding of the audit across services: each kind has one way, every step of which is safe to repeat."""
+"""Repairs a finding of the audit across services: each kind has one procedure, and each of its steps is safe to repeat."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from order_svc.store.orders import Orders
 log = telemetry.logger()
 
 CLAIM_TTL_S = 60
-"""A repair's claims are committed at once."""
+"""Lifetime of a repair's claims: they are committed at once."""
 CAUSE = "AUDIT_REPAIR"
-"""Why an order was cancelled that could not be kept."""
+"""Cause of an order that a repair cancelled because it could not be kept."""
 
 
 @dataclass(frozen=True)
 class RepairFinding:
-    """Looks again after each repair: only what is not seen any more counts as repaired."""
+    """Looks again after each repair: a finding counts as repaired only when it is not seen any more."""
 
     audit: AuditOrders
     findings: Findings
@@ -43,7 +43,7 @@ class RepairFinding:
     providers: Providers
 
     async def repair(self, order_id: str, kind: Kind) -> Finding:
-        """The finding after it. FindingNotFound; Unreachable: ask again."""
+        """Returns the finding after the repair. Raises FindingNotFound, or Unreachable: then retry."""
         finding = await self._find(order_id, kind)
         if finding.state is not FindingState.OPEN:
             return finding
@@ -53,7 +53,7 @@ class RepairFinding:
             outcome = f"{no.reason}: {no}"
         await self.findings.note_repair(order_id, kind, outcome)
         looked = await self.audit.look([order_id])
-        if order_id not in looked.subjects:  # it has just been changed: nothing can be seen of it for a minute
+        if order_id not in looked.subjects:  # it has just changed, so it is not judged for a minute
             looked.subjects.add(order_id)
             looked.seen[order_id] = {} if await self._undone(order_id) else {kind: finding.detail}
         await self.findings.record(looked.subjects, looked.seen, float("inf"), repaired=kind)
@@ -73,7 +73,7 @@ class RepairFinding:
         return order is not None and order.state is State.CANCELLED
 
     async def _do(self, finding: Finding) -> str:
-        """What was done, in words."""
+        """Repairs the finding; returns what was done, in words."""
         order_id = finding.order_id
         match finding.kind:
             case Kind.RESERVATION_MISSING:
@@ -113,14 +113,14 @@ class RepairFinding:
         order = await self.cancel.cancel(order_id, CAUSE)
         if order.state is State.CANCELLED:
             return f"the order was cancelled, the payment is {order.payment.status}"
-        return f"the order is {order.state}: what has not left is given back with its money"
+        return f"the order is {order.state}: units that have not left are given back and refunded"
 
     async def _give_money_back(self, order_id: str) -> str:
         order = await self._order(order_id)
         payment = await self.providers[order.payment.provider].lookup(order.payment.key)
         owner = new_owner()
         if payment is not None and payment.status is not order.payment.status:
-            # What the provider says becomes the order's knowledge; its saga then gives the money back.
+            # The order takes over the provider's status; its saga then gives the money back.
             event_id = f"audit:{order_id}:{order.version}"
             _, heard = await self.leases.hear(order.payment.provider, event_id, payment.status, payment, owner)
             order = heard or order
@@ -142,7 +142,7 @@ class RepairFinding:
 
 
 def _as_allocated(order: Order) -> tuple[Line, ...]:
-    """Lines that want their units from where the order says they come."""
+    """Lines that ask for their units at the locations of the order's allocations."""
     lines = []
     for line in order.lines:
         parts = line.allocations or ()

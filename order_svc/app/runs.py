@@ -1,4 +1,4 @@
-"""Sagas running in this process: each in a task of its own, which no caller's cancellation cuts."""
+"""Sagas running in this process: each in its own task, which a caller's cancellation does not stop."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ log = telemetry.logger()
 T = TypeVar("T")
 
 MOST_RUNNING = 256
-"""Sagas at once in one process: enough to keep two cores busy, few enough that each is quick."""
+"""Concurrent sagas in one process: enough to keep two cores busy, few enough that each is quick."""
 MOST_WAITING = 4096
-"""Callers in line for a place; a flash crowd fits, memory stays bounded."""
+"""Callers queued for a place: enough for a burst, and memory stays bounded."""
 PATIENCE_MOST_S = 15.0
 """The longest that a caller is kept waiting, whatever deadline it set."""
 ANSWER_MARGIN_S = 0.2
-"""Of a caller's deadline, what is left for the answer's way back."""
+"""Part of a caller's deadline that is kept for sending the answer back."""
 POLL_S = 0.05
-"""Between looks at an order that another process runs."""
+"""Pause between reads of an order that another process runs."""
 
 
 class Runs:
@@ -42,7 +42,7 @@ class Runs:
 
     @asynccontextmanager
     async def place(self, within_s: float) -> AsyncIterator[None]:
-        """A place among the running ones. Overloaded when the line is too long or does not move in time."""
+        """Takes one of the places for running sagas. Raises Overloaded when the queue is full or too slow."""
         if self._waiting >= MOST_WAITING:
             raise Overloaded
         self._waiting += 1
@@ -63,7 +63,7 @@ class Runs:
         return key in self._tasks
 
     async def join(self, key: str, work: Callable[[], Coroutine[Any, Any, T]], within_s: float) -> T:
-        """The result of `work`, or of the same work if it is under way already. TimeoutError leaves it be."""
+        """The result of `work`, or of the same work if it is under way already, which continues after a TimeoutError."""
         task: asyncio.Task[T] | None = self._tasks.get(key)
         if task is None:
             task = asyncio.create_task(work())
@@ -79,13 +79,13 @@ class Runs:
             log.error("run.failed", key=key, error=repr(failed), exc_info=failed)
 
     async def go_on(self, progress: Progress, owner: str, within_s: float) -> Order:
-        """Runs an order's saga that `owner` holds; answers as saga.go_on does. Call it inside a task of `join`."""
+        """Runs an order's saga that `owner` holds; returns and raises like Saga.go_on. Call it inside a task of `join`."""
         return await self._saga.go_on(progress, Lease(owner), within_s)
 
     async def finish(self, progress: Progress, owner: str, rests: Callable[[Order], bool]) -> Order:
-        """Runs the saga when `owner` holds it, else watches who does, until the order `rests` or patience ends.
+        """Runs the saga when `owner` holds it, else waits for the run that does, until the order `rests` or the time is up.
 
-        The order as it is stored then.
+        Returns the order as stored then.
         """
         within_s = patience_s()
         if progress.order.lease_owner == owner:
@@ -99,7 +99,7 @@ class Runs:
             log.info("run.left", error=repr(failed))
 
     async def watch(self, order_id: str, rests: Callable[[Order], bool]) -> Order:
-        """Reads the order until it `rests` or patience ends. OrderNotFound."""
+        """Reads the order until it `rests` or the time is up. Raises OrderNotFound."""
         while True:
             order = await self._orders.find(order_id)
             if order is None:
@@ -110,7 +110,7 @@ class Runs:
 
 
 def patience_s() -> float:
-    """How long the caller of this RPC can still be kept waiting."""
+    """Seconds that the caller of this RPC can still be kept waiting."""
     return max(0.0, context.remaining_s(PATIENCE_MOST_S) - ANSWER_MARGIN_S)
 
 

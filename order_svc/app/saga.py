@@ -1,4 +1,4 @@
-"""Runs one order's saga from its stored state until it ends, waits for somebody, or must be tried again later."""
+"""Runs one order's saga from its stored state until it ends, waits for the customer, or must be tried again later."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ log = telemetry.logger()
 RUN_S = 20.0
 """A run starts no call after this. With one call's timeout it ends within its lease of 30 s."""
 LEAVE_S = 3.0
-"""For storing how far a run came, after its own time is up."""
+"""Time for storing how far a run came, after its own time is up."""
 FIRST_PAUSE_S = 0.05
 MOST_PAUSE_S = 0.3
-"""Pauses within a run, while its caller waits; later tries pause by domain/saga.py."""
+"""Pauses within a run, while its caller waits; for later tries see domain/saga.py."""
 
 
 class LeaseLost(Exception):
-    """Somebody else runs this saga now."""
+    """Another run holds this saga now."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Saga:
     undo: Undo
 
     async def go_on(self, progress: Progress, lease: Lease, patience_s: float) -> Order:
-        """Runs until the order rests. Tries again for `patience_s`, then leaves the rest to the worker.
+        """Runs until the order is settled or waits. Retries for `patience_s`, then leaves it to the worker.
 
-        Unreachable or ServiceError: the worker goes on. LeaseLost: somebody else does.
+        Raises Unreachable or ServiceError: the worker resumes it. Raises LeaseLost: another run continues it.
         """
         context.set_deadline(RUN_S)
         give_up = time.monotonic() + min(patience_s, RUN_S)
@@ -62,7 +62,7 @@ class Saga:
                     raise
                 await asyncio.sleep(pause)
                 if isinstance(failed, ServiceError):
-                    # Our own store failed: whether the last change was stored is unknown until we look.
+                    # Our own store failed: only a read shows whether the last change was stored.
                     await self._try_reload(progress, lease)
             except LeaseLost:
                 raise
@@ -128,7 +128,7 @@ class Saga:
         return progress.waits or order.state in (State.CONFIRMED, State.NEEDS_REVIEW)
 
     async def _store(self, progress: Progress, lease: Lease) -> bool:
-        """Stores what changed; answers whether the order rests now and the lease was given back."""
+        """Stores what changed; returns whether the run is over and the lease was given back."""
         if not self._rests(progress):
             await self.orders.update(progress, lease)
             return False
@@ -151,7 +151,7 @@ class Saga:
             log.info("saga.store_unreachable", order_id=progress.order.order_id, error=str(failed))
 
     async def _leave(self, progress: Progress, lease: Lease, error: str) -> None:
-        """Stores how far it came and when to try again. If even that fails, the lease runs out by itself."""
+        """Stores how far it came and when to try again. If that fails too, the lease expires by itself."""
         attempts = progress.order.attempts + 1
         rest_s: float | None = saga.pause_s(attempts, random.random())
         if saga.gives_up(progress.order):

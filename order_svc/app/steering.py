@@ -1,4 +1,4 @@
-"""How people see and steer sagas: the stuck ones, one with its step log, retry."""
+"""Sagas for people on call: lists stuck ones, reads one with its step log, retries."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from order_svc.store.leases import Leases
 from order_svc.store.orders import Orders
 
 STUCK_AFTER_S = 120
-"""No order may stay unfinished longer than this once everything is up."""
+"""While all services are up, no order may stay unfinished longer than this."""
 RETRYABLE = tuple(State)
-"""One that ends meanwhile is run too: the run finds nothing to do and gives the lease back."""
+"""An order that ends meanwhile is run too: the run finds nothing to do and gives the lease back."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,18 @@ class SteerSagas:
     clock: Clock
 
     async def stuck(self, older_than_s: int) -> list[Order]:
-        """Unfinished for that long, oldest first; 0 means 120 s."""
+        """Orders unfinished for at least this long, oldest first; 0 means 120 s."""
         return await self.history.stuck(older_than_s or STUCK_AFTER_S)
 
     async def get(self, order_id: str) -> tuple[Order, list[Step]]:
-        """One saga with its step log. OrderNotFound."""
+        """One saga with its step log. Raises OrderNotFound."""
         order = await self.orders.find(order_id)
         if order is None:
             raise OrderNotFound(order_id)
         return order, await self.history.steps(order_id)
 
     async def retry(self, order_id: str) -> Order:
-        """Runs it at once, whatever it waits for. OrderStateForbids when it ended."""
+        """Runs it at once, whatever it waits for. Raises OrderStateForbids when it has ended."""
         owner = new_owner()
         order = await self.orders.find(order_id)
         if order is None:

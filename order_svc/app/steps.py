@@ -1,4 +1,4 @@
-"""One step of a saga: done, and noted in the step log with what came of it."""
+"""One step of a saga: runs it, and notes its outcome in the step log."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from order_svc.domain.saga import Progress
 Clock: TypeAlias = Callable[[], datetime]
 T = TypeVar("T")
 MOST_CHARACTERS = 300
-"""Of a failure's text in the log: enough to know it again."""
+"""Length of a failure's text in the step log: enough to recognise it."""
 
 
 async def take(progress: Progress, clock: Clock, step: str, call: Awaitable[T]) -> T:
-    """Awaits the call and notes the step's outcome: ok, an error's reason, or what a dependency said."""
+    """Awaits the call and notes the step's outcome: ok, an error's reason, or a dependency's message."""
     try:
         with tracing.inner(f"saga.{step}"):
             result = await call

@@ -1,4 +1,4 @@
-"""The saga's way back: money, stock, promotion uses. Every step is safe to repeat, also when nothing was done."""
+"""The saga's way back: money, stock, promotion uses. Every step is safe to repeat, also when there is nothing to undo."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from order_svc.domain.saga import HELD, Progress
 
 ALL_LEFT = "GOODS_HAVE_LEFT"
 PART_LEFT = "PART_OF_GOODS_HAS_LEFT"
-"""Why a confirmed order that somebody cancelled is confirmed again."""
+"""Why a confirmed order is CONFIRMED again after its cancellation began."""
 NOTHING_HELD = frozenset({PaymentStatus.NONE, PaymentStatus.DECLINED, PaymentStatus.VOIDED, PaymentStatus.REFUNDED})
 
 
@@ -34,7 +34,7 @@ class Undo:
         lines = progress.order.lines
         try:
             if progress.order.confirmed_at is not None:
-                left = await self._give_sale_back(progress)  # first: only what did not leave is owed
+                left = await self._give_sale_back(progress)  # first: only units that did not leave are refunded
                 if left:
                     await self._keep(progress, left)
                     return
@@ -52,7 +52,7 @@ class Undo:
         progress.move(State.CANCELLED, self.clock(), progress.order.cause)
 
     async def _keep(self, progress: Progress, left: Mapping[str, int]) -> None:
-        """The order stands for what left; what is owed for the other units is given back. The promotion uses stay used."""
+        """Keeps the order for the units that left and refunds the others. The promotion uses stay used."""
         lines = refund.without(progress.order.lines, left)
         await self._give_part_back(progress, refund.total(lines))
         progress.change(cancel_cause=None, cause="", lines=lines)
@@ -60,7 +60,7 @@ class Undo:
         progress.move(State.CONFIRMED, self.clock(), why)
 
     async def _give_part_back(self, progress: Progress, owed: int) -> None:
-        """Gives back up to `owed` in all; what was given back before counts."""
+        """Gives back up to `owed` in all, including earlier refunds."""
         payment = progress.order.payment
         part = owed - payment.refunded_minor
         if part <= 0:
@@ -75,7 +75,7 @@ class Undo:
         progress.pay(status=after.status, reference=after.reference, refunded_minor=after.refunded_minor)
 
     async def give_money_back(self, progress: Progress) -> None:
-        """Voids what is held, refunds what was taken; also forbids a payment that is still on its way."""
+        """Voids money that is held, refunds money that was taken, and forbids a payment that is still on its way."""
         payment = progress.order.payment
         if payment.status in NOTHING_HELD:
             return
@@ -83,7 +83,7 @@ class Undo:
         after = await take(progress, self.clock, "void", provider.void(payment.key))
         if after.status is PaymentStatus.CAPTURED:
             after = await take(progress, self.clock, "refund", provider.refund(payment.key))
-        if after.status in HELD:  # neither void nor refund took: never look away from money
+        if after.status in HELD:  # neither void nor refund succeeded: keep trying while money is held
             raise Unreachable("payments", f"the payment is still {after.status}")
         progress.pay(status=after.status, reference=after.reference, refunded_minor=after.refunded_minor)
 
@@ -99,7 +99,7 @@ class Undo:
                 raise Unreachable("undo", "goods of an order that was never confirmed have left") from no
 
     async def _give_sale_back(self, progress: Progress) -> Mapping[str, int]:
-        """Gives back what has not left; returns units by sku that have."""
+        """Gives back the units that have not left; returns the units that have left, by sku."""
         order_id = progress.order.order_id
         try:
             cancel = self.inventory.cancel_sale(order_id)
@@ -107,6 +107,6 @@ class Undo:
         except Refused as no:
             if no.reason not in NO_SALE:
                 raise
-        # The release forbids a sale that would come late.
+        # The release forbids a sale that arrives later.
         await take(progress, self.clock, "release_reservation", self.inventory.release(order_id))
         return {}

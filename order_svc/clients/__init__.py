@@ -1,1 +1,1 @@
-"""Other services and payment providers, in this service's own words."""
+"""Other services and payment providers, in this service's own terms."""

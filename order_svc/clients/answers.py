@@ -1,4 +1,4 @@
-"""Tells a definite refusal of another service from an answer that settles nothing."""
+"""Calls to other services: separates definite refusals from errors after which the outcome is open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from order_svc.domain.errors import Refused, Unreachable
 from order_svc.domain.order import Refusal
 
 CALL_TIMEOUT_S = 3.0
-"""A healthy answer takes milliseconds; whoever is silent this long is asked again."""
+"""A healthy answer takes milliseconds; a call without an answer for this long is retried."""
 UNSETTLED = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
@@ -31,11 +31,11 @@ UNSETTLED = frozenset(
 """Codes after which the same call with the same id may still succeed, or may have been done."""
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 FINAL_REASONS = frozenset({"RESERVATION_ABORTED", "REDEMPTION_ABORTED"})
-"""Reasons that settle it whatever their code: a tombstone stays."""
+"""Reasons that are final whatever their code: a tombstone stays."""
 
 
 async def ask(dependency: str, method: Any, request: Any) -> Any:
-    """Calls another service. Refused for a definite no, Unreachable when the outcome is open."""
+    """Calls another service. Raises Refused for a definite refusal, Unreachable when the outcome is open."""
     try:
         return await client.call(method, request, timeout_s=CALL_TIMEOUT_S)
     except ServiceError as error:
@@ -45,14 +45,14 @@ async def ask(dependency: str, method: Any, request: Any) -> Any:
 def judged(
     dependency: str, code: grpc.StatusCode, reason: str, message: str, metadata: Mapping[str, str]
 ) -> Refused | Unreachable:
-    """What an error means for the saga."""
+    """The saga's exception for an error of another service."""
     if code in UNSETTLED and reason not in FINAL_REASONS:
         return Unreachable(dependency, f"{reason}: {message}")
     return Refused(Refusal(code.name, reason, message, dict(metadata)))
 
 
 def batched(dependency: str, single: Any, batch: Any, request_type: Any, field: str) -> Together[Any, Any]:
-    """A method that travels as its batch when several are wanted at once; answers with `field` of the response."""
+    """A method whose concurrent calls are sent as one batch; returns `field` of the response."""
 
     async def one(request: Any) -> Any:
         return getattr(await ask(dependency, single, request), field)
@@ -60,7 +60,7 @@ def batched(dependency: str, single: Any, batch: Any, request_type: Any, field: 
     async def many(requests: Sequence[Any]) -> Sequence[Any]:
         try:
             answer = await ask(dependency, batch, request_type(requests=requests))
-        except Refused:  # the batch as such, for example for its size: each stands alone
+        except Refused:  # the batch itself was refused, for example for its size: send each alone
             return await asyncio.gather(*map(one, requests), return_exceptions=True)
         return [_refusal(dependency, result) or getattr(result, field) for result in answer.results]
 

@@ -1,4 +1,4 @@
-"""What the audit asks of inventory and promo: many reservations and redemptions at once, reads only."""
+"""The audit's reads from inventory and promo: many reservations and redemptions at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from order_svc.clients.answers import ask
 from order_svc.domain.audit import Goods
 
 OWNER = "order:"
-"""How the owners of orders' reservations begin."""
+"""Prefix of the owners of orders' reservations."""
 
 
 class Sale(NamedTuple):
@@ -27,7 +27,7 @@ class Sale(NamedTuple):
 
 
 class Witnesses:
-    """Inventory and promo, as the audit hears them. Unreachable when one does not answer."""
+    """Reads from inventory and promo. Raises Unreachable when one does not answer."""
 
     def __init__(self, inventory: grpc.aio.Channel, promo: grpc.aio.Channel) -> None:
         self._reservations = ReservationServiceStub(inventory)
@@ -51,7 +51,7 @@ class Witnesses:
         return {one.redemption_id: name(one.state).removeprefix("STATE_") for one in answer.redemptions}
 
     async def sales(self, token: str, limit: int) -> tuple[list[Sale], str]:
-        """A page of committed reservations of orders, and the token of the next, empty at the end."""
+        """A page of committed reservations of orders, and the token of the next; empty at the end."""
         request = reservation_service_pb2.ListReservationsRequest(
             page_size=limit,
             page_token=token,

@@ -21,9 +21,9 @@ from order_svc.domain.pricing import SkuPrice
 
 NAME = "inventory"
 MOST_SKUS = 500
-"""Of one BatchGetSkus."""
+"""Skus in one BatchGetSkus."""
 NO_SALE = frozenset({"RESERVATION_NOT_FOUND", "RESERVATION_NOT_COMMITTED"})
-"""Why CancelReservation has nothing to give back: it was never committed, or inventory lost it to a restore."""
+"""Reasons why CancelReservation has nothing to give back: never committed, or lost by inventory in a restore."""
 LIVE = (reservation_pb2.Reservation.STATE_ACTIVE, reservation_pb2.Reservation.STATE_COMMITTED)
 
 
@@ -43,7 +43,7 @@ class Inventory:
         )
 
     async def prices(self, skus: Sequence[str]) -> Mapping[str, SkuPrice]:
-        """The skus that exist; of many orders at once."""
+        """Prices of the skus that exist; concurrent orders share a call."""
         return await self._prices.call(skus)
 
     async def _prices_of(self, skus: Sequence[str]) -> Mapping[str, SkuPrice]:
@@ -62,7 +62,7 @@ class Inventory:
         return [found] * len(carts)
 
     async def reserve(self, order_id: str, lines: tuple[Line, ...], ttl_s: int) -> Mapping[str, tuple[Allocation, ...]]:
-        """Claims all lines or none. Answers where each sku's units come from."""
+        """Claims all lines or none. Returns where each sku's units come from."""
         request = reservation_service_pb2.ReserveStockRequest(
             request_id=order_id, owner=owner(order_id), ttl_seconds=ttl_s
         )
@@ -88,8 +88,8 @@ class Inventory:
         return allocations
 
     async def _earlier(self, order_id: str, lines: tuple[Line, ...], no: Refused) -> reservation_pb2.Reservation:
-        """The order's own reservation, made with other words: the wait for banks was set to another length since, or an
-        earlier release wrote the owner otherwise. Refused when it is not what this order wants."""
+        """The order's own reservation, made with another request body: the setting for the bank's wait has changed since, or an
+        earlier release wrote the owner in another form. Raises Refused when its units are not those of this order."""
         found = await self._read(order_id)
         wanted = Counter({line.sku: line.quantity for line in lines})
         held = Counter[str]()
@@ -107,24 +107,24 @@ class Inventory:
         return reservation
 
     async def extend(self, order_id: str, ttl_s: int) -> None:
-        """The claim holds `ttl_s` from now. Refused with RESERVATION_COMMITTED when it is a sale already."""
+        """Extends the claim to `ttl_s` from now. Raises Refused with RESERVATION_COMMITTED when it is already a sale."""
         request = reservation_service_pb2.ExtendReservationRequest(
             reservation_id=order_id, request_id=order_id, ttl_seconds=ttl_s
         )
         await self._as_owner(partial(ask, NAME, self._reservations.ExtendReservation), request)
 
     async def commit(self, order_id: str) -> None:
-        """The claim becomes a sale: the saga's point of no return."""
+        """Turns the claim into a sale: the saga's point of no return."""
         request = reservation_service_pb2.CommitReservationRequest(reservation_id=order_id, request_id=order_id)
         await self._as_owner(self._commit.call, request)
 
     async def release(self, order_id: str) -> None:
-        """Gives the claim back, or forbids one that has not arrived. Refused with RESERVATION_COMMITTED for a sale."""
+        """Releases the claim, or forbids one that has not arrived. Raises Refused with RESERVATION_COMMITTED for a sale."""
         request = reservation_service_pb2.ReleaseReservationRequest(reservation_id=order_id, request_id=order_id)
         await self._as_owner(partial(ask, NAME, self._reservations.ReleaseReservation), request)
 
     async def _as_owner(self, call: Callable[[Any], Awaitable[Any]], request: Any) -> Any:
-        """Asks in the order's name; in its old form for a reservation that an earlier release made."""
+        """Calls with the order as owner; with the owner's old form for a reservation of an earlier release."""
         request.owner = owner(request.reservation_id)
         try:
             return await call(request)
@@ -135,10 +135,10 @@ class Inventory:
         return await call(request)
 
     async def cancel_sale(self, order_id: str) -> Mapping[str, int]:
-        """Gives back all units of a sale that have not left; returns how many of each sku have. Nothing is open after it.
+        """Gives back all units of a sale that have not left; returns how many of each sku have. Nothing stays open.
 
-        Which units are open is for inventory to see, in its transaction: what leaves at the same time has left or was
-        cancelled, never both. Refused with a reason of NO_SALE when there is none.
+        Inventory decides in its transaction which units are open: a unit that leaves at the same time has left or was
+        cancelled, never both. Raises Refused with a reason of NO_SALE when there is no sale.
         """
         request = reservation_service_pb2.CancelReservationRequest(reservation_id=order_id)
         try:
@@ -146,24 +146,24 @@ class Inventory:
         except Refused as no:
             if no.reason != "QUANTITY_NOT_OPEN":
                 raise
-            reservation = await self._read(order_id)  # it all left or was given back before
+            reservation = await self._read(order_id)  # all units left or were given back before
         left = Counter[str]()
         for part in reservation.lines:
             left[part.sku] += part.fulfilled
         return +left
 
     async def _cancel(self, request: reservation_service_pb2.CancelReservationRequest) -> Any:
-        request.request_id = f"{request.owner}:undo"  # another body needs another id
+        request.request_id = f"{request.owner}:undo"  # another body needs another request_id
         return await ask(NAME, self._reservations.CancelReservation, request)
 
 
 def owner(order_id: str) -> str:
-    """The owner of an order's reservation: the mark by which inventory knows this service's hand."""
+    """The owner of an order's reservation, which only this service names."""
     return f"order:{order_id}"
 
 
 def _as_given(metadata: Mapping[str, str]) -> Mapping[str, str]:
-    """An order's line has one `location`; it became `locations[0]` on the way."""
+    """An order's line has one `location`; in the request to inventory it is `locations[0]`."""
     if "field" not in metadata:
         return metadata
     return {**metadata, "field": metadata["field"].replace(".locations[0]", ".location")}

@@ -34,7 +34,7 @@ class Promotions:
         )
 
     async def quote(self, request: OrderRequest, prices: Mapping[str, SkuPrice]) -> Quote:
-        """What promotions take off, without any effect."""
+        """The discounts of a cart; changes nothing."""
         cart = quote_pb2.Cart(
             customer_id=request.customer.id,
             codes=request.codes,
@@ -52,7 +52,7 @@ class Promotions:
         return _quote(await self._quote.call(promotion_service_pb2.QuotePromotionsRequest(cart=cart)))
 
     async def redeem(self, order_id: str, customer_id: str, discounts: tuple[Discount, ...], ttl_s: int) -> None:
-        """Claims one use of each promotion, all or none. Refused with USAGE_LIMIT, CUSTOMER_LIMIT and the like."""
+        """Claims one use of each promotion, all or none. Raises Refused with USAGE_LIMIT, CUSTOMER_LIMIT and the like."""
         request = promotion_service_pb2.RedeemPromotionsRequest(
             request_id=order_id,
             customer_id=customer_id,
@@ -66,13 +66,13 @@ class Promotions:
             raise refused("FAILED_PRECONDITION", f"REDEMPTION_{word}", message, redemption_id=order_id)
 
     async def commit(self, order_id: str) -> None:
-        """The uses are used."""
+        """Commits the uses."""
         await self._commit.call(
             promotion_service_pb2.CommitRedemptionRequest(redemption_id=order_id, request_id=order_id)
         )
 
     async def release(self, order_id: str) -> None:
-        """Gives the uses back, committed ones too, or forbids a redemption that has not arrived."""
+        """Gives the uses back, also committed ones, or forbids a redemption that has not arrived."""
         request = promotion_service_pb2.ReleaseRedemptionRequest(redemption_id=order_id, request_id=order_id)
         await ask(NAME, self._stub.ReleaseRedemption, request)
 

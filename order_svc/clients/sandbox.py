@@ -1,10 +1,10 @@
-"""The sandbox payment provider: deterministic, for development, demos and tests. It keeps its own books, as a
-provider outside would: its ledger commits apart from the orders.
+"""The sandbox payment provider: deterministic, for development, demos and tests. It keeps its own books, like an
+external provider: its ledger commits in transactions of its own.
 
-Tokens: tok_ok is authorized; tok_declined is declined (card_declined); tok_3ds waits for the customer's bank, whose
-word comes through the webhook; tok_timeout loses the answer, and by the key's hash either only the answer (even:
-authorized) or the request as well (odd: nothing is known of it, the second try is declined with processing_error).
-Any other token is declined (invalid_token).
+Tokens: tok_ok is authorized; tok_declined is declined (card_declined); tok_3ds waits for the customer's bank, which
+reports through the webhook; tok_timeout times out, and the key's hash decides: if even, only the answer is lost and the
+payment is authorized; if odd, the request is lost too (lookup finds nothing) and the second try is declined
+(processing_error). Any other token is declined (invalid_token).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ OUTCOMES = {
 }
 INVALID = (PaymentStatus.DECLINED, "invalid_token")
 LOST = PaymentStatus.PENDING
-"""How the ledger marks a request that got lost: to everybody who asks, the key is unknown."""
+"""The ledger's mark of a request that got lost: a lookup does not find its key."""
 
 
 class Ledger(Protocol):
     """The sandbox's books; store/sandbox_payments.py."""
 
     async def open(self, payment: ProviderPayment, amount_minor: int, currency: str) -> ProviderPayment | None:
-        """Books a payment unless its key is known; then answers the one that is there."""
+        """Books a payment unless its key is known; then returns the existing one."""
         ...
 
     async def find(self, key: str) -> ProviderPayment | None:
@@ -43,7 +43,7 @@ class Ledger(Protocol):
     async def turn(
         self, key: str, before: tuple[PaymentStatus, ...], after: PaymentStatus, decline_code: str = ""
     ) -> ProviderPayment | None:
-        """Changes the status where it is one of `before`; answers the payment after it."""
+        """Changes the status where it is one of `before`; returns the payment afterwards."""
         ...
 
     async def take_off(
@@ -51,7 +51,7 @@ class Ledger(Protocol):
     ) -> ProviderPayment | None:
         """Gives a part back, once per `part_key`, of a payment in the status `before`; `ended` when nothing is left of it.
 
-        More than is left is not given. Returns the payment after it.
+        Gives back nothing when less than this is left. Returns the payment afterwards.
         """
         ...
 
@@ -66,7 +66,7 @@ class Sandbox:
 
     async def authorize(self, key: str, order_id: str, amount_minor: int, currency: str, token: str) -> ProviderPayment:
         """See the module for what each token does."""
-        if token == "tok_timeout":  # noqa: S105 a word of the sandbox, no secret
+        if token == "tok_timeout":  # noqa: S105 a test token, not a secret
             return await self._lose(key, order_id, amount_minor, currency)
         status, decline_code = OUTCOMES.get(token, INVALID)
         payment = ProviderPayment(key, order_id, reference(key), status, decline_code)
@@ -84,16 +84,16 @@ class Sandbox:
         return declined or known
 
     async def lookup(self, key: str) -> ProviderPayment | None:
-        """None for a request that got lost."""
+        """The payment; None also for a request that got lost."""
         payment = await self._ledger.find(key)
         return None if payment is None or payment.status is LOST else payment
 
     async def capture(self, key: str) -> ProviderPayment:
-        """Takes what is held."""
+        """Takes the money that is held."""
         return await self._turned(key, (PaymentStatus.AUTHORIZED,), PaymentStatus.CAPTURED)
 
     async def void(self, key: str) -> ProviderPayment:
-        """An unknown key is booked as voided, so that an authorization on its way finds it so."""
+        """Voids the payment. An unknown key is booked as voided, so that a later authorization finds it voided."""
         tombstone = ProviderPayment(key, "", reference(key), PaymentStatus.VOIDED)
         if await self._ledger.open(tombstone, 0, "XXX") is None:
             return tombstone
@@ -101,15 +101,15 @@ class Sandbox:
         return await self._turned(key, open_states, PaymentStatus.VOIDED)
 
     async def refund(self, key: str) -> ProviderPayment:
-        """Gives back what was taken."""
+        """Gives back the money that was taken."""
         return await self._turned(key, (PaymentStatus.CAPTURED,), PaymentStatus.REFUNDED)
 
     async def void_part(self, key: str, part_key: str, amount_minor: int) -> ProviderPayment:
-        """Holds less."""
+        """Reduces the hold."""
         return await self._taken_off(key, part_key, amount_minor, PaymentStatus.AUTHORIZED, PaymentStatus.VOIDED)
 
     async def refund_part(self, key: str, part_key: str, amount_minor: int) -> ProviderPayment:
-        """Gives back a part of what was taken."""
+        """Gives back a part of the money that was taken."""
         return await self._taken_off(key, part_key, amount_minor, PaymentStatus.CAPTURED, PaymentStatus.REFUNDED)
 
     async def find_reference(self, reference: str) -> ProviderPayment | None:
@@ -117,7 +117,7 @@ class Sandbox:
         return await self._ledger.find_reference(reference)
 
     async def hear(self, reference: str, authorized: bool, decline_code: str) -> ProviderPayment | None:
-        """Its webhook is the customer's bank speaking: it settles what waits, and nothing else."""
+        """Takes the webhook as the bank's report: it settles a waiting payment and changes no other."""
         payment = await self._ledger.find_reference(reference)
         if payment is None or payment.status is not PaymentStatus.ACTION_REQUIRED:
             return payment
@@ -142,7 +142,7 @@ def _known(key: str, payment: ProviderPayment | None) -> ProviderPayment:
 
 
 def reference(key: str) -> str:
-    """The sandbox's reference of a payment; the same for every try."""
+    """The sandbox's reference of a payment; the same for every attempt."""
     return f"pay_{ids.fingerprint('sandbox', key)[:24]}"
 
 

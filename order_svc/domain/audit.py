@@ -11,11 +11,11 @@ from order_svc.domain.order import Order, PaymentStatus, State
 from order_svc.domain.saga import HELD
 
 MOVING = timedelta(minutes=1)
-"""An order that changed so lately is not judged: its goods, money and events may still be on their way."""
+"""An order that changed within this time is not judged: its goods, money and events may still be on their way."""
 
 
 class Kind(StrEnum):
-    """What contradicts what; order.v1.AuditFinding.Kind says how each is repaired."""
+    """The kinds of contradictions; order.v1.AuditFinding.Kind says how each is repaired."""
 
     RESERVATION_MISSING = "RESERVATION_MISSING"
     RESERVATION_NOT_COMMITTED = "RESERVATION_NOT_COMMITTED"
@@ -39,7 +39,7 @@ class FindingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Goods:
-    """An order's reservation as inventory has it; the state is inventory's word, in units of all lines."""
+    """An order's reservation as inventory has it; the state has inventory's name, the numbers are units of all lines."""
 
     order_id: str
     state: str
@@ -55,7 +55,7 @@ class Goods:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the others say of one order: None is unknown to them. Money is empty when the order has nothing to pay."""
+    """The others' view of one order; None means unknown to them. Money is None when the order has nothing to pay."""
 
     goods: Goods | None
     uses: str | None
@@ -64,7 +64,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One contradiction, as it is kept."""
+    """One contradiction, as it is stored."""
 
     order_id: str
     kind: Kind
@@ -77,25 +77,25 @@ class Finding:
 
     @property
     def finding_id(self) -> str:
-        """Names it: one order has at most one finding of a kind."""
+        """Identifies it: an order has at most one finding of each kind."""
         return f"{self.order_id}/{self.kind.lower()}"
 
 
 def moves(order: Order, now: datetime) -> bool:
-    """Whether the order may be changing: it is not judged."""
+    """Whether the order may still be changing, so that it is not judged."""
     ended = order.state in (State.CONFIRMED, State.CANCELLED) and order.due_at is None and order.cancel_cause is None
     return not ended or order.updated_at > now - MOVING
 
 
 def judge(order: Order, evidence: Evidence) -> Mapping[Kind, str]:
-    """What contradicts the order, each with the numbers in words. The order must not move."""
+    """The contradictions of an order, each described with its numbers. The order must not move."""
     if order.state is State.CONFIRMED:
         return _confirmed(order, evidence)
     return _cancelled(evidence)
 
 
 def without_order(goods: Goods) -> Mapping[Kind, str]:
-    """What a reservation that names an order says when there is no such order."""
+    """The contradiction of a reservation whose order does not exist."""
     if not goods.promised:
         return {}
     return {Kind.RESERVATION_WITHOUT_ORDER: f"{goods.promised} units are promised to an order that does not exist"}
@@ -106,19 +106,19 @@ def _confirmed(order: Order, evidence: Evidence) -> Mapping[Kind, str]:
     units, goods = sum(line.quantity for line in order.lines), evidence.goods
     given_back = sum(line.cancelled_quantity for line in order.lines)
     if goods is None:
-        found[Kind.RESERVATION_MISSING] = f"{units} units are sold, inventory knows no reservation"
+        found[Kind.RESERVATION_MISSING] = f"{units} units are sold, but inventory has no reservation"
     elif goods.state != "COMMITTED":
-        found[Kind.RESERVATION_NOT_COMMITTED] = f"{units} units are sold, the reservation is {goods.state}"
+        found[Kind.RESERVATION_NOT_COMMITTED] = f"{units} units are sold, but the reservation is {goods.state}"
     elif goods.cancelled > given_back:
         found[Kind.GOODS_GIVEN_BACK] = (
-            f"{goods.cancelled} of {goods.quantity} units went back to stock, the order knows of {given_back}"
+            f"{goods.cancelled} of {goods.quantity} units went back to stock, but the order records {given_back}"
         )
     if order.payment.key and evidence.money not in HELD:
         found[Kind.MONEY_MISSING] = (
-            f"the provider says {evidence.money or 'nothing'} of a payment that the order counts on"
+            f"the provider reports {evidence.money or 'nothing'} for a payment that the order relies on"
         )
     if order.discounts and evidence.uses != "COMMITTED":
-        found[Kind.REDEMPTION_MISSING] = f"promotions were given, their redemption is {evidence.uses or 'unknown'}"
+        found[Kind.REDEMPTION_MISSING] = f"promotions apply, but their redemption is {evidence.uses or 'unknown'}"
     return found
 
 
@@ -129,5 +129,5 @@ def _cancelled(evidence: Evidence) -> Mapping[Kind, str]:
     if evidence.money in HELD:
         found[Kind.MONEY_LEFT] = f"the payment of a cancelled order is {evidence.money}"
     if evidence.uses == "COMMITTED":
-        found[Kind.REDEMPTION_LEFT] = "the promotion uses of a cancelled order are still used"
+        found[Kind.REDEMPTION_LEFT] = "the promotion uses of a cancelled order are still committed"
     return found

@@ -1,4 +1,4 @@
-"""What the order service refuses, as exceptions with a reason; api/errors.py maps them to gRPC codes."""
+"""The refusals of the order service, each with a reason; api/errors.py maps them to gRPC codes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from order_svc.domain.order import Refusal
 
 
 class DomainError(Exception):
-    """Base of all; its text is for people, `metadata` carries every number in it."""
+    """Base of all refusals; its text is for people, and `metadata` carries every number in it."""
 
     reason = ""
 
@@ -68,7 +68,7 @@ class CurrencyMismatch(DomainError):
 
 
 class AmountTooLarge(DomainError):
-    """A line or the order costs more than any basket may."""
+    """A line or the order exceeds the largest amount."""
 
     reason = "FIELD_INVALID"
 
@@ -95,7 +95,7 @@ class FindingNotFound(DomainError):
 
 
 class GoodsHaveLeft(OrderStateForbids):
-    """A confirmed order cannot be cancelled: none of its goods is in the house any more."""
+    """A confirmed order cannot be cancelled: all its goods have left."""
 
     def __init__(self, order_id: str, state: str) -> None:
         DomainError.__init__(
@@ -117,7 +117,7 @@ class Overloaded(DomainError):
 
 
 class Refused(DomainError):
-    """A definite no, ours or another service's, that is kept with the order."""
+    """A definite refusal, by this or another service, that is stored with the order."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.message, **refusal.metadata)
@@ -126,7 +126,7 @@ class Refused(DomainError):
 
 
 class Unreachable(DomainError):
-    """A dependency gave no answer, or none that settles anything: it may have done it. Ask again with the same id."""
+    """A dependency gave no definite answer: it may have done the call. Retry with the same id."""
 
     reason = "DEPENDENCY_UNAVAILABLE"
 
@@ -136,16 +136,16 @@ class Unreachable(DomainError):
 
 
 class OutcomeUnknown(Unreachable):
-    """The payment provider was asked and nobody knows what it did: look it up by its key."""
+    """The payment provider was called and the outcome is unknown: look the payment up by its key."""
 
 
 def refused(code: str, reason: str, message: str, /, **metadata: str) -> Refused:
-    """A refusal of our own. `code` names a gRPC status code."""
+    """A refusal by this service. `code` names a gRPC status code."""
     return Refused(Refusal(code, reason, message, metadata))
 
 
 def payment_declined(order_id: str, decline_code: str) -> Refused:
-    """The provider, or the wait for the customer's bank, said no."""
+    """The provider or the customer's bank declined, or the bank's confirmation timed out."""
     message = f"the payment was declined: {decline_code}"
     metadata = {"order_id": order_id, "decline_code": decline_code}
     return refused("FAILED_PRECONDITION", "PAYMENT_DECLINED", message, **metadata)

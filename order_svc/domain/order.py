@@ -1,4 +1,4 @@
-"""What an order is: its lines, money, payment and history. Immutable; a change makes a new one."""
+"""Orders: lines, money, payment and history. Immutable; a change creates a new one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where an order is in its life; domain/saga.py says which follows which."""
+    """States of an order; domain/saga.py says which may follow which."""
 
     NEW = "NEW"
     PRICED = "PRICED"
@@ -23,7 +23,7 @@ class State(StrEnum):
 
 
 class PaymentStatus(StrEnum):
-    """What is known of a payment."""
+    """The known status of a payment."""
 
     NONE = "NONE"
     PENDING = "PENDING"
@@ -37,7 +37,7 @@ class PaymentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where goods go, as the channel gave it."""
+    """A delivery address, as the channel gave it."""
 
     recipient: str
     lines: tuple[str, ...]
@@ -49,7 +49,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """Who buys; an empty id is a guest."""
+    """The buyer; an empty id means a guest."""
 
     id: str
     email: str
@@ -58,7 +58,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class RequestedLine:
-    """One line as it was asked for; an empty location leaves the choice to inventory."""
+    """One line as requested; an empty location leaves the choice to inventory."""
 
     sku: str
     quantity: int
@@ -67,7 +67,7 @@ class RequestedLine:
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What a caller wants placed. `fingerprint` is that of the whole body."""
+    """An order to place. `fingerprint` covers the whole request body."""
 
     request_id: str
     order_id: str
@@ -91,7 +91,7 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True)
 class LineDiscount:
-    """What one promotion took off one line, in minor units."""
+    """The discount of one promotion on one line, in minor units."""
 
     promotion_id: str
     amount_minor: int
@@ -99,7 +99,7 @@ class LineDiscount:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One sku of an order, priced. `location` is where it was asked to come from, `allocations` where it does."""
+    """One sku of an order, priced. `location` is the requested origin, `allocations` the actual one."""
 
     sku: str
     name: str
@@ -114,7 +114,7 @@ class Line:
     cancelled_quantity: int = 0
     """Units that went back to stock after the order was confirmed."""
     refunded_minor: int = 0
-    """What was given back for those."""
+    """Amount given back for those units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Discount:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """How the order is paid. `key` is the idempotency key at the provider; empty when nothing is to be paid."""
+    """How the order is paid. `key` is the idempotency key at the provider; empty when there is nothing to pay."""
 
     provider: str
     token: str
@@ -138,9 +138,9 @@ class Payment:
     status: PaymentStatus
     decline_code: str
     deadline: datetime | None
-    """When an unconfirmed payment is given up."""
+    """The order gives up an unconfirmed payment at this time."""
     refunded_minor: int = 0
-    """What was given back: no longer held, or refunded."""
+    """Amount given back: no longer held, or refunded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +153,12 @@ class ProviderPayment:
     status: PaymentStatus
     decline_code: str = ""
     refunded_minor: int = 0
-    """What was given back of it: no longer held, or refunded."""
+    """Amount of it given back: no longer held, or refunded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an order was refused, as its caller is told, now and at every repeat. `code` names a gRPC status code."""
+    """The refusal that the caller of an order gets, now and at every repeat. `code` names a gRPC status code."""
 
     code: str
     reason: str
@@ -168,7 +168,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What one customer bought in one channel at one time, and how far its saga is."""
+    """One purchase of one customer in one channel, and how far its saga is."""
 
     order_id: str
     request_id: str
@@ -191,14 +191,14 @@ class Order:
     cause: str = ""
     refusal: Refusal | None = None
     cancel_cause: str | None = None
-    """Somebody wants it undone; whoever runs the saga next does so."""
+    """Set when the order is to be undone; the next run of the saga undoes it."""
     resume_state: State | None = None
-    """Where a saga that NEEDS_REVIEW goes on."""
+    """The state in which a saga that NEEDS_REVIEW resumes."""
     attempts: int = 0
     last_error: str = ""
     lease_owner: str | None = None
     due_at: datetime | None = None
-    """While leased, when the lease ends; else when the next try is due. None: nobody has to do anything."""
+    """While leased, when the lease ends; else when the next try is due. None: nothing is left to do."""
     confirmed_at: datetime | None = None
 
 
@@ -214,7 +214,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the saga that was taken or tried, and what came of it."""
+    """One step that the saga took or tried, and its outcome."""
 
     name: str
     outcome: str

@@ -1,4 +1,4 @@
-"""Turns what was asked for, the catalogue's prices and a quote into a priced order; refuses what cannot be."""
+"""Turns a request, the catalogue's prices and a quote into a priced order; refuses orders that cannot be sold."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from order_svc.domain.errors import AmountTooLarge, CurrencyMismatch, Refused, S
 from order_svc.domain.order import Discount, Line, LineDiscount, Order, OrderRequest, Payment, PaymentStatus, State
 
 MOST_MINOR = 10**15
-"""Largest amount of a line or an order, in minor units: far above any basket, far below int64."""
+"""Largest amount of a line or an order, in minor units: far above any basket and far below int64."""
 BETTER_FOR_CUSTOMER = "LOWER_VALUE_THAN"
-"""The one reason for which a presented code may stay unused: another promotion gives more."""
+"""The only reason for which a code of the request may stay unused: another promotion gives more."""
 
 
 @dataclass(frozen=True, slots=True)
 class SkuPrice:
-    """What the catalogue says of one sku."""
+    """Name, category and price of one sku in the catalogue."""
 
     sku: str
     name: str
@@ -37,7 +37,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Discounts per line, in the order's order, and what applied to the whole."""
+    """Discounts for each line, in the sequence of the order's lines, and the promotions that applied or were skipped."""
 
     line_discounts: tuple[tuple[LineDiscount, ...], ...]
     applied: tuple[Discount, ...]
@@ -45,7 +45,7 @@ class Quote:
 
 
 def check_prices(request: OrderRequest, prices: Mapping[str, SkuPrice]) -> None:
-    """SkuNotFound, CurrencyMismatch, AmountTooLarge."""
+    """Raises SkuNotFound, CurrencyMismatch, AmountTooLarge."""
     total = 0
     for index, line in enumerate(request.lines):
         price = prices.get(line.sku)
@@ -59,7 +59,7 @@ def check_prices(request: OrderRequest, prices: Mapping[str, SkuPrice]) -> None:
 
 
 def priced(request: OrderRequest, prices: Mapping[str, SkuPrice], quote: Quote, now: datetime) -> Order:
-    """The order at the quote's price. ValueError when the quote's numbers cannot be right."""
+    """The order at the quote's price. Raises ValueError when the quote's numbers cannot be right."""
     lines = tuple(
         _line(request, index, prices[line.sku], quote.line_discounts[index]) for index, line in enumerate(request.lines)
     )
@@ -124,7 +124,7 @@ def _line(request: OrderRequest, index: int, price: SkuPrice, discounts: tuple[L
 
 
 def unusable_code(request: OrderRequest, quote: Quote) -> Refused | None:
-    """The refusal for the first presented code that does not apply: nobody pays more than the code promised."""
+    """The refusal for the first code that does not apply, so that no customer pays more than the code promised."""
     applied = {discount.code.upper() for discount in quote.applied}
     skipped = {skip.code.upper(): skip.why for skip in quote.skipped if skip.code}
     for code in request.codes:

@@ -1,4 +1,4 @@
-"""The saga's states as a table, and the bookkeeping of one run: what changed since the order was last stored."""
+"""The saga's states as a table, and the changes of one run since the order was last stored."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ ALLOWED: Mapping[State | None, frozenset[State]] = {
     State.AUTHORIZING: frozenset({State.AUTHORIZED, State.CANCELLING}),
     State.AUTHORIZED: frozenset({State.CONFIRMED, State.CANCELLING, State.NEEDS_REVIEW}),
     State.CONFIRMED: frozenset({State.CANCELLING}),
-    # Back to CONFIRMED: the goods had left before the cancellation came.
+    # Back to CONFIRMED: goods had left before the cancellation.
     State.CANCELLING: frozenset({State.CANCELLED, State.CONFIRMED, State.NEEDS_REVIEW}),
     State.NEEDS_REVIEW: frozenset({State.PRICED, State.AUTHORIZED, State.CANCELLING}),
     State.CANCELLED: frozenset(),
 }
-"""Which state may follow which. None stands before the first."""
+"""The states that may follow each state. None comes before the first."""
 
 ENDED = frozenset({State.CONFIRMED, State.CANCELLED})
-"""Nothing is left to do, unless somebody cancels a confirmed order."""
+"""States with nothing left to do, unless a confirmed order is cancelled."""
 CANCELLABLE = frozenset({State.PRICED, State.AUTHORIZING, State.AUTHORIZED, State.CONFIRMED, State.NEEDS_REVIEW})
-"""Stored states from which an order can still be undone. The others are never stored or are being undone."""
+"""Stored states from which an order can still be undone. The others are never stored, or the undoing has begun."""
 UNSETTLED = frozenset({PaymentStatus.PENDING, PaymentStatus.ACTION_REQUIRED})
 HELD = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.CAPTURED})
 
 RETRIES_MOST = 84
-"""With the longest pause of 15 s between them about 20 minutes; then a person must look."""
+"""About 20 minutes with the longest pause of 15 s between them; then a person must look."""
 PAUSE_FIRST_S = 0.5
 PAUSE_MOST_S = 15.0
 
@@ -48,7 +48,7 @@ def pause_s(attempts: int, jitter: float) -> float:
 
 
 def money_open(order: Order) -> bool:
-    """Whether money of an unconfirmed order is held or may be: then nobody may stop asking and giving it back."""
+    """Whether money of an unconfirmed order is or may be held: then the saga must keep asking and give it back."""
     if order.state in (State.PRICED, State.AUTHORIZING, State.CANCELLING, State.CANCELLED):
         return order.payment.status in UNSETTLED | HELD
     return False
@@ -62,7 +62,7 @@ def gives_up(order: Order) -> bool:
 
 
 def needs_token(order: Order) -> bool:
-    """Whether the provider may still be asked to hold the amount; afterwards nobody needs the payment token any more."""
+    """Whether the provider may still be asked to hold the amount; afterwards the payment token is not needed any more."""
     return order.state not in (State.CONFIRMED, State.CANCELLED) and order.payment.status in (
         PaymentStatus.NONE,
         PaymentStatus.PENDING,
@@ -70,21 +70,21 @@ def needs_token(order: Order) -> bool:
 
 
 def waits_for_customer(order: Order) -> bool:
-    """Whether only the customer's bank can bring it on."""
+    """Whether only the customer's bank can let the order continue."""
     return order.state is State.AUTHORIZING and order.payment.status is PaymentStatus.ACTION_REQUIRED
 
 
 @dataclass
 class Progress:
-    """One run of one order's saga. `order` is as it will be stored, `stored` the state that is."""
+    """One run of one order's saga. `order` is as it will be stored next, `stored` is the state that is stored now."""
 
     order: Order
     stored: State | None
     fresh: bool
-    """Nobody ran this saga before this run, so no step can have been taken unnoticed."""
+    """This is the saga's first run, so no earlier run can have taken a step unnoticed."""
     stored_payment: PaymentStatus = PaymentStatus.NONE
     stored_lines: tuple[Line, ...] = ()
-    """As they are stored; a step may be taken before its last one is stored when these say what a crash must know."""
+    """As they are stored. A step may run before the one before it is stored if these suffice to recover from a crash."""
     transitions: list[Transition] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     reserve_calls: int = 0
@@ -93,7 +93,7 @@ class Progress:
     never_asked: bool = False
     """The payment's intent was stored by this run and the provider has not been called yet."""
     waits: bool = False
-    """The run ends here: only the customer's bank can bring it on."""
+    """The run ends here: only the customer's bank can let the order continue."""
 
     def change(self, **fields: Any) -> None:
         """Replaces fields of the order."""
@@ -104,10 +104,10 @@ class Progress:
         self.change(payment=replace(self.order.payment, **fields))
 
     def move(self, after: State, at: datetime, cause: str = "", /, **fields: Any) -> None:
-        """Changes the state, and fields with it; ValueError when the table does not allow it."""
+        """Changes the state, and fields with it. Raises ValueError when the table does not allow it."""
         before = self.order.state if self.transitions or self.stored is not None else None
         if not allows(before, after):
-            raise ValueError(f"{self.order.order_id}: no way from {before} to {after}")
+            raise ValueError(f"{self.order.order_id}: no transition from {before} to {after}")
         self.transitions.append(Transition(before, after, cause, at))
         self.change(state=after, updated_at=at, attempts=0, last_error="", **fields)
 
@@ -116,7 +116,7 @@ class Progress:
         self.steps.append(Step(step, outcome, at))
 
     def intend(self, deadline: datetime) -> None:
-        """The provider may be asked once this is stored: whoever resumes the order looks by the payment's key first."""
+        """The provider may be called once this is stored: a resumed run looks the payment up by its key first."""
         payment = self.order.payment
         if not payment.key or payment.status not in (PaymentStatus.NONE, PaymentStatus.PENDING):
             return
@@ -125,20 +125,20 @@ class Progress:
         self.pay(status=PaymentStatus.PENDING, deadline=deadline)
 
     def take_intent_back(self) -> None:
-        """When it is certain that the provider was not asked, nobody has to ask what became of the payment."""
+        """Takes PENDING back when the provider was certainly not called, so that no run has to look the payment up."""
         if self.never_asked:
             self.pay(status=PaymentStatus.NONE, deadline=None)
 
     @property
     def needs_no_store(self) -> bool:
-        """Whether the next step may be taken at once: what is stored leads a resumed run here again, safely."""
+        """Whether the next step may run before this one is stored: a run resumed from the stored state gets here again."""
         if self.order.state is State.AUTHORIZING:
             intended = not self.order.payment.key or self.stored_payment is not PaymentStatus.NONE
             return self.stored is State.PRICED and intended and not self.waits
         return self.order.state is State.AUTHORIZED and self.stored in (State.PRICED, State.AUTHORIZING)
 
     def refuse(self, refusal: Refusal, at: datetime) -> None:
-        """Decides that the order is undone. Straight to CANCELLED when it is certain that nothing was claimed."""
+        """Starts undoing the order; goes straight to CANCELLED when certainly nothing was claimed."""
         self.take_intent_back()
         only_asked_once = self.fresh and self.reserve_calls <= 1 and not self.claims_are_new
         nothing_claimed = self.order.state is State.PRICED and only_asked_once
@@ -146,14 +146,14 @@ class Progress:
         self.move(after, at, refusal.reason, refusal=refusal, cause=refusal.reason)
 
     def restart(self, order: Order) -> None:
-        """Goes on from what is stored; what this run had not stored is forgotten, but for its log."""
+        """Continues from the stored order; drops the unstored changes of this run, but not its step log."""
         self.order = order
         self.transitions.clear()
         self._know_stored()
         self.waits = self.never_asked = self.claims_are_new = self.fresh = False
 
     def was_stored(self, version: int) -> None:
-        """The store has it all."""
+        """Marks all changes as stored."""
         self.change(version=version)
         self.transitions.clear()
         self.steps.clear()
@@ -166,5 +166,5 @@ class Progress:
 
 
 def resumed(order: Order) -> Progress:
-    """A run of an order that is stored, whose last steps may or may not have been taken."""
+    """A run of a stored order, whose last steps may or may not have been taken."""
     return Progress(order, order.state, fresh=False, stored_payment=order.payment.status, stored_lines=order.lines)

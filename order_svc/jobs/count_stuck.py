@@ -1,4 +1,4 @@
-"""Counts the sagas that stand still, so that somebody is told."""
+"""Counts stuck sagas, for the alert."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ class CountStuck:
         self._db = db
 
     async def run_once(self) -> None:
-        """One look."""
+        """Counts once."""
         await meters.count_stuck(self._db)

@@ -1,4 +1,4 @@
-"""Goes on with sagas that a crash, an outage or a wait left behind: claims those that are due and runs each once."""
+"""Resumes sagas after a crash, an outage or a wait: claims those that are due and runs each once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Resume:
         self._saga = saga
 
     async def run_once(self) -> int:
-        """One pass; answers how many sagas it ran."""
+        """Runs one pass; returns how many sagas it ran."""
         owner = new_owner()
         due = await self._leases.claim_due(owner, AT_ONCE)
         await asyncio.gather(*(self._go_on(order, owner) for order in due))
@@ -42,7 +42,7 @@ class Resume:
                 after = await self._saga.go_on(resumed(order), Lease(owner), patience_s=0.0)
         except (Unreachable, ServiceError, LeaseLost) as failed:
             log.info("resume.left", order_id=order.order_id, error=str(failed))
-        except Exception as bug:  # logged by the saga; the others of this pass must not suffer
+        except Exception as bug:  # logged by the saga; it must not stop the others of this pass
             log.info("resume.failed", order_id=order.order_id, error=repr(bug))
         else:
             meters.RESUMED.add()

@@ -9,13 +9,13 @@ from order_svc.domain.audit import Kind
 from order_svc.store.audit_walk import Walk
 
 OPEN = metrics.gauge("order_audit_findings", "Open findings of the audit across services", "kind")
-SUSPECTS = metrics.gauge("order_audit_suspects", "Contradictions that were seen once and are looked at again")
-AGE = metrics.gauge("order_audit_walk_age_seconds", "Since the last whole walk over orders and reservations ended")
-REPAIRS = metrics.counter("order_audit_repairs_total", "Repairs of findings that were asked for", "outcome")
+SUSPECTS = metrics.gauge("order_audit_suspects", "Contradictions that were seen once and await a second look")
+AGE = metrics.gauge("order_audit_walk_age_seconds", "Time since the last whole walk over orders and reservations ended")
+REPAIRS = metrics.counter("order_audit_repairs_total", "Repairs of findings that were requested", "outcome")
 
 
 def show(counts: tuple[Mapping[Kind, int], int], walk: Walk) -> None:
-    """After a round; in the process that walks."""
+    """Sets the gauges after a round, in the process that walks."""
     for kind in Kind:
         OPEN.of(kind.lower()).set(counts[0].get(kind, 0))
     SUSPECTS.set(counts[1])

@@ -1,4 +1,4 @@
-"""Where the always-on audit is, what it reads of orders, and who walks: one process at a time."""
+"""The position of the always-on audit, its reads of orders, and its lock: one process walks at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GET = f"SELECT {COLUMNS} FROM orders WHERE order_id = ANY (%s)"
 
 @dataclass
 class Walk:
-    """The walk under way, and what the last whole one saw. `now` is the clock of Postgres."""
+    """The walk under way, and the totals of the last whole walk. `now` is the clock of Postgres."""
 
     stage: str
     position: str
@@ -38,11 +38,11 @@ class Walk:
     now: datetime
 
     def begin(self) -> None:
-        """A new walk."""
+        """Starts a new walk."""
         self.stage, self.position, self.began_at, self.orders, self.reservations = "ORDERS", "", self.now, 0, 0
 
     def end(self) -> None:
-        """All was seen."""
+        """Ends the walk and keeps its totals."""
         self.stage, self.position, self.ended_at = "IDLE", "", self.now
         self.ended_ms = int((self.now - self.began_at).total_seconds() * 1000)
         self.ended_orders, self.ended_reservations = self.orders, self.reservations
@@ -59,12 +59,12 @@ class AuditWalk:
         async with self._db.connection() as connection:
             row = await (await connection.execute(READ)).fetchone()
         if row is None:
-            raise LookupError("audit_walk has its row from its migration")
+            raise LookupError("audit_walk is empty: its migration inserts one row")
         return Walk(*row)
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[Walk | None]:
-        """One round: what was changed in the walk is stored with its end. None while another process has one."""
+        """Locks the walk for one round, and stores its changes at the end. Yields None while another process has the lock."""
         async with self._db.transaction() as tx:
             row = await (await tx.execute(LOCK)).fetchone()
             if row is None:
@@ -78,11 +78,11 @@ class AuditWalk:
             await tx.execute(WRITE, (*values, walk.ended_ms, walk.ended_orders, walk.ended_reservations))
 
     async def page(self, after: str, limit: int) -> list[Order]:
-        """The next orders by id, in whatever state."""
+        """The next orders by id, in any state."""
         return await self._orders(PAGE, after, limit)
 
     async def find(self, order_ids: Sequence[str]) -> list[Order]:
-        """Those that exist."""
+        """The orders that exist."""
         return await self._orders(GET, list(order_ids))
 
     async def _orders(self, statement: str, *values: Any) -> list[Order]:

@@ -1,6 +1,6 @@
-"""Builds order.v1.OrderChanged as it lies in the outbox: the proto's JSON mapping, with the proto's field names.
+"""Builds order.v1.OrderChanged as stored in the outbox: the proto's JSON mapping, with the proto's field names.
 
-Written as dictionaries, not through json_format, which costs more than all else of a commit; a test holds both equal.
+Built as dictionaries, since json_format costs more than the rest of a commit; a test checks that both are equal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def type_of(order: Order, previous: State | None) -> str:
 
 
 def order_changed(order: Order, version: int, previous: State | None) -> str:
-    """The event's payload; `version` is the one that the order has with it."""
+    """The event's payload; `version` is the order's version with this change."""
     before = f"STATE_{previous}" if previous else "STATE_UNSPECIFIED"
     return as_json({"order": _order(order, version), "previous_state": before})
 

@@ -1,4 +1,4 @@
-"""The audit's findings in Postgres: what two looks have seen, each change with its event."""
+"""The audit's findings in Postgres: contradictions that two looks have seen; each change has its event."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from chassis.events import outbox
 from order_svc.domain.audit import Finding, FindingState, Kind
 
 Seen: TypeAlias = Mapping[str, Mapping[Kind, str]]
-"""What a look saw, by order."""
+"""The contradictions that a look saw, by order."""
 
 AGAIN_S = 10.0
-"""Between the two looks of the always-on walk."""
+"""Pause between the two looks of the always-on walk."""
 OPEN_AGAIN_S = 60.0
-"""How often an open finding is looked at: it may be gone."""
+"""Interval between looks at an open finding, which may be gone."""
 MOST_LIVE = 10_000
-"""Suspects and open findings that are kept; more are found by the next walk, when these have been repaired."""
+"""Most suspects and open findings that are kept; a later walk finds the others when these have been repaired."""
 KEPT_DAYS = 30
-"""How long a finding that has ended can be read."""
+"""Days for which an ended finding can be read."""
 FORGET_BATCH = 500
 
 COLUMNS = "order_id, kind, state, detail, first_seen_at, reported_at, ended_at, repair_outcome"
@@ -59,7 +59,7 @@ DELETE FROM audit_findings WHERE (order_id, kind) IN (
 
 
 class Findings:
-    """Every method is one transaction; a repeat of `record` with the same look changes nothing but times."""
+    """Every method is one transaction; a repeat of `record` with the same look changes only times."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -67,8 +67,8 @@ class Findings:
     async def record(
         self, looked_at: Collection[str], seen: Seen, again_s: float, repaired: Kind | None = None
     ) -> None:
-        """A look at these orders: what it saw becomes suspect, or open when the first look was `again_s` ago; what it did
-        not see any more is dropped or gone; of kind `repaired`, REPAIRED."""
+        """Records a look at these orders. A contradiction that it saw becomes suspect, or open if the first look was `again_s`
+        ago. One that it did not see any more is dropped if suspect, else GONE, or REPAIRED if of kind `repaired`."""
 
         async def work(tx: Tx) -> None:
             rows = await (await tx.execute(LOCK, (sorted(looked_at),))).fetchall()
@@ -101,12 +101,12 @@ class Findings:
             await outbox.put(tx, type=f"order.audit.finding_{what}", key=row[0], payload=payload)
 
     async def note_repair(self, order_id: str, kind: Kind, outcome: str) -> None:
-        """What a repair did, for people."""
+        """Stores the outcome of a repair, a text for people."""
         async with self._db.connection() as connection:
             await connection.execute(OUTCOME, (outcome, order_id, kind))
 
     async def due(self, most: int) -> list[str]:
-        """Orders whose findings want another look."""
+        """Orders whose findings are due for another look."""
         return [str(row[0]) for row in await self._rows(DUE, AGAIN_S, OPEN_AGAIN_S, most)]
 
     async def page(self, state: FindingState, after: tuple[str, str], limit: int) -> list[Finding]:
@@ -118,7 +118,7 @@ class Findings:
         return [_finding(row) for row in await self._rows(OPEN_OF, sorted(order_ids))]
 
     async def find(self, order_id: str, kind: Kind) -> Finding | None:
-        """One finding, also one that has ended; None for a mere suspect, too."""
+        """One finding, also one that has ended; None for a suspect."""
         found = [_finding(row) for row in await self._rows(GET, order_id, kind)]
         return found[0] if found and found[0].state is not FindingState.SUSPECT else None
 

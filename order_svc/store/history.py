@@ -1,4 +1,4 @@
-"""What people read of orders: pages, history, step logs, and sagas that are stuck."""
+"""Reads for people: pages of orders, history, step logs, and stuck sagas."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ORDER BY created_at LIMIT 500"""
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which orders to list; None and empty mean all."""
+    """The orders to list; None and empty mean all."""
 
     state: State | None
     customer_id: str
@@ -37,7 +37,7 @@ class History:
         self._db = db
 
     async def page(self, which: Filter, after: tuple[datetime, str] | None, limit: int) -> list[Order]:
-        """Newest first, after the order with that time and id."""
+        """Orders, newest first, after the one with this time and id."""
         conditions: list[str] = []
         values: list[Any] = []
         for condition, value in (
@@ -66,7 +66,7 @@ class History:
         return [Step(*row) for row in await self._rows(STEPS, order_id)]
 
     async def stuck(self, older_than_s: int) -> list[Order]:
-        """Unfinished orders placed at least that long ago, oldest first; not those whose customer's bank has time left."""
+        """Unfinished orders at least this old, oldest first, except those whose customer's bank still has time."""
         return [order_of(row) for row in await self._rows(STUCK, older_than_s)]
 
     async def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:

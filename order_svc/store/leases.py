@@ -1,4 +1,4 @@
-"""Who runs a saga: claims of one order or of those that are due, and intents that whoever runs it will find."""
+"""Leases of sagas: claims of one order or of all that are due, and changes stored for the run that holds the lease."""
 
 from __future__ import annotations
 
@@ -49,31 +49,31 @@ SELECT {COLUMNS} FROM event LEFT JOIN changed ON true"""
 
 
 class Leases:
-    """Claims are exclusive until they run out; an intent is durable whether or not the claim came with it."""
+    """Leases are exclusive until they expire; a change is stored even when another run holds the lease."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     async def claim(self, order_id: str, owner: str, states: Collection[State]) -> Order | None:
-        """The order, now leased to `owner`; None when somebody else runs it or it is in another state."""
+        """The order, now leased to `owner`; None when another run holds it or it is in another state."""
         found = await self._rows(CLAIM, owner=owner, order_id=order_id, states=list(states))
         return found[0] if found else None
 
     async def claim_due(self, owner: str, limit: int) -> list[Order]:
-        """Up to `limit` orders whose time has come, now leased to `owner`."""
+        """Up to `limit` orders that are due, now leased to `owner`."""
         return await self._rows(CLAIM_DUE, owner=owner, limit=limit)
 
     async def want_cancelled(self, order_id: str, owner: str, cause: str, states: Collection[State]) -> Order | None:
-        """Stores the wish; also leases the order to `owner` when nobody runs it. None in any other state."""
+        """Stores that the order is to be cancelled; leases it to `owner` if it is free. None when it is in another state."""
         found = await self._rows(WANT_CANCELLED, owner=owner, order_id=order_id, cause=cause, states=list(states))
         return found[0] if found else None
 
     async def hear(
         self, provider: str, event_id: str, outcome: str, payment: ProviderPayment, owner: str
     ) -> tuple[bool, Order | None]:
-        """Records a provider's event, and what its payment is now with the order.
+        """Records a provider's event, and the payment's present status in its order.
 
-        Answers whether the event is new, and the order when it changed, leased to `owner` when nobody runs it.
+        Returns whether the event is new, and the order if it changed, leased to `owner` if it is free.
         """
         fields = {
             "owner": owner,

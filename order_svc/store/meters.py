@@ -1,4 +1,4 @@
-"""Metrics of sagas: how they move, and those that do not."""
+"""Metrics of sagas: transitions, resumed sagas, stuck sagas."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from chassis.db import Database
 from order_svc.domain.saga import Progress
 
 TRANSITIONS = metrics.counter("saga_transitions_total", "Changes of an order's state that were stored", "state")
-RESUMED = metrics.counter("saga_resumed_total", "Sagas that went on after a crash, an outage or a wait")
-STUCK = metrics.gauge("saga_stuck", "Orders by why they stand still: needs_review, or overdue by a minute", "why")
+RESUMED = metrics.counter("saga_resumed_total", "Sagas that resumed after a crash, an outage or a wait")
+STUCK = metrics.gauge("saga_stuck", "Stuck orders by reason: needs_review, or overdue by a minute", "why")
 
 COUNT: LiteralString = """
 SELECT (SELECT count(*) FROM orders WHERE state = 'NEEDS_REVIEW'),
@@ -18,13 +18,13 @@ SELECT (SELECT count(*) FROM orders WHERE state = 'NEEDS_REVIEW'),
 
 
 def stored(progress: Progress) -> None:
-    """Call it once what `progress` did is committed, before it forgets."""
+    """Counts the transitions of `progress`. Call it after their commit and before `was_stored`."""
     for transition in progress.transitions:
         TRANSITIONS.of(transition.after.name).value += 1
 
 
 async def count_stuck(db: Database) -> None:
-    """One look."""
+    """Sets the gauges of stuck sagas."""
     async with db.connection() as connection:
         row = await (await connection.execute(COUNT)).fetchone()
     if row is not None:

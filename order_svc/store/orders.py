@@ -1,5 +1,5 @@
-"""Orders in Postgres: each change of state is one statement, hence one transaction: the row by compare-and-set on
-version and lease, its history, its step log and its event. Leases run by the clock of Postgres.
+"""Orders in Postgres: each change of state is one statement, hence one transaction: it updates the row by
+compare-and-set on version and lease, and adds history, step log and event. Leases use the clock of Postgres.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ GET = f"SELECT {COLUMNS} FROM orders WHERE order_id = %s"
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who may run a saga. `rest_s` is when somebody may take it after this change: None for nobody, ever."""
+    """The lease of a saga after a change. `rest_s`: seconds until a released saga is due again; None means never."""
 
     owner: str
     released: bool = False
@@ -91,7 +91,7 @@ class Lease:
 
 
 class StaleVersion(Exception):
-    """The row changed, or the lease is somebody else's: read it again."""
+    """The row has changed, or another run holds the lease: read it again."""
 
 
 class Orders:
@@ -102,7 +102,7 @@ class Orders:
         self._writes = Writes(db)
 
     async def insert(self, progress: Progress, lease: Lease) -> bool:
-        """Stores a new order; False when its request_id has one already."""
+        """Stores a new order; returns False when its request_id already has one."""
         order = progress.order
         first = {
             "request_id": order.request_id,
@@ -125,7 +125,7 @@ class Orders:
         return await self._write(INSERT, progress, lease, first)
 
     async def update(self, progress: Progress, lease: Lease) -> None:
-        """Stores what a run changed. StaleVersion when the row is not as this run knew it."""
+        """Stores the changes of a run. Raises StaleVersion when the row has changed since this run read it."""
         fields = {
             "lines": None if progress.order.lines is progress.stored_lines else as_json(progress.order.lines),
             "version": progress.order.version,

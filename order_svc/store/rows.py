@@ -1,4 +1,4 @@
-"""How an order lies in its row: the columns in their order, and both ways between row and Order."""
+"""Mapping between Order and its row: the columns in their sequence, and both directions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLUMNS = (
     "cause, refusal::text, cancel_cause, resume_state, attempts, last_error, lease_owner, due_at, confirmed_at, "
     "created_at, updated_at, refunded_minor"
 )
-"""JSON is read as text: orjson reads it faster than psycopg's default, without changing a default."""
+"""JSON is read as text: orjson reads it faster than psycopg's default, and no default is changed."""
 
 
 def as_json(value: object) -> str:

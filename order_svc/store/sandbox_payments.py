@@ -1,4 +1,4 @@
-"""The sandbox provider's books. They lie in this database for want of a better place, and commit by themselves."""
+"""The sandbox provider's books. They share this database for lack of a better place, and commit in their own transactions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SandboxPayments:
         self._writes = Writes(db)
 
     async def open(self, payment: ProviderPayment, amount_minor: int, currency: str) -> ProviderPayment | None:
-        """Books a payment unless its key is known; then answers the one that is there."""
+        """Books a payment unless its key is known; then returns the existing one."""
         values = (payment.key, payment.order_id, payment.reference, payment.status, payment.decline_code)
         booked = await self._writes.put(payment.key, OPEN, (*values, amount_minor, currency))
         return None if booked else await self.find(payment.key)
@@ -57,7 +57,7 @@ class SandboxPayments:
     async def turn(
         self, key: str, before: tuple[PaymentStatus, ...], after: PaymentStatus, decline_code: str = ""
     ) -> ProviderPayment | None:
-        """Changes the status where it is one of `before`; answers the payment after it."""
+        """Changes the status where it is one of `before`; returns the payment afterwards."""
         values = {
             "key": key,
             "before": list(before),

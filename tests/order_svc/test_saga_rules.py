@@ -41,7 +41,7 @@ def test_every_state_but_the_last_leads_somewhere_and_every_state_is_reached() -
 
 
 def test_a_change_that_the_table_does_not_have_is_our_bug() -> None:
-    with pytest.raises(ValueError, match="no way from CANCELLED to CONFIRMED"):
+    with pytest.raises(ValueError, match="no transition from CANCELLED to CONFIRMED"):
         Progress(order(State.CANCELLED), State.CANCELLED, fresh=False).move(State.CONFIRMED, NOW)
 
 

@@ -1,4 +1,4 @@
-"""Skus, locations, lots, stock levels, movements, reservations, and what the chassis needs."""
+"""Skus, locations, lots, stock levels, movements, reservations, and the tables of the chassis."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""What the always-on audit remembers between its rounds."""
+"""State of the always-on audit between its rounds."""
 
 from alembic import op
 

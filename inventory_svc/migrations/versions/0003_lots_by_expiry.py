@@ -1,4 +1,4 @@
-"""The calendar asks once a minute which lots have passed: it shall not look at all of them."""
+"""Index for the once-a-minute search for expired lots."""
 
 from alembic import op
 

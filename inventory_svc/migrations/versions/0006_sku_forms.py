@@ -1,4 +1,4 @@
-"""A new sku may not differ from another one in case only. Those that do already stay: all but the oldest are marked as twins."""
+"""A new sku may not differ from another one only in case. Existing ones stay: all but the oldest are marked as twins."""
 
 from alembic import op
 

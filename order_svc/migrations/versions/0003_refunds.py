@@ -1,4 +1,4 @@
-"""What was given back of a payment: of the whole, and part by part at the sandbox provider."""
+"""Amounts given back of a payment: in all, and part by part at the sandbox provider."""
 
 from alembic import op
 

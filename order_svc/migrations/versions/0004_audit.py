@@ -1,4 +1,4 @@
-"""The audit across services: its findings, and how far its walk is."""
+"""The audit across services: its findings, and the position of its walk."""
 
 from alembic import op
 
