@@ -43,14 +43,14 @@ from promo_svc.app.stock import Stock
 from promo_svc.store.keys import GATE_PREFIX, PARTITION
 
 PACE_S = 0.1
-"""Between looks for events: history and availability may be a tenth of a second old."""
+"""Pause between reads of events: history and availability may be a tenth of a second old."""
 LISTEN_PAUSE_S = 0.02
-"""Between rounds of a consumer, each of which waits for events itself. While the broker is away it doubles, up to 5 s."""
+"""Pause between rounds of a consumer; each round waits for events. While the broker is away it doubles, up to 5 s."""
 
 
 @dataclass(frozen=True)
 class Promo:
-    """What runs: tests reach for its parts."""
+    """The running service, with the parts that tests use."""
 
     server: Server
     gate_client: redis.Client
@@ -58,7 +58,7 @@ class Promo:
 
 
 def now() -> datetime:
-    """The instant for which quotes are computed."""
+    """The time for which quotes are computed."""
     return datetime.now(UTC)
 
 
@@ -125,7 +125,7 @@ async def running(settings: config.Settings) -> AsyncIterator[Promo]:
 
 
 def consumers(db: Database, events_out: EventSource, purchases: Purchases, stock: Stock) -> list[Consumer]:
-    """Who listens to which service, and for what."""
+    """The consumers, each with its source service and event types."""
     types, broker = events_out.types, events_out.broker
     return [
         Consumer(db, broker, "purchases", ["order"], order_events.TYPES, OrderEvents(types, purchases), PACE_S),
@@ -134,7 +134,7 @@ def consumers(db: Database, events_out: EventSource, purchases: Purchases, stock
 
 
 def listen(listening: Sequence[Consumer], jobs: Jobs, leader: Leader) -> None:
-    """Has the process that leads take events in, and try again what failed."""
+    """Starts the consumers and their retries in the leading process."""
     for consumer in listening:
         jobs.start(f"consume-{consumer.name}", consumer.run_once, LISTEN_PAUSE_S, leader.leading)
         jobs.start(f"retry-{consumer.name}", consumer.retry_once, RETRY_PAUSE_S, leader.leading)

@@ -10,7 +10,7 @@ from chassis.events.event import ContentType
 
 @dataclass(frozen=True)
 class Settings:
-    """Where promo_svc listens and what it stands on."""
+    """The address of promo_svc and of the servers that it uses."""
 
     address: str
     database_url: str

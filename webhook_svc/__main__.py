@@ -42,20 +42,20 @@ from webhook_svc.jobs.measure import Measure
 
 SOURCES = ("inventory", "order", "promo", "webhook")
 CONSUME_PAUSE_S = 0.01
-"""After a look that found nothing, which has waited for events by itself; while the broker is away it doubles up to 5 s."""
+"""Pause after a read without events; the read itself waits for events. While the broker is away it doubles, up to 5 s."""
 PACE_S = 0.03
-"""Between looks for events: what comes meanwhile shares a transaction, and a receiver does not notice."""
+"""Pause between reads of events: events that arrive meanwhile share a transaction; receivers do not notice the delay."""
 MODULES = (inventory_events, order_events, promo_events, webhook_events)
 
 
 def now() -> datetime:
-    """The instant by which deliveries are due, leases end and signatures are dated."""
+    """The time for due deliveries, ends of leases and signatures."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class Delivering:
-    """All that delivers, without the loops: tests run its rounds themselves."""
+    """The parts that deliver, without the loops: tests run the rounds themselves."""
 
     database: Database
     directory: Directory
@@ -73,7 +73,7 @@ class Delivering:
 async def delivering(
     settings: config.Settings, database: Database, bodies: Bodies, receiver: Receiver, clock: Callable[[], datetime]
 ) -> AsyncIterator[Delivering]:
-    """What sends, ready. At the end it gives back what it holds."""
+    """The parts that deliver, ready to send. On exit they give back the deliveries that they hold."""
     directory = Directory(database)
     await directory.refresh()
     recording = Recording(database, directory, clock, settings.given_up_after)
@@ -100,7 +100,7 @@ async def delivering(
 
 @dataclass(frozen=True)
 class Webhooks:
-    """What runs: tests reach for its parts."""
+    """The running service, with the parts that tests use."""
 
     server: Server
     delivering: Delivering

@@ -9,19 +9,19 @@ from chassis import config
 from chassis.events.event import ContentType
 
 MOST_GIVEN_UP_H = 24 * 30
-"""Deliveries are forgotten after thirty days: failing for longer could not be known."""
+"""Deliveries are deleted after thirty days, so a longer failure could not be detected."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where webhook_svc listens and what it stands on."""
+    """The address of webhook_svc, the servers that it uses, and its rules for endpoints."""
 
     address: str
     database_url: str
     broker_url: str
     events_content_type: ContentType
     allow_private: bool
-    """Endpoints may be http and at inside addresses: for development."""
+    """Endpoints may use http and private addresses: for development."""
     given_up_after: timedelta
     timeout_s: float
 

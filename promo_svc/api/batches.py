@@ -1,4 +1,4 @@
-"""Batches: each request stands alone, with its own answer or its own refusal."""
+"""Batches: each request is handled on its own and gets its own result or error."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ T = TypeVar("T")
 
 
 def attempt(read: Callable[[Any], T], message: Any) -> T | Exception:
-    """What one request says, or why it is refused."""
+    """Returns one request as read, or the error that refuses it."""
     try:
-        bounds_check.check(message)  # one of a batch is refused alone
+        bounds_check.check(message)  # an error refuses this request only
         return read(message)
     except Exception as raised:
         return raised
 
 
 def quote_result(quote: quote_pb2.Quote | Exception) -> pb.QuoteResult:
-    """One cart's answer."""
+    """The result of one cart."""
     return pb.QuoteResult(**_failure(quote)) if isinstance(quote, Exception) else pb.QuoteResult(quote=quote)
 
 
 async def redemption_results(message: Any, handle: Callable[[Any, Any], Awaitable[Any]]) -> list[pb.RedemptionResult]:
-    """Every request's answer, by the handler of a single one."""
+    """The result of each request, from the handler of a single request."""
     return await asyncio.gather(*(_redemption_result(one, handle) for one in message.requests))
 
 

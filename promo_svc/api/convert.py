@@ -1,4 +1,4 @@
-"""Where promotion messages become domain objects, checked field by field; carts and quotes are in quote_convert.py."""
+"""Converts promotion messages to domain objects and checks each field; carts and quotes are in quote_convert.py."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ SKU_CHARACTERS = 64
 CATEGORY_CHARACTERS = 100
 CHANNEL_CHARACTERS = 40
 MOST_ENTRIES = 1_000
-"""Skus, categories or channels of one promotion: more belong into a category."""
+"""Skus, categories or channels of one promotion; larger sets should be a category."""
 MOST_USES = 10**9
-"""Largest limit, far below the level that stands for "no limit"."""
+"""Largest limit, far below the value that means "no limit"."""
 MOST_PRIORITY = 1_000
 MOST_STOCK_SKUS = 20
-"""Skus whose stock one promotion may be coupled to: a set that is sold together, not a catalogue."""
+"""Skus to whose stock one promotion may be coupled: a set that is sold together, not a catalogue."""
 MOST_AVAILABLE = 10**9
 MOST_PURCHASES = 1_000
-"""Earlier orders that a promotion may ask for; a quote counts no further."""
+"""Earlier orders that a promotion may require; a quote counts no further."""
 OURS = frozenset({"promotion_id", "state", "etag", "create_time", "update_time", "used", "suspended"})
-"""Fields that an update names or that we set; a mask may not hold them."""
+"""Fields that identify the promotion or that the service sets; a mask may not hold them."""
 
 
 def promotion_id(path: str, value: str) -> str:
@@ -39,7 +39,7 @@ def promotion_id(path: str, value: str) -> str:
 
 
 def new_promotion(message: promotion_pb2.Promotion) -> Promotion:
-    """A promotion to create; fields that are ours are ignored."""
+    """A promotion to create; fields that the service sets are ignored."""
     known = promotion_id("promotion.promotion_id", message.promotion_id)
     discount = message.WhichOneof("discount")
     if discount is None:
@@ -49,7 +49,7 @@ def new_promotion(message: promotion_pb2.Promotion) -> Promotion:
 
 
 def changes(message: promotion_pb2.Promotion, mask: Iterable[str]) -> dict[str, Any]:
-    """The domain fields that an update sets; an empty mask means the fields that are set."""
+    """The domain fields that an update sets; an empty mask means all fields that the message sets."""
     named = list(dict.fromkeys(mask))
     for index, name in enumerate(named):
         if name not in READERS:
@@ -57,7 +57,7 @@ def changes(message: promotion_pb2.Promotion, mask: Iterable[str]) -> dict[str, 
     if not named:
         named = [field.name for field, _ in message.ListFields() if field.name not in OURS]
     if "percent_bps" in named and "fixed_amount" in named:
-        raise errors.invalid("update_mask", "FIELD_INVALID", "names both percent_bps and fixed_amount")
+        raise errors.invalid("update_mask", "FIELD_INVALID", "must not name both percent_bps and fixed_amount")
     if not named:
         raise errors.required("update_mask")
     return _read(message, named)
@@ -137,7 +137,7 @@ def _priority(message: promotion_pb2.Promotion) -> int:
     return validation.whole("promotion.priority", message.priority, 0, MOST_PRIORITY)
 
 
-# Field of the message -> field of the domain object, and how it is read.
+# Field of the message -> field of the domain object, and its reader.
 READERS: dict[str, tuple[str, Callable[[promotion_pb2.Promotion], Any]]] = {
     "name": ("name", _name),
     "percent_bps": ("discount", _percent),

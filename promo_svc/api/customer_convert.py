@@ -1,4 +1,4 @@
-"""Where customer messages become domain objects, and what is known of customers becomes messages."""
+"""Converts customer messages to domain objects, and purchases to messages."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from promo_svc.domain.purchase import Purchase
 
 
 def new_wish(message: pb.RequestBackInStockNoticeRequest) -> Wish:
-    """What somebody waits for."""
+    """The customer's wish to be notified."""
     return Wish(
         customer_id=ids.outside(message.customer_id), sku=message.sku, channel=message.channel, email=message.email
     )
 
 
 def purchase_message(purchase: Purchase) -> purchase_pb2.Purchase:
-    """A purchase as others see it."""
+    """The message of a purchase."""
     return purchase_pb2.Purchase(
         order_id=purchase.order_id,
         sku=purchase.sku,

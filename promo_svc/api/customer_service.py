@@ -1,4 +1,4 @@
-"""promo.v1.CustomerService: reads the message, calls the use case, answers."""
+"""promo.v1.CustomerService: reads the message, calls the use case, returns the response."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from promo_svc.store import events
 
 
 class CustomerServicer:
-    """Thin: no rule, no order of steps."""
+    """Thin: holds no rules and no sequence of steps."""
 
     def __init__(self, purchases: Purchases, notices: Notices) -> None:
         self._purchases = purchases

@@ -1,4 +1,4 @@
-"""Which gRPC code each refusal has."""
+"""The gRPC code of each domain error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events of orders, as the purchase history needs them."""
+"""Order events, converted for the purchase history."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ class OrderEvents:
         self._purchases = purchases
 
     async def __call__(self, tx: Tx, events: Sequence[Event]) -> None:
-        """Raises whatever is wrong with an event: it is parked, and with it what follows of its order."""
+        """Raises on an invalid event, which is then parked together with later events of its order."""
         facts = [fact(self._types.message(event)) for event in events]
         await self._purchases.take_in(tx, [each for each in facts if each is not None])
 
 
 def fact(message: events_pb2.OrderChanged) -> OrderFact | None:
-    """What it says about purchases, None when nothing. ValueError for what no order of ours is."""
+    """The purchases of the event, None when there are none. ValueError when the order is invalid."""
     order = message.order
     cancelled = order.state == Order.STATE_CANCELLED
     if cancelled and message.previous_state in NEVER_CONFIRMED:
         return None
     if not order.order_id or not order.lines or not (cancelled or order.state == Order.STATE_CONFIRMED):
-        raise ValueError(f"neither a confirmed nor a cancelled order: {order.order_id} {order.state}")
+        raise ValueError(f"the order is neither confirmed nor cancelled: {order.order_id} {order.state}")
     return OrderFact(
         order_id=order.order_id,
         version=int(order.etag),
@@ -52,7 +52,7 @@ def fact(message: events_pb2.OrderChanged) -> OrderFact | None:
 
 
 def _bought(order: Order) -> Iterator[OrderLine]:
-    """What stands of an order that stands; all that it was of one that was cancelled."""
+    """All lines of a cancelled order; of any other order the units that were not cancelled."""
     for line in order.lines:
         if order.state == Order.STATE_CANCELLED:
             yield OrderLine(line.sku, line.quantity, line.total_minor)

@@ -1,4 +1,4 @@
-"""promo.v1.PromotionService: reads the message, calls the use case, answers."""
+"""promo.v1.PromotionService: reads the message, calls the use case, returns the response."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from promo_svc.store import events
 
 
 class PromotionServicer:
-    """Thin: no rule, no order of steps."""
+    """Thin: holds no rules and no sequence of steps."""
 
     def __init__(self, promotions: Promotions, quotes: Quotes, redemptions: Redemptions) -> None:
         self._promotions = promotions

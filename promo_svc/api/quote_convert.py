@@ -1,4 +1,4 @@
-"""Where cart messages become carts, held to their bounds by the server, and quotes become messages."""
+"""Converts cart messages, whose bounds the server has checked, to carts, and quotes to messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from promo_svc.domain.quote import Applied, Fact, Quote, QuotedLine, Skipped
 
 
 def cart(message: quote_pb2.Cart) -> Cart:
-    """A cart whose every amount fits into int64, also summed."""
+    """A cart whose amounts, and their sum, fit into int64."""
     return Cart(
         lines=_lines(message),
         currency=message.currency,
@@ -24,7 +24,7 @@ def cart(message: quote_pb2.Cart) -> Cart:
 
 
 def _lines(message: quote_pb2.Cart) -> tuple[CartLine, ...]:
-    """Together they may cost what an order may, before discounts."""
+    """The lines; their sum before discounts may not exceed the maximum of an order."""
     lines = tuple(
         CartLine(sku=line.sku, quantity=line.quantity, unit_price_minor=line.unit_price_minor, category=line.category)
         for line in message.lines
@@ -37,7 +37,7 @@ def _lines(message: quote_pb2.Cart) -> tuple[CartLine, ...]:
 
 
 def quote_message(quote: Quote) -> quote_pb2.Quote:
-    """A quote as others see it."""
+    """The message of a quote."""
 
     def amount(minor: int) -> MoneyMessage:
         return MoneyMessage(currency=quote.currency, amount_minor=minor)

@@ -1,4 +1,4 @@
-"""Where redemption messages become domain objects, checked field by field, and the reverse."""
+"""Converts redemption messages to domain objects, checking each field, and the reverse."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ DEFAULT_TTL_S = 900
 
 
 def order(message: pb.RedeemPromotionsRequest) -> Order:
-    """What is to be claimed; each promotion named once."""
+    """The uses to claim; each promotion may be named once."""
     for index, promotion_id in enumerate(message.promotion_ids):
         if promotion_id in message.promotion_ids[:index]:
-            raise errors.invalid(f"promotion_ids[{index}]", "FIELD_INVALID", f"names {promotion_id} again")
+            raise errors.invalid(f"promotion_ids[{index}]", "FIELD_INVALID", f"repeats {promotion_id}")
     return Order(
         redemption_id=message.request_id,
         customer_id=ids.outside(message.customer_id),
@@ -30,7 +30,7 @@ def order(message: pb.RedeemPromotionsRequest) -> Order:
 
 
 def redemption_message(redemption: Redemption) -> quote_pb2.Redemption:
-    """A redemption as others see it."""
+    """The message of a redemption."""
     return quote_pb2.Redemption(
         redemption_id=redemption.redemption_id,
         state=quote_pb2.Redemption.State.Value(f"STATE_{redemption.state.value}"),
@@ -42,5 +42,5 @@ def redemption_message(redemption: Redemption) -> quote_pb2.Redemption:
 
 
 def audit_status_message(status: AuditStatus) -> audit_pb2.AuditStatus:
-    """What the always-on audit says of itself."""
+    """The status of the always-on audit."""
     return json_format.ParseDict(status_payload(status), audit_pb2.AuditStatus())

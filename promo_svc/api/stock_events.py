@@ -1,4 +1,4 @@
-"""Events of stock levels, as promotions need them."""
+"""Stock level events, converted for promotions."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class StockEvents:
         self._stock = stock
 
     async def __call__(self, tx: Tx, events: Sequence[Event]) -> None:
-        """Raises whatever is wrong with an event: it is parked, and with it what follows of its sku."""
+        """Raises on an invalid event, which is then parked together with later events of its sku."""
         await self._stock.take_in(tx, [fact(self._types.message(event)) for event in events])
 
 
 def fact(message: events_pb2.StockLevelChanged) -> LevelFact:
-    """What it says. ValueError for what no level of ours is."""
+    """The level of the event. ValueError when the level is invalid."""
     level = message.level
     if not level.sku or not level.location or level.version < 1:
-        raise ValueError(f"no version of a level: {level.sku}@{level.location} {level.version}")
+        raise ValueError(f"the level is invalid: {level.sku}@{level.location} version {level.version}")
     return LevelFact(level.sku, level.location, level.available, level.version)

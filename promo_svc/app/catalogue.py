@@ -16,7 +16,7 @@ from promo_svc.store import promotions
 FRESH_S = 1.0
 """A promotion that another process changed is seen here after at most this long."""
 EXPLAINED_AFTER_END = timedelta(days=1)
-"""An automatic promotion says EXPIRED for this long after its end; then quotes forget it and stay short."""
+"""Quotes list an automatic promotion as EXPIRED for this long after its end; later they omit it and stay short."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Snapshot:
     automatic: tuple[Promotion, ...] = ()
 
     def candidates(self, codes: tuple[str, ...], now: datetime) -> Iterator[Promotion]:
-        """What a cart may get or must have explained: active automatic ones, and those whose code it presents."""
+        """Promotions that a quote applies or explains: active automatic ones, and those whose code the cart presents."""
         for promotion in self.automatic:
             if promotion.end_time is None or now - promotion.end_time < EXPLAINED_AFTER_END:
                 yield promotion
@@ -39,7 +39,7 @@ class Snapshot:
 
 
 class Catalogue:
-    """Refreshes the copy when it is asked for and older than a second; many who ask wait for one query."""
+    """Refreshes the copy on a read when it is older than a second; concurrent reads share one query."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -51,14 +51,14 @@ class Catalogue:
         """All promotions, as of at most FRESH_S ago and after every write of this process. JOURNAL_UNREACHABLE."""
         if time.monotonic() - self._read_at > FRESH_S:
             if self._refreshing is None:
-                # In a context of its own, since the deadline of whoever asked first is not the deadline of all.
+                # In a context of its own: the first caller's deadline must not apply to the other callers.
                 self._refreshing = asyncio.create_task(self._refresh(), context=contextvars.Context())
-            # Shielded: the others wait for the same query, whoever of them gives up.
+            # Shielded: other callers wait for the same query, even if this one gives up.
             await asyncio.shield(self._refreshing)
         return self._snapshot
 
     def forget(self) -> None:
-        """Call after a write: the next `current` reads again, even when a refresh that began before is under way."""
+        """Call after a write: the next `current` reads again, even when an earlier refresh is still in progress."""
         self._read_at = float("-inf")
         self._refreshing = None
 

@@ -1,4 +1,4 @@
-"""Limits are levels: made with their promotion or at a customer's first use, journal first, then gate."""
+"""Limits are levels: created with their promotion or at a customer's first use, in the journal first, then in the gate."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from promo_svc.domain.promotion import Promotion
 from promo_svc.store import keys, usage
 
 REMEMBERED_LEVELS = 100_000
-"""Customer levels that this process knows to be as they should; about 20 MB. More are simply asked for again."""
+"""Customer levels that this process knows to be up to date; about 20 MB. Above this number they are read again."""
 
 LANES = 2
-"""While one transaction waits for its flush to disk, the next is being written."""
+"""While one transaction waits for its flush to disk, the next one is written."""
 BATCH_LEVELS = 500
-"""Levels made in one transaction: the first customers of a campaign come all at once."""
+"""Levels created in one transaction: the first customers of a campaign arrive at the same time."""
 QUEUE_ITEMS = 4_096
-"""Redemptions that wait for their levels; more are refused before anything is done."""
+"""Redemptions that wait for their levels; more are refused before they have any effect."""
 Wanted: TypeAlias = Sequence[tuple[str, str]]
 """Levels that one redemption needs: promotion and customer."""
 
 
 class Limits:
-    """Every change of a limit, and what spares the second redemption of a customer the question."""
+    """Applies every change of a limit, and remembers customer levels so that later redemptions need no query."""
 
     def __init__(self, database: Database, adjustments: Adjustments) -> None:
         self._database = database
@@ -42,28 +42,28 @@ class Limits:
         self._stage.start()
 
     async def close(self) -> None:
-        """Finishes what was begun."""
+        """Finishes the pending writes."""
         await self._stage.close()
 
     async def add(self, tx: Tx, promotion: Promotion) -> list[Row]:
-        """The level of a new promotion; give the answer to `tell_gate` after the commit."""
+        """Creates the level of a new promotion; pass the result to `tell_gate` after the commit."""
         epoch = await enter(tx, keys.PARTITION)
         return await self._record(tx, epoch, await usage.add_total(tx, promotion.promotion_id, promotion.usage_limit))
 
     async def change(self, tx: Tx, before: Promotion, after: Promotion) -> list[Row]:
-        """Another limit in total; customers' levels follow at their next use. LimitBelowUsed."""
+        """Changes the limit in total; customers' levels follow at their next use. LimitBelowUsed."""
         if before.usage_limit == after.usage_limit:
             return []
         epoch = await enter(tx, keys.PARTITION)
         return await self._record(tx, epoch, await usage.change_total(tx, after.promotion_id, after.usage_limit))
 
     async def tell_gate(self, rows: Sequence[Row]) -> None:
-        """Brings committed changes to the gate; what fails is brought by the adjustments job."""
+        """Applies committed changes to the gate; the adjustments job applies those that fail."""
         if rows:
             await self._adjustments.apply(rows)
 
     async def ready_customer(self, customer_id: str, limits: Mapping[str, int]) -> None:
-        """Sees to it that the customer has a level with each of these limits, by promotion id or FIRST_ORDER. Safe to repeat.
+        """Ensures that the customer has a level with each of these limits, by promotion id or FIRST_ORDER. Safe to repeat.
         OVERLOADED."""
         wanted = [
             (promotion_id, customer_id)
@@ -89,7 +89,7 @@ class Limits:
         return [None] * len(batch)
 
     async def tell_untold(self, level_keys: Sequence[str]) -> None:
-        """Brings what the gate may not know of these levels: another process may be between its commit and the gate."""
+        """Applies pending changes of these levels to the gate: another process may have committed and not applied them yet."""
         async with self._database.connection() as connection:
             rows = await usage.untold(connection, level_keys)
         await self.tell_gate(rows)

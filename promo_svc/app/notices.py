@@ -1,4 +1,4 @@
-"""Use cases of back-in-stock notices: stand in line for a sku, see the lines, leave one. Telling is in stock.py."""
+"""Use cases of back-in-stock notices: request, list, cancel. stock.py sends the notices."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ CANCELLED = b"cancelled"
 
 
 class Notices:
-    """One method per use case. Who stands in line and who counts a sku wait for each other, so that nobody is missed."""
+    """One method per use case. Requests for a sku and counts of it are serialised, so that no request is missed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def ask(self, request: Request, wish: Wish) -> tuple[bytes, bool]:
-        """The notice as the first answer showed it, serialized; True: an earlier request got it. Safe to repeat.
+        """The notice as first returned, serialized; True: an earlier request made it. Safe to repeat.
 
         SkuInStock, CustomerNoticesFull, SkuNoticesFull, REQUEST_ID_REUSED.
         """
@@ -48,7 +48,7 @@ class Notices:
         return page, pagination.token(query, [page[-1].wish.sku]) if len(found) > page_size else ""
 
     async def cancel(self, request: Request, customer_id: str, sku: str) -> tuple[bool, bool]:
-        """Whether there was an open request; True: an earlier request ended it. Safe to repeat. REQUEST_ID_REUSED."""
+        """Whether there was an open request; True: an earlier request cancelled it. Safe to repeat. REQUEST_ID_REUSED."""
 
         async def work(tx: Tx) -> bytes:
             return CANCELLED if await notices.remove(tx, customer_id, sku) else b""

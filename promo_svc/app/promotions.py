@@ -1,6 +1,6 @@
-"""Use cases of promotions: make, change, activate, pause, read. What was written is seen by the next quote.
+"""Use cases of promotions: create, change, activate, pause, read. The next quote sees what was written.
 
-In other processes too when its code is presented; automatic promotions are seen there within a second.
+Other processes see it at once when its code is presented; automatic promotions within a second.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LIST_QUERY = "promotions"
 
 @dataclass(frozen=True)
 class Answer:
-    """The promotion as the first answer showed it, serialized, so that a replay is that answer to the letter."""
+    """The promotion as first returned, serialized, so that a replay returns the same bytes."""
 
     promotion: bytes
     replayed: bool
@@ -33,7 +33,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Written:
-    """What a change wrote: the promotion, and the changes of levels that the gate is told after the commit."""
+    """The result of a change: the promotion, and the changes of levels to apply to the gate after the commit."""
 
     stored: StoredPromotion
     for_gate: list[Row]
@@ -48,7 +48,7 @@ class Promotions:
         self._limits = limits
 
     async def create(self, request: Request, promotion: Promotion) -> Answer:
-        """Keeps a draft. PromotionTaken, CodeTaken, FIELD_INVALID, REQUEST_ID_REUSED. Safe to repeat."""
+        """Stores a draft. PromotionTaken, CodeTaken, FIELD_INVALID, REQUEST_ID_REUSED. Safe to repeat."""
         check_coherent(promotion)
 
         async def work(tx: Tx) -> Written:
@@ -59,7 +59,7 @@ class Promotions:
         return await self._once(request, work)
 
     async def update(self, request: Request, promotion_id: str, changes: Mapping[str, Any], etag: str) -> Answer:
-        """Changes some rules. PromotionNotFound, VersionStale, CodeTaken, LimitBelowUsed. Safe to repeat."""
+        """Changes the given rules. PromotionNotFound, VersionStale, CodeTaken, LimitBelowUsed. Safe to repeat."""
 
         async def work(tx: Tx) -> Written:
             before = await self._lock(tx, promotion_id)
@@ -116,7 +116,7 @@ class Promotions:
 
         async def attempt(tx: Tx) -> bytes:
             written = await work(tx)
-            for_gate[:] = written.for_gate  # of this attempt alone: one that was rolled back told nothing
+            for_gate[:] = written.for_gate  # of this attempt only: an attempt that was rolled back changed nothing
             return events.promotion_message(await self._tell(tx, written.stored)).SerializeToString()
 
         kept, replayed = await requests.once(self._database, request, attempt)
@@ -143,7 +143,9 @@ def check_coherent(promotion: Promotion) -> None:
         raise errors.invalid("promotion.end_time", "FIELD_INVALID", "must be after start_time")
     if promotion.first_order_only and promotion.minimum_purchases:
         path = "promotion.minimum_purchases"
-        raise errors.invalid(path, "FIELD_INVALID", "must be 0 with first_order_only: a first order has none before it")
+        raise errors.invalid(
+            path, "FIELD_INVALID", "must be 0 with first_order_only: a first order has no earlier orders"
+        )
     if promotion.stock_skus and not promotion.minimum_available:
         raise errors.required("promotion.minimum_available")
     if promotion.minimum_available and not promotion.stock_skus:

@@ -1,4 +1,4 @@
-"""Use cases of the purchase history: take in what orders tell, read a customer's."""
+"""Use cases of the purchase history: record orders, read a customer's purchases."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Purchases:
         self._database = database
 
     async def take_in(self, tx: Tx, facts: Sequence[OrderFact]) -> None:
-        """Keeps versions of orders, in whatever order they come; guests have no history."""
+        """Records versions of orders, in whatever order they arrive; guests have no history."""
         known = [fact for fact in newest(facts) if fact.customer_id]
         if known:
             await purchases.write(tx, known)

@@ -1,4 +1,4 @@
-"""The use case of a quote: fetch what the pure function needs, then call it."""
+"""The use case of a quote: reads the inputs of the pure function, then calls it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUOTES = metrics.counter("promo_quotes_total", "Carts that were priced: discount
 
 
 class Quotes:
-    """Reads no promotion from the database; uses, orders and stock only when a promotion in question asks for them."""
+    """Reads no promotion from the database; reads uses, orders and stock only when a candidate depends on them."""
 
     def __init__(self, database: Database, catalogue: Catalogue, now: Callable[[], datetime]) -> None:
         self._database = database
@@ -32,7 +32,7 @@ class Quotes:
         return (await self.quote_many([cart]))[0]
 
     async def quote_many(self, carts: Sequence[Cart]) -> list[Quote]:
-        """Prices each cart by itself; what must be known is read for all of them at once."""
+        """Prices each cart on its own; uses, orders and stock are read once for all of them."""
         now = self._now()
         candidates = [await self._candidates(cart, now) for cart in carts]
         known = await self._known(candidates, carts)
@@ -42,7 +42,7 @@ class Quotes:
         return quotes
 
     async def _candidates(self, cart: Cart, now: datetime) -> list[Promotion]:
-        """Looks again before a code is refused: another process may have activated it a moment ago."""
+        """Reads again before a code is refused: another process may have activated it a moment ago."""
         candidates = list((await self._catalogue.current()).candidates(cart.codes, now))
         active = {promotion.code for promotion in candidates if promotion.state is State.ACTIVE}
         if active.issuperset(cart.codes):
@@ -51,7 +51,7 @@ class Quotes:
         return list((await self._catalogue.current()).candidates(cart.codes, now))
 
     async def _known(self, candidates: Sequence[Sequence[Promotion]], carts: Sequence[Cart]) -> list[Known]:
-        """What the candidates ask for: a statement for each kind that any of them does, none when none does."""
+        """The facts that the candidates depend on: one statement per kind that any of them needs."""
         limited = [_limited(each) for each in candidates]
         customers = [_customer(each, cart) for each, cart in zip(candidates, carts, strict=True)]
         skus = sorted({sku for each in candidates for promotion in each for sku in promotion.stock_skus})
@@ -70,11 +70,11 @@ class Quotes:
 
 
 def _limited(candidates: Sequence[Promotion]) -> list[str]:
-    """What uses are asked for: those of promotions with a limit, and of a first order."""
+    """The ids whose uses are needed: promotions with a limit, and FIRST_ORDER."""
     first = [FIRST_ORDER] if any(promotion.first_order_only for promotion in candidates) else []
     return [promotion.promotion_id for promotion in candidates if promotion.is_limited] + first
 
 
 def _customer(candidates: Sequence[Promotion], cart: Cart) -> str:
-    """Whose earlier orders are asked for; empty when nobody's are."""
+    """The customer whose earlier orders are needed; empty when none are."""
     return cart.customer_id if any(promotion.asks_history for promotion in candidates) else ""

@@ -1,4 +1,4 @@
-"""Use cases of redemptions: claim uses for an order, commit them, give them back. All counters in one atomic step."""
+"""Use cases of redemptions: claim uses for an order, commit them, give them back; all counters in one atomic step."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from promo_svc.store import keys, purchases, redemptions, usage
 
 @dataclass(frozen=True)
 class Order:
-    """What an order wants to use: each promotion once; the id becomes the redemption's."""
+    """The promotions that an order wants to use, each once; `redemption_id` becomes the redemption's id."""
 
     redemption_id: str
     customer_id: str
@@ -45,7 +45,7 @@ class Order:
 
     @property
     def fingerprint(self) -> str:
-        """The same for the same customer and the same promotions, in whatever order they are named."""
+        """Equal for the same customer and the same promotions, in any order."""
         return ids.fingerprint(self.customer_id, *sorted(self.promotion_ids))
 
 
@@ -75,7 +75,7 @@ class Redemptions:
         try:
             reserved = await self._claim(order, await self._promotions(order))
         except DomainError:
-            # A repeat of what was claimed before gets its answer, also when nothing more could be claimed today.
+            # A repeat of an earlier claim gets its result, even if the same claim would fail now.
             earlier = await self._earlier(order)
             if earlier is None:
                 raise
@@ -83,7 +83,7 @@ class Redemptions:
         return _holding(reserved.reservation), reserved.replayed
 
     async def commit(self, redemption_id: str) -> tuple[Redemption, bool]:
-        """The uses are used. True: they were before. RedemptionNotFound, RedemptionExpired, RedemptionReleased."""
+        """Commits the uses. True: they were committed before. RedemptionNotFound, RedemptionExpired, RedemptionReleased."""
         found, changed = await self._partition.claims.settle(redemption_id, "COMMITTED")
         if found is None:
             raise RedemptionNotFound(redemption_id)
@@ -92,7 +92,7 @@ class Redemptions:
         return _holding(found), not changed
 
     async def release(self, redemption_id: str) -> tuple[Redemption, bool]:
-        """Gives the uses back, or forbids a redemption that has not arrived. True: it had ended before."""
+        """Gives the uses back, or blocks a redemption that has not arrived yet. True: it had ended before."""
         found, changed = await self._partition.claims.settle(redemption_id, "RELEASED")
         if found is None or found.state == "COMMITTED":
             changed = await self._cancel(redemption_id)
@@ -100,27 +100,27 @@ class Redemptions:
         return redemptions.redemption(found), not changed
 
     async def get(self, redemption_id: str) -> Redemption:
-        """RedemptionNotFound."""
+        """One redemption. RedemptionNotFound."""
         found = await self._read(redemption_id)
         if found is None:
             raise RedemptionNotFound(redemption_id)
         return redemptions.redemption(found)
 
     async def get_many(self, redemption_ids: Sequence[str]) -> list[Redemption]:
-        """Those that exist, by id."""
+        """The redemptions that exist, sorted by id."""
         found = await self._partition.journal.read(redemption_ids)
         return [redemptions.redemption(one) for _, one in sorted(found.items())]
 
     async def audit(self) -> Findings:
-        """Gate, journal and movements compared once."""
+        """Compares gate, journal and movements once."""
         return await self._partition.audit.run_once()
 
     async def audit_status(self) -> AuditStatus:
-        """What the always-on audit says of itself."""
+        """The status of the always-on audit."""
         return await self._partition.auditor.status()
 
     async def _promotions(self, order: Order) -> list[Promotion]:
-        """Looks again before it refuses: another process may have activated one a moment ago."""
+        """Reads again before it refuses: another process may have activated one a moment ago."""
         try:
             return await self._applicable(order)
         except PromotionNotApplicable:
@@ -128,7 +128,7 @@ class Redemptions:
             return await self._applicable(order)
 
     async def _applicable(self, order: Order) -> list[Promotion]:
-        """The promotions, each given at this moment and to this customer."""
+        """The promotions, if each may be given now and to this customer."""
         snapshot, now = await self._catalogue.current(), self._now()
         found = []
         for promotion_id in order.promotion_ids:
@@ -143,7 +143,7 @@ class Redemptions:
         return found
 
     async def _check_history(self, customer_id: str, promotions: Sequence[Promotion]) -> None:
-        """Asks again what the quote asked: an order may have come in between. It lags as the history does."""
+        """Repeats the quote's check: an order may have been confirmed since. It lags as the history does."""
         if not promotions:
             return
         orders = 0
@@ -178,7 +178,7 @@ class Redemptions:
             raise RedemptionAborted(order.redemption_id) from None
 
     async def _reserve(self, claim: Claim) -> Reserved:
-        """Once more when the gate does not know a level that the journal has had for a moment."""
+        """Retries once when the gate does not know a level that the journal already has."""
         try:
             return await self._partition.claims.reserve(claim)
         except Refused as refused:
@@ -191,7 +191,7 @@ class Redemptions:
         except Refused as refused:
             if all(short.known for short in refused.short):
                 raise
-            raise errors.unavailable("GATE_REBUILDING", "the gate does not know a limit yet") from refused
+            raise errors.unavailable("GATE_REBUILDING", "a usage limit is not loaded yet; retry") from refused
 
     async def _earlier(self, order: Order) -> Reservation | None:
         found = await self._read(order.redemption_id)
@@ -207,7 +207,7 @@ class Redemptions:
         return (await self._partition.journal.read([redemption_id])).get(redemption_id)
 
     async def _cancel(self, redemption_id: str) -> bool:
-        """Journal first, then gate: the uses of a committed redemption come back."""
+        """Gives back the uses of a committed redemption, in the journal first, then in the gate."""
 
         async def work(tx: Tx) -> list[Row]:
             epoch = await enter(tx, keys.PARTITION)
@@ -230,7 +230,7 @@ def _holding(found: Reservation) -> Redemption:
 
 
 def _customer_limits(promotions: Sequence[Promotion]) -> dict[str, int]:
-    """How often one customer may use each of them, where that is limited; all for first orders count together."""
+    """Limits per customer, by promotion id; promotions for first orders share one."""
     limits = {each.promotion_id: each.customer_limit for each in promotions if each.customer_limit}
     if any(each.first_order_only for each in promotions):
         limits[FIRST_ORDER] = FIRST_ORDERS

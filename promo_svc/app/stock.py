@@ -1,4 +1,4 @@
-"""Use case of stock: take in what inventory tells of levels; tell whom that holds back or sets free, and who waited for it."""
+"""Use case of stock: record levels from inventory, suspend or resume coupled promotions, send back-in-stock notices."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from promo_svc.store import events, notices, promotions, stock
 
 
 class Stock:
-    """Follows levels; every effect is idempotent by level and version, every crossing is told once."""
+    """Follows levels; every effect is idempotent by level and version, every crossing is reported once."""
 
     async def take_in(self, tx: Tx, facts: Sequence[LevelFact]) -> None:
-        """Keeps versions of levels, in whatever order they come: one write for all of them."""
+        """Records versions of levels, in whatever order they arrive, in one write."""
         changes = await stock.write(tx, newest(facts))
         if changes:
             await self._hold_back_or_set_free(tx, changes)

@@ -1,4 +1,4 @@
-"""What a customer wants to buy, as promotions see it."""
+"""The cart, as promotions see it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CartLine:
 
 @dataclass(frozen=True)
 class Cart:
-    """Lines in one currency; `codes` are upper case, each once; no customer_id means a guest."""
+    """Lines in one currency; `codes` are upper case and unique; an empty customer_id means a guest."""
 
     lines: tuple[CartLine, ...]
     currency: str
@@ -33,10 +33,10 @@ class Cart:
 
     @cached_property
     def subtotals(self) -> tuple[int, ...]:
-        """What each line costs before discounts."""
+        """The price of each line before discounts."""
         return tuple(line.subtotal_minor for line in self.lines)
 
 
 def normal_codes(presented: list[str]) -> tuple[str, ...]:
-    """Codes as they are compared: upper case, without spaces around, each once, in the order presented; no blank ones."""
+    """Codes as they are compared: trimmed, upper case, without blanks and duplicates, in the order presented."""
     return tuple(dict.fromkeys(code.strip().upper() for code in presented if code.strip()))

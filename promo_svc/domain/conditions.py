@@ -1,7 +1,7 @@
 """Whether a promotion may apply to a cart, and if not, why.
 
-Conditions read the cart before any discount: were they read after, one promotion could invalidate another and
-the checkout would never settle (Sylius #9940).
+Conditions read the cart before any discount. After discounts, one promotion could invalidate another and the
+checkout would never settle (Sylius #9940).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NO_EARLIER_ORDER = "no earlier order"
 
 
 def eligible_lines(promotion: Promotion, cart: Cart) -> tuple[int, ...]:
-    """Positions of the lines that the promotion's skus and categories let in."""
+    """Positions of the lines that the promotion's skus and categories allow."""
     return tuple(position for position, line in enumerate(cart.lines) if _lets_in(promotion, line))
 
 
@@ -37,7 +37,7 @@ def lies_below(category: str, root: str) -> bool:
 
 
 def why_not(promotion: Promotion, cart: Cart, known: Known, now: datetime) -> Skipped | None:
-    """The first rule that stands against it, None when all hold."""
+    """The first rule that fails, None when all hold."""
     return (
         _not_now(promotion, now)
         or _wrong_cart(promotion, cart)
@@ -104,7 +104,7 @@ def _below_minimum(promotion: Promotion, cart: Cart) -> Skipped | None:
 
 
 def not_with_this_history(promotion: Promotion, customer_id: str, orders: int) -> Skipped | None:
-    """Whether the customer's earlier orders stand against it; of a guest (empty) nothing is known."""
+    """The rule on earlier orders, if it fails; a guest (empty customer_id) has no history."""
     if not promotion.asks_history:
         return None
     node = FIRST_ORDER_ONLY if promotion.first_order_only else "minimum_purchases"
@@ -117,16 +117,16 @@ def not_with_this_history(promotion: Promotion, customer_id: str, orders: int) -
 
 
 def _first_order_under_way(promotion: Promotion, uses: Uses) -> Skipped | None:
-    """Another order of the customer has it, and is not in the history yet."""
+    """Refuses while another order of the customer claims the first order and is not in the history yet."""
     if promotion.first_order_only and uses.by_customer.get(FIRST_ORDER, 0) >= FIRST_ORDERS:
-        return skipped(promotion, Reason.CONDITION_FAILED, FIRST_ORDER_ONLY, "an order under way", NO_EARLIER_ORDER)
+        return skipped(promotion, Reason.CONDITION_FAILED, FIRST_ORDER_ONLY, "an order in progress", NO_EARLIER_ORDER)
     return None
 
 
 def _stock_low(promotion: Promotion, available: Mapping[str, int]) -> Skipped | None:
     for sku in promotion.stock_skus:
         if available.get(sku, 0) < promotion.minimum_available:
-            have = f"{sku}: {available[sku]} available" if sku in available else f"{sku}: nothing known"
+            have = f"{sku}: {available[sku]} available" if sku in available else f"{sku}: availability unknown"
             return skipped(promotion, Reason.STOCK_LOW, "stock_skus", have, f"at least {promotion.minimum_available}")
     return None
 

@@ -1,10 +1,10 @@
-"""Refusals of the promotion rules: each with its reason and every number of its message."""
+"""Errors of the promotion rules: each with its reason and every number of its message."""
 
 from __future__ import annotations
 
 
 class DomainError(Exception):
-    """A refusal; `reason` is a name of promo.v1.ErrorReason or common.v1.ErrorReason."""
+    """A refused request; `reason` is a name of promo.v1.ErrorReason or common.v1.ErrorReason."""
 
     reason = ""
 
@@ -28,16 +28,16 @@ class PromotionNotFound(DomainError):
 
 
 class PromotionTaken(DomainError):
-    """The id is another promotion's."""
+    """Another promotion has this id."""
 
     reason = "PROMOTION_TAKEN"
 
     def __init__(self, promotion_id: str) -> None:
-        super().__init__(f"promotion {promotion_id} exists already", promotion_id=promotion_id)
+        super().__init__(f"promotion {promotion_id} already exists", promotion_id=promotion_id)
 
 
 class CodeTaken(DomainError):
-    """The code is another promotion's."""
+    """Another promotion has this code."""
 
     reason = "CODE_TAKEN"
 
@@ -52,7 +52,9 @@ class VersionStale(DomainError):
 
     def __init__(self, expected: str, actual: str) -> None:
         super().__init__(
-            f"changed since it was read: expected {expected}, is {actual}", expected=expected, actual=actual
+            f"changed since it was read: expected etag {expected}, current etag {actual}",
+            expected=expected,
+            actual=actual,
         )
 
 
@@ -62,7 +64,11 @@ class StateForbids(DomainError):
     reason = "STATE_FORBIDS"
 
     def __init__(self, promotion_id: str, state: str) -> None:
-        super().__init__(f"promotion {promotion_id} is {state}", promotion_id=promotion_id, state=state)
+        super().__init__(
+            f"promotion {promotion_id} is in state {state}, which does not allow this",
+            promotion_id=promotion_id,
+            state=state,
+        )
 
 
 class LimitBelowUsed(DomainError):
@@ -72,7 +78,7 @@ class LimitBelowUsed(DomainError):
 
     def __init__(self, promotion_id: str, used: int, limit: int) -> None:
         super().__init__(
-            f"{used} uses of {promotion_id} were given out, the limit cannot be {limit}",
+            f"{used} uses of {promotion_id} are already given out; the limit cannot be {limit}",
             promotion_id=promotion_id,
             used=str(used),
             limit=str(limit),
@@ -80,7 +86,7 @@ class LimitBelowUsed(DomainError):
 
 
 class UsageLimitReached(DomainError):
-    """No use is left."""
+    """No uses are left."""
 
     reason = "USAGE_LIMIT"
 
@@ -89,14 +95,14 @@ class UsageLimitReached(DomainError):
 
 
 class CustomerLimitReached(DomainError):
-    """This customer has used it up, or is a guest (customer_id empty)."""
+    """The customer has no uses left, or is a guest (customer_id empty)."""
 
     reason = "CUSTOMER_LIMIT"
 
     def __init__(self, promotion_id: str, customer_id: str, limit: int) -> None:
         who = f"customer {customer_id}" if customer_id else "a guest"
         super().__init__(
-            f"{who} has no use of {promotion_id} left, the limit is {limit}",
+            f"{who} has no uses of {promotion_id} left; the limit per customer is {limit}",
             promotion_id=promotion_id,
             customer_id=customer_id,
             limit=str(limit),
@@ -109,35 +115,37 @@ class PromotionNotApplicable(DomainError):
     reason = "PROMOTION_NOT_APPLICABLE"
 
     def __init__(self, promotion_id: str, status: str) -> None:
-        super().__init__(f"promotion {promotion_id} is {status}", promotion_id=promotion_id, status=status)
+        super().__init__(
+            f"promotion {promotion_id} is not applicable: {status}", promotion_id=promotion_id, status=status
+        )
 
 
 class SkuInStock(DomainError):
-    """There is nothing to wait for."""
+    """The sku is available, so there is no need for a notice."""
 
     reason = "SKU_IN_STOCK"
 
     def __init__(self, sku: str, available: int) -> None:
-        super().__init__(f"{available} units of {sku} are available", sku=sku, available=str(available))
+        super().__init__(f"sku {sku} is in stock: {available} units are available", sku=sku, available=str(available))
 
 
 class CustomerNoticesFull(DomainError):
-    """The customer waits for as many skus as one may."""
+    """The customer has the maximum of open requests."""
 
     reason = "CUSTOMER_NOTICES_FULL"
 
     def __init__(self, customer_id: str, limit: int) -> None:
-        message = f"customer {customer_id} waits for {limit} skus, no more are kept"
+        message = f"customer {customer_id} already waits for {limit} skus, the maximum"
         super().__init__(message, customer_id=customer_id, limit=str(limit))
 
 
 class SkuNoticesFull(DomainError):
-    """As many customers as may wait for the sku do."""
+    """The sku has the maximum of open requests."""
 
     reason = "SKU_NOTICES_FULL"
 
     def __init__(self, sku: str, limit: int) -> None:
-        super().__init__(f"{limit} customers wait for {sku}, no more are kept", sku=sku, limit=str(limit))
+        super().__init__(f"{limit} customers already wait for {sku}, the maximum", sku=sku, limit=str(limit))
 
 
 class RedemptionNotFound(DomainError):
@@ -150,7 +158,7 @@ class RedemptionNotFound(DomainError):
 
 
 class RedemptionExpired(DomainError):
-    """It lapsed before it was committed."""
+    """It expired before it was committed."""
 
     reason = "REDEMPTION_EXPIRED"
 

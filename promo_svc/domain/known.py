@@ -1,4 +1,4 @@
-"""What a quote must know besides rules, cart and time. All of it may lag."""
+"""The facts that a quote needs besides rules, cart and time. All of them may lag."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from promo_svc.domain.usage import NONE_USED, Uses
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """`orders`: how many the customer had confirmed and not cancelled. `available`: units by sku in all locations, where
-    anything is known of it. Only what a candidate asks for is filled in."""
+    """`orders`: how many of the customer's orders were confirmed and not cancelled. `available`: units in all locations,
+    by sku, of known skus only. Only the facts that a candidate needs are filled in."""
 
     uses: Uses = NONE_USED
     orders: int = 0

@@ -1,4 +1,4 @@
-"""A customer's request to be told when a sku is back, and how many are told."""
+"""A customer's request for a back-in-stock notice, and how many notices are sent."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 MOST_OF_CUSTOMER = 100
-"""Open requests of one customer: more is no wish list, and who answers it reads a page."""
+"""Open requests of one customer: enough for any wish list, and one page to read."""
 MOST_OF_SKU = 10_000
-"""Open requests for one sku: what one crossing tells is one transaction, well within a second."""
+"""Open requests for one sku: a crossing notifies all of them in one transaction, well within a second."""
 NOTICES_PER_UNIT = 2
-"""Customers who are told of one unit: not everybody buys, and who comes too late was promised nothing but a look."""
+"""Customers notified per unit: not every customer buys, and a notice holds no stock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a customer waits for. `channel` and `email` are empty when not given."""
+    """The sku that a customer waits for. `channel` and `email` are empty when not given."""
 
     customer_id: str
     sku: str
@@ -32,5 +32,5 @@ class Notice:
 
 
 def most_told(available: int) -> int:
-    """How many customers are told when so many units are back."""
+    """How many customers are notified when `available` units are back."""
     return min(max(available, 0) * NOTICES_PER_UNIT, MOST_OF_SKU)

@@ -8,7 +8,7 @@ from promo_svc.domain.promotion import WHOLE_BPS, FixedAmount, Percent
 
 
 def amount_off(discount: Percent | FixedAmount, left_minor: int) -> int:
-    """What it takes off lines that still cost `left_minor` together, half up; never more than that."""
+    """The discount on lines that still cost `left_minor` together, rounded half up; never more than that."""
     if isinstance(discount, Percent):
         return (left_minor * discount.bps + WHOLE_BPS // 2) // WHOLE_BPS
     return min(discount.money.amount_minor, left_minor)

@@ -1,4 +1,4 @@
-"""What a promotion is: its discount, its rules, its state. Whether it applies to a cart is in conditions.py."""
+"""A promotion: its discount, its rules, its state. Whether it applies to a cart is in conditions.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WHOLE_BPS = 10_000
 
 
 class State(Enum):
-    """Where a promotion is in its life."""
+    """The life cycle of a promotion."""
 
     DRAFT = "DRAFT"
     ACTIVE = "ACTIVE"
@@ -44,7 +44,7 @@ class FixedAmount:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """A discount and the rules under which it is given. Empty rules let everything pass; a limit of 0 is none."""
+    """A discount and the rules under which it is given. An empty rule always holds; a limit of 0 means no limit."""
 
     promotion_id: str
     name: str
@@ -89,7 +89,7 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class StoredPromotion:
-    """A promotion as kept: its version, its times, the uses given and not given back, whether stock holds it back."""
+    """A stored promotion: its version, its times, `used` (uses given out and not given back), and whether stock suspends it."""
 
     promotion: Promotion
     version: int

@@ -1,4 +1,4 @@
-"""What a customer bought, as orders tell it. Versions of one order may come in any order; the newest counts."""
+"""Purchases of a customer, from order events. Versions of one order may arrive in any order; the newest counts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
-    """Units of one sku and what they cost together, after discounts."""
+    """Units of one sku and their total after discounts."""
 
     sku: str
     quantity: int
@@ -18,7 +18,7 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True)
 class OrderFact:
-    """One version of an order. `confirmed`: this or an earlier version was; `cancelled_at`: this one is."""
+    """One version of an order. `confirmed`: this or an earlier version was confirmed; `cancelled_at`: this one is cancelled."""
 
     order_id: str
     version: int
@@ -32,7 +32,7 @@ class OrderFact:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """One line of a confirmed order, the `line`-th from 0. `cancelled_at` is None while the order stands."""
+    """One line of a confirmed order, the `line`-th from 0. `cancelled_at` is None unless the order was cancelled."""
 
     order_id: str
     line: int
@@ -45,7 +45,7 @@ class Purchase:
 
 
 def newest(facts: Iterable[OrderFact]) -> list[OrderFact]:
-    """One fact per order, by order id: its newest version, confirmed if any version was."""
+    """One fact per order, by order id: its newest version, `confirmed` if any version was."""
     orders: dict[str, OrderFact] = {}
     for fact in facts:
         known = orders.get(fact.order_id, fact)

@@ -1,4 +1,4 @@
-"""What a quote says: the priced lines, what applied, and what did not with the reason."""
+"""A quote: the priced lines, the promotions that applied, and those that did not with the reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from promo_svc.domain.cart import CartLine
 from promo_svc.domain.money import Money
 
 Fact: TypeAlias = Money | str
-"""What a cart has or a rule wants: money, or text as it is."""
+"""A value that a cart has or a rule wants: money, or plain text."""
 
 
 class Reason(Enum):
@@ -33,7 +33,7 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A promotion or code that did not apply: the rule (`node`), what it met and what it wants."""
+    """A promotion or code that did not apply: the rule (`node`), what the cart has and what the rule wants."""
 
     promotion_id: str
     code: str
@@ -46,7 +46,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class LineDiscount:
-    """What one promotion took off one line."""
+    """The discount of one promotion on one line."""
 
     promotion_id: str
     amount_minor: int
@@ -54,7 +54,7 @@ class LineDiscount:
 
 @dataclass(frozen=True, slots=True)
 class QuotedLine:
-    """A cart line and everything that was taken off it."""
+    """A cart line and its discounts."""
 
     line: CartLine
     discounts: tuple[LineDiscount, ...]
@@ -63,7 +63,7 @@ class QuotedLine:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A promotion that applied, and what it took off in all."""
+    """A promotion that applied, and its discount in all."""
 
     promotion_id: str
     name: str
@@ -73,7 +73,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A priced cart; total = subtotal - discount, and so for each line."""
+    """A priced cart; total = subtotal - discount, for the cart and for each line."""
 
     currency: str
     subtotal_minor: int

@@ -1,4 +1,4 @@
-"""The quote: a pure function of promotions, cart, what is known and time. The same input gives the same quote, for ever."""
+"""The quote: a pure function of promotions, cart, known facts and time. The same input always gives the same quote."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def quote(promotions: Iterable[Promotion], cart: Cart, known: Known, now: dateti
 
 
 def unknown_codes(candidates: Iterable[Promotion], cart: Cart) -> list[Skipped]:
-    """The presented codes that no promotion has."""
+    """Presented codes that belong to no promotion."""
     known = {promotion.code for promotion in candidates}
     return [
-        Skipped("", code, Reason.CODE_UNKNOWN, "code", code, "a code of a promotion")
+        Skipped("", code, Reason.CODE_UNKNOWN, "code", code, "the code of a promotion")
         for code in cart.codes
         if code not in known
     ]

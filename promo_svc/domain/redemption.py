@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class RedemptionState(Enum):
-    """Where a redemption is in its life; ACTIVE may become any other, COMMITTED only CANCELLED."""
+    """The life cycle of a redemption; ACTIVE may become any other state, COMMITTED only CANCELLED."""
 
     ACTIVE = "ACTIVE"
     COMMITTED = "COMMITTED"
@@ -24,7 +24,7 @@ HOLDING = frozenset({RedemptionState.ACTIVE, RedemptionState.COMMITTED})
 
 @dataclass(frozen=True, slots=True)
 class Redemption:
-    """One use of each promotion named, by one customer or by a guest (empty)."""
+    """One use of each named promotion, by one customer or by a guest (empty customer_id)."""
 
     redemption_id: str
     state: RedemptionState

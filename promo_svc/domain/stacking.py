@@ -1,4 +1,4 @@
-"""Which promotions apply together: the joint ones in order of priority, or one exclusive alone if it gives more."""
+"""Which promotions apply together: the joint ones in order of priority, or one exclusive promotion if it gives more."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from promo_svc.domain.promotion import Promotion
 from promo_svc.domain.quote import Reason, Skipped
 
 MOST_APPLIED = 20
-"""No quote applies more, so that every quote fits into one redemption."""
+"""Most promotions in one quote, so that every quote fits into one redemption."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One promotion applied: what it took off each line of the cart."""
+    """One applied promotion and its discount on each line of the cart."""
 
     promotion: Promotion
     shares: tuple[int, ...]
@@ -26,7 +26,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Combination:
-    """Promotions applied one after the other, and those that then had nothing to take."""
+    """Promotions applied in sequence, and those for which no discount was left."""
 
     steps: tuple[Step, ...]
     skipped: tuple[Skipped, ...]
@@ -34,16 +34,16 @@ class Combination:
 
 
 def in_order(promotions: Iterable[Promotion]) -> list[Promotion]:
-    """Highest priority first, then by id: the same whatever order they came in."""
+    """Sorted by descending priority, then by id, so that the order of the input does not matter."""
     return sorted(promotions, key=lambda promotion: (-promotion.priority, promotion.promotion_id))
 
 
 def best(promotions: Iterable[Promotion], cart: Cart) -> Combination:
-    """The best of: all that go together, or a single exclusive one. Ties go to those that go together."""
+    """The larger discount of all joint promotions together or a single exclusive one. On a tie the joint ones win."""
     ordered = in_order(promotions)
     joint = combine([promotion for promotion in ordered if not promotion.exclusive], cart)
     alone = [combine([promotion], cart) for promotion in ordered if promotion.exclusive]
-    # max() keeps the first of equals, that is the one of the highest priority.
+    # max() keeps the first of equals, which has the highest priority.
     strongest = max(alone, key=lambda combination: combination.amount, default=joint)
     if strongest.amount <= joint.amount:
         return _joint_wins(joint, alone, cart)
@@ -51,7 +51,7 @@ def best(promotions: Iterable[Promotion], cart: Cart) -> Combination:
 
 
 def combine(ordered: list[Promotion], cart: Cart) -> Combination:
-    """Applies each to what the ones before it left."""
+    """Applies each promotion to what the previous ones left."""
     left = list(cart.subtotals)
     steps: list[Step] = []
     skipped: list[Skipped] = []
@@ -101,7 +101,7 @@ def _exclusive_wins(winner: Combination, alone: list[Combination], others: list[
 
 
 def _weaker(loser: Combination, winner: Combination, cart: Cart) -> Skipped:
-    """Why an exclusive promotion stayed behind; one that would take nothing off anyway says only that."""
+    """Why an exclusive promotion lost; if it would give no discount anyway, only that is reported."""
     if not loser.steps:
         return loser.skipped[0]
     strongest = max(winner.steps, key=lambda step: step.amount)

@@ -1,4 +1,4 @@
-"""What is available of a sku, as inventory tells it level by level. The newest version of a level counts."""
+"""Availability of a sku, from inventory's events on each level. The newest version of a level counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LevelFact:
-    """One version of one sku's level in one location. `available` below zero: more was promised than is there."""
+    """One version of one sku's level in one location. `available` below zero: more units are promised than exist."""
 
     sku: str
     location: str
@@ -18,7 +18,7 @@ class LevelFact:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Units of a sku in all locations together, before and after some facts; None before the first."""
+    """Units of a sku in all locations together, before and after a batch of facts; `before` is None if unknown."""
 
     sku: str
     before: int | None
@@ -26,13 +26,13 @@ class Change:
 
     @property
     def is_back(self) -> bool:
-        """Nothing was there, or nobody knew; now something is."""
+        """True when units went from zero or unknown to above zero."""
         return (self.before or 0) <= 0 < self.after
 
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """A coupled promotion that stock holds back from now on, or no longer; `sku` is the one that has the fewest units."""
+    """A coupled promotion that stock now suspends or resumes; `sku` is the coupled sku with the fewest units."""
 
     promotion_id: str
     suspended: bool

@@ -3,7 +3,7 @@
 from chassis.gate.schema import JournalSchema
 from promo_svc.store.redemptions import EVENT, PAYLOAD
 
-# Nobody follows single levels: what changed them is told by the redemption's own event.
+# Levels emit no events of their own: the redemption's event reports the change.
 TELL_NOBODY = (
     "INSERT INTO outbox (type, key, payload) SELECT '{cause}', c.key, '{{}}'::jsonb FROM {changed} c WHERE false"
 )

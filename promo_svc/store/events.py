@@ -1,4 +1,4 @@
-"""Builds the messages of events, and so the only file here that knows the protobuf types."""
+"""Builds the protobuf messages of events and of stored objects."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def promotion_stock_changed(crossing: Crossing, stored: StoredPromotion) -> dict
 
 
 def promotion_message(stored: StoredPromotion) -> promotion_pb2.Promotion:
-    """A promotion as others see it."""
+    """The message of a promotion."""
     promotion, discount = stored.promotion, stored.promotion.discount
     message = promotion_pb2.Promotion(
         promotion_id=promotion.promotion_id,
@@ -69,7 +69,7 @@ def promotion_message(stored: StoredPromotion) -> promotion_pb2.Promotion:
 
 
 def notice_message(notice: Notice) -> back_in_stock_pb2.BackInStockNotice:
-    """An open request as others see it."""
+    """The message of an open request."""
     return back_in_stock_pb2.BackInStockNotice(
         customer_id=notice.wish.customer_id,
         sku=notice.wish.sku,
@@ -80,5 +80,5 @@ def notice_message(notice: Notice) -> back_in_stock_pb2.BackInStockNotice:
 
 
 def money_message(money: Money) -> MoneyMessage:
-    """An amount as others see it."""
+    """The message of an amount."""
     return MoneyMessage(currency=money.currency, amount_minor=money.amount_minor)

@@ -16,7 +16,7 @@ def of_all(promotion_id: str) -> str:
 
 
 def of_customer(promotion_id: str, customer_id: str) -> str:
-    """Counts one customer's uses; a customer's id may hold an @, a promotion's may not."""
+    """Counts one customer's uses; a customer's id may contain an @, a promotion's id may not."""
     return f"{promotion_id}@{customer_id}"
 
 
@@ -31,7 +31,7 @@ def is_of_first_order(key: str) -> bool:
 
 
 def promotion_of(key: str) -> str:
-    """The promotion that a key counts; empty for a first order's."""
+    """The promotion that a key counts; empty for a first order's key."""
     return key.partition("@")[0]
 
 

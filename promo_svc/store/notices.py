@@ -1,4 +1,4 @@
-"""SQL of `back_in_stock_requests`: who waits for which sku, in the order in which they came."""
+"""SQL of `back_in_stock_requests`: customers that wait for a sku, in order of arrival."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chassis.db import Tx
 from promo_svc.domain.notice import MOST_OF_CUSTOMER, MOST_OF_SKU, Notice, Wish, most_told
 
 CUSTOMER_CLASS: LiteralString = "7410"
-"""Advisory lock (class, customer): requests of one customer are counted one after the other."""
+"""Class of an advisory lock (class, customer) that serialises the counting of one customer's requests."""
 
 LOCK_CUSTOMER: LiteralString = f"SELECT pg_advisory_xact_lock({CUSTOMER_CLASS}, hashtext(%s))"
 COUNTS: LiteralString = f"""
@@ -25,7 +25,7 @@ PAGE: LiteralString = """
 SELECT customer_id, sku, channel, email, requested_at FROM back_in_stock_requests
  WHERE customer_id = %s AND sku > %s ORDER BY sku LIMIT %s"""
 REMOVE: LiteralString = "DELETE FROM back_in_stock_requests WHERE customer_id = %s AND sku = %s"
-# promo.v1.BackInStock as JSON. Rows and events in one statement: thousands may wait.
+# promo.v1.BackInStock as JSON. One statement for rows and events: there may be thousands.
 ANNOUNCE: LiteralString = """
 WITH first AS (
   SELECT q.customer_id, q.sku, w.available
@@ -44,19 +44,19 @@ SELECT 'promo.back_in_stock.announced', t.customer_id, jsonb_build_object(
 
 
 async def lock_customer(tx: Tx, customer_id: str) -> None:
-    """Nobody else puts this customer in a line before this transaction ends."""
+    """Blocks other requests of this customer until this transaction ends."""
     await tx.execute(LOCK_CUSTOMER, (customer_id,))
 
 
 async def are_full(tx: Tx, wish: Wish) -> tuple[bool, bool]:
-    """Whether the customer, and the sku, has as many other open requests as there may be."""
+    """Whether the customer, and whether the sku, already has the maximum of other open requests."""
     values = {"customer_id": wish.customer_id, "sku": wish.sku}
     row = await (await tx.execute(COUNTS, values)).fetchone()
     return (False, False) if row is None else (row[0] >= MOST_OF_CUSTOMER, row[1] >= MOST_OF_SKU)
 
 
 async def put(tx: Tx, wish: Wish) -> Notice:
-    """At the end of the line; who stands in it already keeps the place, with the new channel and email."""
+    """Adds the customer to the end of the queue; a customer already in it keeps the place, with the new channel and email."""
     values = {"customer_id": wish.customer_id, "sku": wish.sku, "channel": wish.channel, "email": wish.email}
     ((requested_at,),) = await (await tx.execute(PUT, values)).fetchall()
     return Notice(wish, requested_at)
@@ -69,11 +69,11 @@ async def page(tx: Tx, customer_id: str, after: str, most: int) -> list[Notice]:
 
 
 async def remove(tx: Tx, customer_id: str, sku: str) -> bool:
-    """Whether there was one."""
+    """Removes a request; True when there was one."""
     return (await tx.execute(REMOVE, (customer_id, sku))).rowcount > 0
 
 
 async def announce(tx: Tx, back: Mapping[str, int]) -> None:
-    """Tells who waits for these skus, as many as their units allow; their requests end. The caller holds the skus' totals."""
+    """Notifies the first customers that wait for these skus and ends their requests. The caller has locked the totals."""
     most = [most_told(available) for available in back.values()]
     await tx.execute(ANNOUNCE, (list(back), list(back.values()), most))

@@ -54,7 +54,7 @@ CHANGED = "SELECT * FROM promotions WHERE revision > %s ORDER BY revision"
 
 
 async def insert(tx: Tx, promotion: Promotion) -> StoredPromotion:
-    """Keeps a new promotion. PromotionTaken, CodeTaken."""
+    """Stores a new promotion. PromotionTaken, CodeTaken."""
     return await _write(tx, INSERT, promotion)
 
 
@@ -69,12 +69,12 @@ async def read(tx: Tx, promotion_id: str) -> StoredPromotion | None:
 
 
 async def lock(tx: Tx, promotion_id: str) -> StoredPromotion | None:
-    """One promotion, which nobody else changes before this transaction ends."""
+    """One promotion, locked until this transaction ends."""
     return _first(await _rows(tx, LOCK, (promotion_id,)))
 
 
 async def named(tx: Tx, promotion_ids: Sequence[str]) -> list[StoredPromotion]:
-    """Those of the promotions that there are, in any order."""
+    """The promotions of these ids that exist, in any order."""
     return [stored(row) for row in await _rows(tx, NAMED, (list(promotion_ids),))]
 
 
@@ -84,7 +84,7 @@ async def page(tx: Tx, after: str, size: int) -> list[StoredPromotion]:
 
 
 async def changed_since(tx: Tx, revision: int) -> tuple[list[StoredPromotion], int]:
-    """Everything written after `revision`, and the revision this brings the reader to."""
+    """All promotions written after `revision`, and the newest revision among them."""
     rows = await _rows(tx, CHANGED, (revision,))
     return [stored(row) for row in rows], rows[-1]["revision"] if rows else revision
 
@@ -139,7 +139,7 @@ def _columns(promotion: Promotion) -> dict[str, Any]:
 
 
 def stored(row: dict[str, Any]) -> StoredPromotion:
-    """A row as the domain knows it; uses and suspension only where the statement joined them."""
+    """The domain object of a row; uses and suspension are set only if the statement joined them."""
     promotion = Promotion(
         promotion_id=row["promotion_id"],
         name=row["name"],

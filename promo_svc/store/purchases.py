@@ -1,4 +1,4 @@
-"""SQL of `purchases`: one row per line of an order, as its newest version has it."""
+"""SQL of `purchases`: one row per line of an order, from its newest version."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chassis.db import Tx
 from promo_svc.domain.purchase import OrderFact, Purchase
 
 MOST_COUNTED = 1_000
-"""A promotion asks for no more earlier orders, so no more are counted."""
+"""The maximum of `minimum_purchases`, so no more earlier orders are counted."""
 
 WRITE: LiteralString = """
 WITH facts AS (
@@ -33,7 +33,7 @@ ON CONFLICT (order_id, line) DO UPDATE
        total_minor = excluded.total_minor, currency = excluded.currency, version = excluded.version,
        purchased_at = coalesce(p.purchased_at, excluded.purchased_at), cancelled_at = excluded.cancelled_at
  WHERE p.version < excluded.version"""
-# A confirmation that comes after its order's end changes nothing but that there was one.
+# A confirmation that arrives after its order's cancellation only sets the time of purchase.
 CONFIRM: LiteralString = """
 UPDATE purchases p SET purchased_at = f.purchased_at
   FROM unnest(%s::text[], %s::timestamptz[]) AS f(order_id, purchased_at)
@@ -57,7 +57,7 @@ SELECT w.customer_id, (SELECT count(*) FROM (
 
 
 async def write(tx: Tx, facts: Sequence[OrderFact]) -> None:
-    """Keeps what is newer than what is known; each order once among the facts. Safe to repeat, in any order."""
+    """Stores versions that are newer than the known ones; each order may appear once. Safe to repeat, in any order."""
     lines = [(fact.order_id, number, line) for fact in facts for number, line in enumerate(fact.lines)]
     await tx.execute(
         WRITE,
@@ -82,7 +82,7 @@ async def write(tx: Tx, facts: Sequence[OrderFact]) -> None:
 
 
 async def page(tx: Tx, customer_id: str, after: tuple[datetime, str, int] | None, most: int) -> list[Purchase]:
-    """A customer's purchases, newest order first, those behind `after` (time, order, line)."""
+    """A customer's purchases after `after` (time, order, line), newest order first."""
     values: dict[str, object] = {"customer_id": customer_id, "most": most}
     if after is None:
         cursor = await tx.execute(FIRST_PAGE, values)

@@ -1,4 +1,4 @@
-"""SQL of `redemptions`, as far as it is not the journal's: the cancelling of a committed one, and how rows are read."""
+"""SQL of `redemptions` that is not part of the journal: cancels committed redemptions, converts rows."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def cancel(tx: Tx, redemption_id: str) -> dict[str, int]:
 
 
 def redemption(found: Reservation) -> Redemption:
-    """A reservation of uses, as the domain knows it."""
+    """The domain object of a reservation of uses."""
     return Redemption(
         redemption_id=found.id,
         state=RedemptionState(found.state),

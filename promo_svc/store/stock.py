@@ -1,7 +1,7 @@
-"""SQL of `stock_availability`, `stock_totals` and `promotion_stock`: what is there of a sku, and whom that holds back.
+"""SQL of `stock_availability`, `stock_totals` and `promotion_stock`: units of each sku, and promotions that they suspend.
 
-Locks are always taken in this order: totals by sku, then coupled promotions by id. Who holds a sku's total knows that nobody
-else counts it, couples a promotion to it or asks to be told of it.
+Locks are always taken in this order: totals by sku, then coupled promotions by id. The lock on a sku's total excludes other
+counts of it, couplings to it and requests for its notices.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SELECT %(promotion_id)s, bool_or(coalesce(t.available, 0) < %(minimum)s)
 ON CONFLICT (promotion_id) DO UPDATE SET suspended = excluded.suspended"""
 UNCOUPLE: LiteralString = "DELETE FROM promotion_stock WHERE promotion_id = %s"
 SUSPENDED: LiteralString = "SELECT suspended FROM promotion_stock WHERE promotion_id = %s FOR SHARE"
-# Locked first and judged in a statement of its own, which sees what whoever had the lock before has counted.
+# Locked first and judged in a second statement, which sees the counts of the previous holder of the lock.
 LOCK_COUPLED: LiteralString = """
 SELECT s.promotion_id FROM promotion_stock s JOIN promotions p USING (promotion_id)
  WHERE p.stock_skus && %s::text[] ORDER BY s.promotion_id FOR NO KEY UPDATE OF s"""
@@ -51,14 +51,14 @@ RETURNING s.promotion_id, s.suspended, j.sku, j.fewest"""
 
 
 async def lock(tx: Tx, skus: Sequence[str]) -> dict[str, int | None]:
-    """Units of each sku in all locations, None where nothing is known; nobody else changes them before this ends."""
+    """Units of each sku in all locations, None if unknown; locked until this transaction ends."""
     await tx.execute(KNOW, (list(skus),))
     rows = await (await tx.execute(LOCK, (list(skus),))).fetchall()
     return {str(sku): available for sku, available in rows}
 
 
 async def write(tx: Tx, facts: Sequence[LevelFact]) -> list[Change]:
-    """Keeps what is newer than what is known, each level once among the facts; what that changed, sku by sku."""
+    """Stores versions that are newer than the known ones; each level may appear once. Returns the changes by sku."""
     before = await lock(tx, sorted({fact.sku for fact in facts}))
     columns = zip(*((fact.sku, fact.location, fact.available, fact.version) for fact in facts), strict=True)
     await tx.execute(WRITE, [list(column) for column in columns])
@@ -67,12 +67,12 @@ async def write(tx: Tx, facts: Sequence[LevelFact]) -> list[Change]:
 
 
 async def available(tx: Tx, skus: Sequence[str]) -> dict[str, int]:
-    """Units in all locations of those skus of which anything is known."""
+    """Units in all locations, of known skus only."""
     return {str(sku): int(units) for sku, units in await (await tx.execute(AVAILABLE, (list(skus),))).fetchall()}
 
 
 async def couple(tx: Tx, promotion: Promotion) -> None:
-    """Has the promotion follow the stock of its skus from now on, or of none."""
+    """Couples the promotion to the stock of its skus; uncouples it when it has none."""
     if not promotion.stock_skus:
         await tx.execute(UNCOUPLE, (promotion.promotion_id,))
         return
@@ -83,13 +83,13 @@ async def couple(tx: Tx, promotion: Promotion) -> None:
 
 
 async def is_suspended(tx: Tx, promotion_id: str) -> bool:
-    """Whether stock holds it back; stays so until this transaction ends, so that what it tells is not old when it is told."""
+    """Whether stock suspends it. Locked until this transaction ends, so that its event is not stale when it is emitted."""
     row = await (await tx.execute(SUSPENDED, (promotion_id,))).fetchone()
     return row is not None and bool(row[0])
 
 
 async def judge(tx: Tx, skus: Sequence[str]) -> list[Crossing]:
-    """Coupled promotions that changes of these skus, whose totals the caller has locked, hold back or set free."""
+    """Coupled promotions that changes of these skus suspend or resume. The caller has locked the skus' totals."""
     coupled = [row[0] for row in await (await tx.execute(LOCK_COUPLED, (list(skus),))).fetchall()]
     if not coupled:
         return []

@@ -1,7 +1,7 @@
-"""SQL of `usage_levels`: the limits (on_hand) and what of them is given out (reserved + committed).
+"""SQL of `usage_levels`: the limits (on_hand) and the uses given out (reserved + committed).
 
 Redemptions change reserved and committed through the journal's functions; this file changes limits.
-Each function that does so answers {key: change}, which the gate must be told after the commit.
+Each function that does so returns {key: change}, which must be applied to the gate after the commit.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from promo_svc.domain.usage import FIRST_ORDER, FIRST_ORDERS, Uses
 from promo_svc.store import keys
 
 WITHOUT_LIMIT = 10**12
-"""on_hand where there is no limit: uses are counted all the same, and a limit may be set later."""
+"""on_hand without a limit: uses are still counted, and a limit may be set later."""
 
 ADD = """
 INSERT INTO usage_levels (key, partition, promotion_id, on_hand)
@@ -47,12 +47,12 @@ SELECT id, epoch, key, delta, journal_ms(created_at) FROM gate_adjustments WHERE
 
 
 async def add_total(tx: Tx, promotion_id: str, usage_limit: int) -> dict[str, int]:
-    """The level of a new promotion."""
+    """Creates the level of a new promotion."""
     return await _add(tx, {keys.of_all(promotion_id): usage_limit or WITHOUT_LIMIT})
 
 
 async def change_total(tx: Tx, promotion_id: str, usage_limit: int) -> dict[str, int]:
-    """Another limit in total; 0 is none. LimitBelowUsed."""
+    """Changes the limit in total; 0 means no limit. LimitBelowUsed."""
     key, limit = keys.of_all(promotion_id), usage_limit or WITHOUT_LIMIT
     row = await (await tx.execute(LEVEL, (key,))).fetchone()
     if row is not None and row[1] > limit:
@@ -61,9 +61,9 @@ async def change_total(tx: Tx, promotion_id: str, usage_limit: int) -> dict[str,
 
 
 async def set_customers(tx: Tx, wanted: Iterable[tuple[str, str]]) -> tuple[dict[str, int], dict[str, int]]:
-    """Gives each (promotion or FIRST_ORDER, customer) a level with today's limit: what changed, and every level's limit.
+    """Gives each (promotion or FIRST_ORDER, customer) a level with the current limit; returns changes and all limits.
 
-    A limit may fall below what the customer used; then nothing is left.
+    A limit may fall below what the customer has used; then no uses are left.
     """
     pairs = set(wanted)
     rows = await (await tx.execute(CUSTOMER_LIMITS, (sorted({pair[0] for pair in pairs}),))).fetchall()
@@ -75,7 +75,7 @@ async def set_customers(tx: Tx, wanted: Iterable[tuple[str, str]]) -> tuple[dict
 
 
 async def uses(tx: Tx, asked: Sequence[tuple[Sequence[str], str]]) -> list[Uses]:
-    """Uses given out, for each list of promotion ids (or FIRST_ORDER) in all and by the customer. One statement."""
+    """Uses given out, in all and by the customer, for each list of promotion ids (or FIRST_ORDER). One statement."""
     wanted = {keys.of_all(promotion_id) for promotion_ids, _ in asked for promotion_id in promotion_ids}
     wanted |= {
         keys.of_customer(promotion_id, customer_id)
@@ -94,13 +94,13 @@ def _uses(used: Mapping[str, int], promotion_ids: Sequence[str], customer_id: st
 
 
 async def left(tx: Tx, level_keys: Sequence[str]) -> dict[str, int]:
-    """What the journal has left on each level."""
+    """Uses left on each level, by the journal."""
     rows = await (await tx.execute(LEFT, (list(level_keys),))).fetchall()
     return {str(key): int(units) for key, units in rows}
 
 
 async def untold(tx: Tx, level_keys: Sequence[str]) -> list[Noted]:
-    """Changes of these levels that the gate may not know yet."""
+    """Changes of these levels that may not be in the gate yet."""
     return [Noted(*row) for row in await (await tx.execute(UNTOLD, (list(level_keys),))).fetchall()]
 
 

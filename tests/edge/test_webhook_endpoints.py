@@ -30,7 +30,7 @@ DELIVERY = WebhookDelivery(
     cause=WebhookDelivery.CAUSE_EVENT,
     attempts=2,
     last_status=500,
-    last_error="it answered 500",
+    last_error="the receiver returned 500",
 )
 
 
@@ -96,11 +96,11 @@ async def test_deliveries_and_attempts_are_listed(rest: httpx.AsyncClient, far_s
     assert far_side.last.request.state == WebhookDelivery.STATE_PENDING
     [shown] = listed["deliveries"]
     assert (shown["state"], shown["cause"], shown["last_status"], shown["attempts"]) == ("PENDING", "EVENT", 500, 2)
-    attempt = WebhookAttempt(status=500, error="it answered 500", answer="no", duration_ms=12)
+    attempt = WebhookAttempt(status=500, error="the receiver returned 500", answer="no", duration_ms=12)
     far_side.answers("ListWebhookAttempts", pb.ListWebhookAttemptsResponse(attempts=[attempt]))
     attempts = (await rest.get(f"{PATH}/deliveries/7/attempts")).json()["attempts"]
     assert attempts == [
-        {"started_at": None, "duration_ms": 12, "status": 500, "error": "it answered 500", "answer": "no"}
+        {"started_at": None, "duration_ms": 12, "status": 500, "error": "the receiver returned 500", "answer": "no"}
     ]
     assert far_side.last.request.delivery_id == "7"
 
@@ -154,7 +154,7 @@ async def test_bad_input_names_its_field_and_no_service_hears_of_it(
 
 async def test_what_the_service_refuses_names_the_fields_of_rest(rest: httpx.AsyncClient, far_side: FarSide) -> None:
     far_side.answers(
-        "CreateWebhookEndpoint", errors.invalid("endpoint.topics[0]", "FIELD_INVALID", "x is no event that there is")
+        "CreateWebhookEndpoint", errors.invalid("endpoint.topics[0]", "FIELD_INVALID", "x matches no known event type")
     )
     answer = await rest.post("/v1/webhook-endpoints", json=BODY)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "topics[0]")

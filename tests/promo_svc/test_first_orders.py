@@ -98,7 +98,11 @@ async def test_a_quote_says_that_another_order_holds_it(promo: PromotionServiceS
     assert (await calls.quoted(promo, "UNDER-WAY", customer_id=customer)).applied
     await calls.redeemed(promo, order, promotion_id, customer_id=customer)
     (skipped,) = (await calls.quoted(promo, "UNDER-WAY", customer_id=customer)).skipped
-    assert (skipped.node, skipped.have, skipped.want) == ("first_order_only", "an order under way", "no earlier order")
+    assert (skipped.node, skipped.have, skipped.want) == (
+        "first_order_only",
+        "an order in progress",
+        "no earlier order",
+    )
     assert (await calls.quoted(promo, "UNDER-WAY", customer_id=calls.new_id("customer"))).applied
     await calls.released(promo, order)
     assert (await calls.quoted(promo, "UNDER-WAY", customer_id=customer)).applied

@@ -64,7 +64,7 @@ async def test_a_promotion_is_given_only_while_there_is_enough(
         code=code,
         reason=Reason.REASON_STOCK_LOW,
         node="stock_skus",
-        have=f"{sku}: nothing known",
+        have=f"{sku}: availability unknown",
         want="at least 10",
     )
     assert (await _read(promo, promotion_id)).suspended
@@ -114,7 +114,7 @@ async def test_every_sku_of_a_promotion_must_be_there_and_one_sku_may_hold_back_
     await on_stock.take(told.batch(told.level(serum, 9, 1)))
     skipped = await _skipped(promo, code)
     assert skipped is not None
-    assert skipped.have == f"{cream}: nothing known"
+    assert skipped.have == f"{cream}: availability unknown"
     await on_stock.take(told.batch(told.level(cream, 5, 1)))
     await on_stock.take(told.batch(told.level(cream, 0, 2)))
     assert sql(CROSSINGS, both) == [("resumed", cream, 5), ("suspended", cream, 0)]

@@ -238,7 +238,7 @@ async def test_a_delivery_whose_event_was_forgotten_is_given_up_without_blame(wo
     await changed(work, endpoint, enabled=True)
     await work.round()
     [late] = await work.log(endpoint)
-    assert (late.state, late.last_error) == (State.FAILED, "its event is older than is kept")
+    assert (late.state, late.last_error) == (State.FAILED, "the event is no longer kept")
     assert len(receiver.got) == 1
     assert (await work.now(endpoint)).health.failing_since is None
 

@@ -39,7 +39,7 @@ async def test_a_failure_is_tried_again_when_its_pause_is_over_under_the_same_id
     [delivery] = await work.log(endpoint)
     assert (delivery.state, delivery.attempts, delivery.last_status) == (State.SUCCEEDED, 2, 204)
     attempts = await work.parts.deliveries.attempts(endpoint.endpoint_id, delivery.delivery_id)
-    assert [(one.status, one.error) for one in attempts] == [(204, ""), (500, "it answered 500")]
+    assert [(one.status, one.error) for one in attempts] == [(204, ""), (500, "the receiver returned 500")]
     assert (await work.now(endpoint)).health.failing_since is None
 
 
@@ -147,7 +147,7 @@ async def test_an_answer_that_does_not_come_in_time_is_a_failure(
         await work.settled()
         [delivery] = await work.log(endpoint)
     assert (delivery.state, delivery.last_status) == (State.PENDING, 0)
-    assert delivery.last_error == "no answer within 0.2 s"
+    assert delivery.last_error == "no response within 0.2 s"
 
 
 async def test_nobody_listening_is_a_failure_that_says_so(work: Bench) -> None:

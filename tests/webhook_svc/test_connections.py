@@ -68,7 +68,7 @@ async def outcomes(scripted: Scripted, sends: int) -> Sequence[str]:
 
 async def test_a_receiver_that_dies_after_the_work_gets_one_post_per_attempt() -> None:
     dies = Scripted((b"", True), (OK, False))
-    assert await outcomes(dies, 1) == ["no answer: ServerDisconnectedError"]
+    assert await outcomes(dies, 1) == ["no response: ServerDisconnectedError"]
     assert dies.posts == [1]
 
 
@@ -80,7 +80,7 @@ async def test_a_reused_connection_that_was_closed_is_replaced_by_a_new_one() ->
 
 async def test_a_new_connection_that_closes_too_is_the_end_of_the_attempt() -> None:
     dying = Scripted((OK, False), (b"", True), (b"", True), (OK, False))
-    assert await outcomes(dying, 2) == ["200", "no answer: ServerDisconnectedError"]
+    assert await outcomes(dying, 2) == ["200", "no response: ServerDisconnectedError"]
     assert dying.posts == [1, 1, 2]
 
 
@@ -89,5 +89,5 @@ async def test_an_answer_that_has_begun_is_never_asked_for_again(begun: bytes) -
     half = Scripted((OK, False), (begun, True), (OK, False))
     first, second = await outcomes(half, 2)
     assert first == "200"
-    assert second.startswith("no answer: ")
+    assert second.startswith("no response: ")
     assert half.posts == [1, 1]

@@ -112,7 +112,7 @@ async def test_a_name_without_an_address_says_so() -> None:
     async def nowhere(_host: str, _port: int, _family: int) -> list[tuple[int, str]]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    assert await refusal("https://shop.example.com/", nowhere) == "the name has no address"
+    assert await refusal("https://shop.example.com/", nowhere) == "the host name has no address"
 
 
 async def test_the_socket_itself_is_refused_even_if_everything_before_it_was_wrong() -> None:

@@ -1,4 +1,4 @@
-"""Where messages become what the domain knows, checked field by field."""
+"""Converts messages to domain objects and checks each field."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ DESCRIPTION_CHARACTERS = 200
 
 
 def endpoint_id(path: str, value: str) -> str:
-    """One of ours."""
+    """The id of an endpoint."""
     return validation.pattern(path, value, ENDPOINT_ID, "must be an endpoint's id: whe_ and 26 hex digits")
 
 
 def delivery_id(path: str, value: str) -> int:
-    """Decimal digits."""
+    """The id of a delivery, in decimal digits."""
     return int(validation.pattern(path, value, DELIVERY_ID, "must be a delivery's id: a whole number above 0"))
 
 
 def state(value: int) -> State | None:
-    """None for any. FIELD_INVALID for numbers that are no state."""
+    """None for any state. FIELD_INVALID for unknown numbers."""
     kind = webhook_endpoint_pb2.WebhookDelivery.State
     if value not in kind.values():
-        raise errors.invalid("state", "FIELD_INVALID", f"{value} is no state")
+        raise errors.invalid("state", "FIELD_INVALID", f"{value} is not a delivery state")
     return State(kind.Name(value).removeprefix("STATE_")) if value else None  # type: ignore[arg-type]
 
 
 def span(message: pb.ReplayWebhookEventsRequest) -> tuple[datetime, datetime]:
-    """From and to; both are needed, in their order."""
+    """The start and the end; both are required, and the start must be earlier."""
     for name in ("from_time", "to_time"):
         if not message.HasField(name):
             raise errors.required(name)
@@ -54,7 +54,7 @@ def span(message: pb.ReplayWebhookEventsRequest) -> tuple[datetime, datetime]:
 
 
 class EndpointReader:
-    """Reads endpoints. `known_types` are the event types there are: a topic that can never match is a mistake."""
+    """Reads endpoints. `known_types` are all event types: a topic that matches none of them is refused."""
 
     def __init__(self, known_types: Collection[str], allow_private: bool) -> None:
         self._known_types = known_types
@@ -69,13 +69,13 @@ class EndpointReader:
         }
 
     def new(self, message: webhook_endpoint_pb2.WebhookEndpoint) -> Wishes:
-        """An endpoint to create; fields that are ours are ignored."""
+        """An endpoint to create; fields that the service sets are ignored."""
         return Wishes(**{name: read(message) for name, read in self._readers.items()})
 
     def changes(
         self, message: webhook_endpoint_pb2.WebhookEndpoint, mask: Iterable[str]
     ) -> tuple[dict[str, Any], bool | None]:
-        """What an update sets, and whether it enables or disables."""
+        """The fields that an update sets, and whether it enables or disables the endpoint."""
         named = list(dict.fromkeys(mask))
         if not named:
             raise errors.required("update_mask")
@@ -98,10 +98,10 @@ class EndpointReader:
         validation.count("endpoint.topics", len(message.topics), 1, MOST_TOPICS)
         for index, topic in enumerate(message.topics):
             path = f"endpoint.topics[{index}]"
-            validation.pattern(path, topic, TOPIC, "must be an event type, or the beginning of one with .* at its end")
+            validation.pattern(path, topic, TOPIC, "must be an event type, or the beginning of one followed by .*")
             wishes = Wishes("", (topic,))
             if not any(wishes.wants_type(known) for known in self._known_types):
-                raise errors.invalid(path, "FIELD_INVALID", f"{topic} is no event that there is")
+                raise errors.invalid(path, "FIELD_INVALID", f"{topic} matches no known event type")
         return tuple(dict.fromkeys(message.topics))
 
 

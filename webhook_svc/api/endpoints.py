@@ -1,4 +1,4 @@
-"""webhook.v1.WebhookEndpointService: checks the message, calls the use case, answers."""
+"""webhook.v1.WebhookEndpointService: checks the message, calls the use case, returns the response."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from webhook_svc.store import events
 
 
 class WebhookEndpointServicer:
-    """Thin: no rule, no order of steps."""
+    """Thin: holds no rules and no sequence of steps."""
 
     def __init__(self, endpoints: Endpoints, deliveries: Deliveries, reader: EndpointReader) -> None:
         self._endpoints = endpoints

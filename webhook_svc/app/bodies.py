@@ -1,4 +1,4 @@
-"""What receivers read: Standard Webhooks' `{"type", "timestamp", "data"}`, and whose event it is."""
+"""Bodies for receivers: Standard Webhooks' `{"type", "timestamp", "data"}`, with the key and source of the event."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ REDUCED = metrics.counter("webhook_bodies_reduced_total", "Events whose data rec
 
 
 class Bodies:
-    """Turns events into messages. `event_types` knows every event there is."""
+    """Converts events to messages. `event_types` holds all event types."""
 
     def __init__(self, event_types: EventTypes) -> None:
         self._event_types = event_types
 
     def message(self, event: Event) -> Message:
-        """The event as endpoints are told it; one that cannot be read or is too large is told without its data."""
+        """The message of an event; the data of an unreadable or too large event is replaced by a note."""
         data = self._data(event)
         body = _body(event, data)
         if len(body) > MOST_BYTES:
@@ -37,7 +37,7 @@ class Bodies:
     def _data(self, event: Event) -> dict[str, Any]:
         try:
             return self._event_types.as_json(event)
-        except Exception as odd:  # of a newer release, or broken: its envelope is told all the same
+        except Exception as odd:  # from a newer release, or broken: its envelope is still sent
             if event.content_type == JSON:
                 return _plain(event)
             REDUCED.of("unreadable").value += 1
@@ -46,7 +46,7 @@ class Bodies:
 
 
 def ping(endpoint_id: str, event_id: str, now: datetime) -> Message:
-    """What a test sends."""
+    """The message that a test sends."""
     data = {"endpoint_id": endpoint_id}
     body = orjson.dumps({"type": PING, "timestamp": _iso(now), "data": data, "key": endpoint_id, "event_id": event_id})
     return Message(event_id, PING, endpoint_id, now, body)

@@ -1,4 +1,4 @@
-"""Use cases of deliveries: the log, a test, one delivery once more, a time span once more."""
+"""Use cases of deliveries: read the log, send a test, resend one delivery, replay a time span."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from webhook_svc.domain.errors import DeliveryNotFound, EndpointDisabled, Endpoi
 from webhook_svc.store import deliveries, deliveries_log, endpoints
 
 MOST_REPLAYED = 5_000
-"""Events that one call looks at: a transaction of about a tenth of a second."""
+"""Events that one call reads: a transaction of about a tenth of a second."""
 MOST_ATTEMPTS = 100
-"""Ten per schedule; who resends more often sees the newest."""
+"""Attempts that are listed: the newest ones. A schedule has ten; each resend starts another."""
 NEWEST = 2**62
 
 
 class Deliveries:
-    """One method per use case; each change is one transaction. `changed` is told whose deliveries are due now."""
+    """One method per use case; each change is one transaction. `changed` gets the endpoints with deliveries that are due."""
 
     def __init__(self, database: Database, now: Callable[[], datetime], changed: Callable[[list[str]], None]) -> None:
         self._database = database
@@ -31,7 +31,7 @@ class Deliveries:
         self._changed = changed
 
     async def test(self, request: Request, endpoint_id: str, answer: Callable[[Delivery], bytes]) -> tuple[bytes, bool]:
-        """Sends a ping as any event is sent. EndpointNotFound, EndpointDisabled. Safe to repeat."""
+        """Sends a ping like any event. EndpointNotFound, EndpointDisabled. Safe to repeat."""
 
         async def work(tx: Tx) -> bytes:
             endpoint, now = await _enabled(tx, endpoint_id), self._now()
@@ -51,8 +51,8 @@ class Deliveries:
         page_token: str,
         answer: Callable[[int, str], bytes],
     ) -> tuple[bytes, bool]:
-        """New deliveries of a time span's events; how many, and the token to go on with. EndpointNotFound, EndpointDisabled,
-        PAGE_TOKEN_INVALID. Safe to repeat."""
+        """Makes new deliveries of a time span's events; returns how many, and the token of the next page. EndpointNotFound,
+        EndpointDisabled, PAGE_TOKEN_INVALID. Safe to repeat."""
         since, until = span
         query = f"replay {endpoint_id} {since.isoformat()} {until.isoformat()}"
         begin, after = pagination.after(query, page_token, datetime, str) or (since, "")
@@ -69,7 +69,7 @@ class Deliveries:
         return await self._once(request, endpoint_id, work)
 
     async def resend(self, endpoint_id: str, delivery_id: int) -> Delivery:
-        """Tried now, whatever became of it. EndpointNotFound, EndpointDisabled, DeliveryNotFound. A repeat is harmless."""
+        """Makes a delivery in any state due now. EndpointNotFound, EndpointDisabled, DeliveryNotFound. Safe to repeat."""
 
         async def work(tx: Tx) -> Delivery:
             await _enabled(tx, endpoint_id)
@@ -97,7 +97,7 @@ class Deliveries:
         return page, pagination.token(query, [page[-1].delivery_id]) if len(found) > page_size else ""
 
     async def attempts(self, endpoint_id: str, delivery_id: int) -> list[Attempt]:
-        """Newest first. EndpointNotFound, DeliveryNotFound."""
+        """The attempts of a delivery, newest first. EndpointNotFound, DeliveryNotFound."""
         async with self._database.connection() as connection:
             await _known(connection, endpoint_id)
             if await deliveries_log.read(connection, endpoint_id, delivery_id) is None:
@@ -118,7 +118,7 @@ async def _known(tx: Tx, endpoint_id: str) -> None:
 
 
 async def _enabled(tx: Tx, endpoint_id: str) -> Endpoint:
-    """Locked, so that it stays so."""
+    """The endpoint, locked so that it stays enabled. EndpointNotFound, EndpointDisabled."""
     found = await lock(tx, endpoint_id)
     if not found.health.enabled:
         raise EndpointDisabled(endpoint_id, found.health.reason.value)

@@ -1,4 +1,4 @@
-"""This process's copy of all endpoints: who wants an event, and what is needed to send it."""
+"""This process's copy of all endpoints: which of them want an event, and how to send it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from webhook_svc.domain.endpoint import Endpoint, Health
 from webhook_svc.store import endpoints
 
 FRESH_S = 1.0
-"""A change by another process is seen after at most this long; whoever makes deliveries looks in its transaction."""
+"""Changes by other processes are seen within this time; deliveries are made after a read in their own transaction."""
 SLICE = 1_000
-"""Endpoints per statement: the first look of a process reads all there are."""
+"""Endpoints per statement: the first read of a process reads all of them."""
 MOST_TYPES = 1_000
-"""Event types whose endpoints are remembered; there are a few dozen."""
+"""Event types whose endpoints are cached; there are a few dozen types."""
 
 
 class Target:
@@ -37,16 +37,16 @@ class Target:
         return self.endpoint.endpoint_id
 
     def concerns(self, key: str) -> bool:
-        """Whether an event of this key is among those that it asks for."""
+        """Whether the endpoint wants events of this key."""
         return not self._wanted or key in self._wanted
 
     def keys(self, now: datetime) -> list[bytes]:
-        """What signs now, the newest first."""
+        """The keys that sign now, newest first."""
         return [key for key, ends in self._keys if ends is None or ends > now]
 
 
 class Directory:
-    """All endpoints by id, and by the event types that they ask for."""
+    """All endpoints by id, and by the event types that they want."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -55,12 +55,12 @@ class Directory:
         self._by_type: dict[str, list[Target]] = {}
 
     async def refresh(self) -> None:
-        """Reads what has changed; a job of every process."""
+        """Reads the changed endpoints; a job of every process."""
         async with self._database.connection() as connection:
             await self.catch_up(connection)
 
     async def catch_up(self, tx: Tx) -> None:
-        """Knows all that was committed before this statement. One statement, mostly of no rows."""
+        """Reads all changes that were committed before this statement. One statement, mostly without rows."""
         while changed := await endpoints.changed_since(tx, self._revision, SLICE):
             self.learn(changed)
             self._revision = max(self._revision, changed[-1].revision)
@@ -68,7 +68,7 @@ class Directory:
                 return
 
     def learn(self, changed: Iterable[Endpoint]) -> None:
-        """Takes in endpoints that this process has read or written; older than what is known changes nothing."""
+        """Stores endpoints that this process has read or written; revisions older than the known one are ignored."""
         for endpoint in changed:
             known = self._targets.get(endpoint.endpoint_id)
             if known is not None and known.endpoint.revision > endpoint.revision:
@@ -83,13 +83,13 @@ class Directory:
                 known.take(endpoint)
 
     def note(self, endpoint_id: str, health: Health) -> None:
-        """How an endpoint fares as this process has just seen; the database hears of it in a moment."""
+        """Sets the health of an endpoint, as just seen by this process; it is written to the database a moment later."""
         target = self._targets.get(endpoint_id)
         if target is not None:
             target.health = health
 
     def get(self, endpoint_id: str) -> Target | None:
-        """One endpoint, while there is one."""
+        """One endpoint, None if it does not exist."""
         return self._targets.get(endpoint_id)
 
     def all(self) -> Iterable[Target]:
@@ -97,7 +97,7 @@ class Directory:
         return self._targets.values()
 
     def asking_for(self, type_: str, key: str) -> list[Target]:
-        """Whom an event of this type and key concerns, enabled or not."""
+        """Endpoints that want an event of this type and key, enabled or not."""
         by_type = self._by_type.get(type_)
         if by_type is None:
             by_type = [target for target in self._targets.values() if target.endpoint.wishes.wants_type(type_)]

@@ -1,6 +1,6 @@
-"""Which deliveries this process sends now: slots per endpoint and altogether, so that a slow receiver holds up itself only.
+"""Chooses the deliveries that this process sends now: slots per endpoint and in all, so a slow receiver delays only itself.
 
-Holds deliveries under lease in memory, starts them when there is a slot, and has what became of them recorded.
+Holds leased deliveries in memory, starts them when there is a slot, and has their outcome recorded.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ HELD = metrics.gauge(
 )
 
 LEASE = timedelta(seconds=60)
-"""How long a delivery belongs to the process that took it. When that one dies, others send it after this long."""
+"""How long a delivery belongs to the process that claimed it. If that process dies, others send it after this time."""
 MOST_OPEN = 1_024
-"""Requests at once: a connection each, some 50 kB of memory."""
+"""Open requests: each has a connection and some 50 kB of memory."""
 AHEAD = 16
-"""Deliveries held per slot of an endpoint that works: the next is at hand when one ends. At most 544 per endpoint."""
+"""Deliveries held per slot of a healthy endpoint, so that the next one can start at once. At most 544 per endpoint."""
 MOST_HELD = 8_192
-"""Deliveries in memory, of up to 20 kB each, though those of one event share its body."""
+"""Deliveries in memory, of up to 20 kB each; those of one event share its body."""
 FINISH_S = 3.0
-"""Time for requests under way when the process stops, and again to record them; supervisors grant ten seconds in all."""
+"""Time for open requests when the process stops, and again to record them; supervisors grant ten seconds in all."""
 
 
 class _Lane:
@@ -44,11 +44,11 @@ class _Lane:
         self.open = 0
         self.held = 0
         self.backlog = False
-        """More is due in the database, as far as is known."""
+        """More deliveries are due in the database, as far as this process knows."""
 
 
 class Dispatch:
-    """`send` makes one attempt and never raises; `record` notes what became of it.
+    """`send` makes one attempt and never raises; `record` stores its outcome.
 
     `wake` is set when there may be more to claim.
     """
@@ -79,11 +79,11 @@ class Dispatch:
         HELD.read_from(lambda: self._held)
 
     def new_lease(self) -> str:
-        """What marks deliveries as ours; every taking has its own."""
+        """The mark of deliveries that this process owns; each claim has its own."""
         return ids.log_id("lease")
 
     def room(self, target: Target) -> int:
-        """How many more deliveries of this endpoint may be taken now."""
+        """How many more deliveries of this endpoint may be claimed now."""
         if self._closing:
             return 0
         slots = self._slots(target)
@@ -93,12 +93,12 @@ class Dispatch:
         return max(0, min(most - held, MOST_HELD - self._held))
 
     def rooms(self) -> list[tuple[str, int]]:
-        """Endpoints of which something may be taken now, and how much."""
+        """Endpoints of which deliveries may be claimed now, and how many."""
         found = ((target.endpoint_id, self.room(target)) for target in self._directory.all())
         return [(endpoint_id, room) for endpoint_id, room in found if room > 0]
 
     def begin(self, works: Iterable[Work]) -> None:
-        """Sends these as slots allow. Their leases are ours."""
+        """Sends these deliveries, leased by this process, as slots allow."""
         touched: dict[str, None] = {}
         for work in works:
             lane = self._lanes.setdefault(work.endpoint_id, _Lane())
@@ -110,13 +110,13 @@ class Dispatch:
             self._start(endpoint_id)
 
     def look_for(self, endpoint_ids: Iterable[str]) -> None:
-        """Something of these endpoints is due in the database."""
+        """Notes that these endpoints have deliveries due in the database."""
         for endpoint_id in endpoint_ids:
             self._lanes.setdefault(endpoint_id, _Lane()).backlog = True
             self.wake.set()
 
     def claimed(self, rooms: Iterable[tuple[str, int]], works: list[Work], full: bool) -> None:
-        """What a claim has found. Who got as much as it had room for may have more; all may when the claim was `full`."""
+        """Begins claimed deliveries. Endpoints that filled their room may have more due; all may if the claim was `full`."""
         found: dict[str, int] = {}
         for work in works:
             found[work.endpoint_id] = found.get(work.endpoint_id, 0) + 1
@@ -128,7 +128,7 @@ class Dispatch:
         self.begin(works)
 
     async def close(self) -> None:
-        """Takes nothing more, gives back what has not begun, and, after a moment, what has: another process sends it again."""
+        """Claims no more; gives back deliveries not yet begun and, after FINISH_S, the rest: another process sends them."""
         self._closing = True
         for endpoint_id in list(self._lanes):
             self._give_back(endpoint_id)
@@ -140,16 +140,16 @@ class Dispatch:
             await asyncio.wait(self._tasks, timeout=FINISH_S)
 
     def holds(self) -> int:
-        """How many deliveries this process has in its hands."""
+        """How many deliveries this process holds."""
         return self._held
 
     async def idle(self) -> None:
-        """Returns when nothing is held."""
+        """Returns when no delivery is held."""
         while self._tasks:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
     def _slots(self, target: Target) -> int:
-        """Requests at once: one for who fails, until it succeeds; the usual number at most while half of all are taken."""
+        """Requests at once: one while the endpoint is failing; capped at the default once half of all slots are in use."""
         if not target.health.accepts(self._now()):
             return 0
         if target.health.failing_since is not None:
@@ -158,15 +158,15 @@ class Dispatch:
         return min(wanted, DEFAULT_IN_FLIGHT) if self._open * 2 > self._most_open else wanted
 
     def _start(self, endpoint_id: str) -> None:
-        """Starts what this endpoint has slots for; without any, what waits goes back."""
+        """Starts as many deliveries as the endpoint has slots; without slots, waiting deliveries are given back."""
         lane = self._lanes.get(endpoint_id)
-        if lane is None:  # it was given back while it waited for a slot
+        if lane is None:  # its deliveries were given back while it waited for a slot
             return
         target = self._directory.get(endpoint_id)
         slots = 0 if target is None or self._closing else self._slots(target)
         while target is not None and lane.waiting and lane.open < slots and self._open < self._most_open:
             work = lane.waiting.popleft()
-            if work.lease_ends - self._now() < self._margin:  # it might end in the middle: let it be taken anew
+            if work.lease_ends - self._now() < self._margin:  # it might end during the request: claim it again
                 self._keep(self._settle(_untried(work, self._now())))
                 continue
             lane.open += 1
@@ -175,7 +175,7 @@ class Dispatch:
         failing = target is None or target.health.failing_since is not None
         if lane.waiting and (failing or slots == 0):
             self._give_back(endpoint_id, keep=slots)
-        if lane.waiting and lane.open < slots:  # the process is full: the next free slot is for who waits longest
+        if lane.waiting and lane.open < slots:  # all slots are in use: endpoints get free slots in the order of waiting
             self._short[endpoint_id] = None
 
     def _give_back(self, endpoint_id: str, keep: int = 0) -> None:
@@ -187,7 +187,7 @@ class Dispatch:
     async def _deliver(self, work: Work, target: Target, lane: _Lane) -> None:
         try:
             tried = await self._send(work, target)
-        except asyncio.CancelledError:  # the process stops: whether it arrived is open, so it is sent again
+        except asyncio.CancelledError:  # the process stops: it may have arrived, and is sent again
             tried = _untried(work, self._now())
         finally:
             lane.open -= 1
@@ -196,7 +196,7 @@ class Dispatch:
         await self._settle(tried)
 
     def _next(self, endpoint_id: str) -> None:
-        """A slot is free: for who waited longest for one, then for the endpoint itself."""
+        """Gives a free slot to the endpoint that has waited longest, then to this endpoint."""
         while self._short and self._open < self._most_open:
             first = next(iter(self._short))
             del self._short[first]

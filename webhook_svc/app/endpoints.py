@@ -1,4 +1,4 @@
-"""Use cases of endpoints: make, change, end, rotate the secret, read. What was written counts for the next event."""
+"""Use cases of endpoints: create, change, delete, rotate the secret, read. Changes apply from the next event on."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from webhook_svc.store import deliveries_log, endpoints, events
 
 LIST_QUERY = "webhook_endpoints"
 MOST_ENDPOINTS = 10_000
-"""Every process keeps all of them in memory, and asks for each whether something is due."""
+"""Every process keeps all of them in memory, and queries the due deliveries of each."""
 MOST_AT_ONCE = 10_000
-"""Deliveries that are due at once when an endpoint is enabled again: one short transaction. Others come at their next try."""
+"""Deliveries made due at once when an endpoint is enabled again, in one short transaction. Others wait for their next try."""
 
 
 class Endpoints:
-    """One method per use case; each change is one transaction. `answer` makes the bytes that a repeat is answered with.
+    """One method per use case; each change is one transaction. `answer` makes the response that a repeat returns, as bytes.
 
-    They never hold a secret: only `endpoints.secrets` does, and the first answer, which `create` and `rotate` return it for.
+    It never holds a secret: only `endpoints.secrets` does, and the first response, for which `create` and `rotate` return it.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Endpoints:
         now: Callable[[], datetime],
         changed: Callable[[list[str]], None],
     ) -> None:
-        """`changed` is told whose deliveries may be due now."""
+        """`changed` gets the endpoints whose deliveries may be due now."""
         self._database = database
         self._directory = directory
         self._now = now
@@ -47,7 +47,7 @@ class Endpoints:
     async def create(
         self, request: Request, wishes: Wishes, answer: Callable[[Endpoint], bytes]
     ) -> tuple[bytes, bool, str]:
-        """Keeps a new endpoint; returns its secret too, "" in a repeat. TooManyEndpoints. Safe to repeat."""
+        """Stores a new endpoint; returns its secret too, "" in a repeat. TooManyEndpoints. Safe to repeat."""
         secret = signing.new_secret()
 
         async def work(tx: Tx) -> tuple[Endpoint, bytes]:
@@ -68,7 +68,7 @@ class Endpoints:
         etag: str,
         answer: Callable[[Endpoint], bytes],
     ) -> tuple[bytes, bool]:
-        """Changes some of it. EndpointNotFound, VersionStale. Safe to repeat."""
+        """Changes the given fields. EndpointNotFound, VersionStale. Safe to repeat."""
 
         async def work(tx: Tx) -> tuple[Endpoint, bytes]:
             before, now = await lock(tx, endpoint_id), self._now()
@@ -87,7 +87,7 @@ class Endpoints:
         return await self._once(request, work)
 
     async def delete(self, request: Request, endpoint_id: str, answer: Callable[[], bytes]) -> tuple[bytes, bool]:
-        """Sends nothing more; the log is forgotten piece by piece. EndpointNotFound. Safe to repeat."""
+        """Stops all sending; the log is deleted in batches. EndpointNotFound. Safe to repeat."""
 
         async def work(tx: Tx) -> tuple[Endpoint, bytes]:
             before = await lock(tx, endpoint_id)
@@ -98,7 +98,7 @@ class Endpoints:
     async def rotate(
         self, request: Request, endpoint_id: str, answer: Callable[[Endpoint, datetime], bytes]
     ) -> tuple[bytes, bool, str]:
-        """A new secret, which it returns too, "" in a repeat. EndpointNotFound. Safe to repeat."""
+        """Makes a new secret and returns it too, "" in a repeat. EndpointNotFound. Safe to repeat."""
         secret = signing.new_secret()
 
         async def work(tx: Tx) -> tuple[Endpoint, bytes]:
@@ -111,7 +111,7 @@ class Endpoints:
         return kept, replayed, "" if replayed else secret
 
     async def get(self, endpoint_id: str) -> Endpoint:
-        """EndpointNotFound."""
+        """One endpoint. EndpointNotFound."""
         async with self._database.connection() as connection:
             found = await endpoints.read(connection, endpoint_id)
         if found is None:
@@ -133,7 +133,7 @@ class Endpoints:
 
         async def attempt(tx: Tx) -> bytes:
             endpoint, response = await work(tx)
-            written[:] = [endpoint]  # of this attempt alone: one that was rolled back wrote nothing
+            written[:] = [endpoint]  # of this attempt only: an attempt that was rolled back wrote nothing
             return response
 
         answer = await requests.once(self._database, request, attempt)
@@ -143,7 +143,7 @@ class Endpoints:
 
 
 async def lock(tx: Tx, endpoint_id: str) -> Endpoint:
-    """The endpoint, which nobody else changes before this transaction ends. EndpointNotFound."""
+    """The endpoint, locked until this transaction ends. EndpointNotFound."""
     found = await endpoints.lock(tx, endpoint_id)
     if found is None:
         raise EndpointNotFound(endpoint_id)

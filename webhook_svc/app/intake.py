@@ -1,4 +1,4 @@
-"""Events come in: each becomes one delivery per endpoint that asks for it, in the consumer's transaction."""
+"""Intake of events: each becomes one delivery per endpoint that wants it, in the consumer's transaction."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Intake:
         self._now = now
 
     async def handle(self, tx: Tx, events: Sequence[Event]) -> Callable[[], None]:
-        """Makes the deliveries; those that this process has room for are its own and begin after the commit."""
+        """Makes the deliveries; those that this process has room for are leased by it and begin after the commit."""
         await self._directory.catch_up(tx)
         now, batch = self._now(), _Batch(self._dispatch)
         for event in events:
             targets = self._directory.asking_for(event.type, event.key)
-            if targets:  # kept for who is disabled too: a replay finds it
+            if targets:  # kept for disabled endpoints too, so that a replay finds it
                 batch.add(self._bodies.message(event), targets)
         if not batch.messages:
             return _nothing
@@ -49,7 +49,7 @@ class Intake:
 
 
 class _Batch:
-    """What one batch of events makes: messages, and deliveries, under a lease where there is room."""
+    """The messages and deliveries of one batch of events; deliveries are leased if there is room."""
 
     def __init__(self, dispatch: Dispatch) -> None:
         self.messages: dict[str, Message] = {}
@@ -60,14 +60,14 @@ class _Batch:
         self._lease = dispatch.new_lease()
 
     def add(self, message: Message, targets: Sequence[Target]) -> None:
-        """One event for these endpoints."""
+        """Adds one event for these endpoints."""
         self.messages[message.event_id] = message
         for target in targets:
             if target.health.enabled:
                 self.planned.append(self._plan(message, target))
 
     def _plan(self, message: Message, target: Target) -> Planned:
-        """Where order counts, nothing is held from the beginning: only the database knows what is before it."""
+        """Plans one delivery. Ordered ones are never leased here: only the database knows the earlier ones."""
         endpoint_id, ordered = target.endpoint_id, target.endpoint.wishes.ordered
         if not ordered and self._taken[endpoint_id] < self._dispatch.room(target):
             self._taken[endpoint_id] += 1
@@ -76,7 +76,7 @@ class _Batch:
         return Planned(endpoint_id, message.event_id, ordered, "")
 
     def work(self, delivery_id: int, endpoint_id: str, event_id: str, lease_ends: datetime) -> Work:
-        """A delivery that was made under our lease."""
+        """A delivery that was made under this process's lease."""
         message = self.messages[event_id]
         return Work(
             delivery_id=delivery_id,
@@ -93,4 +93,4 @@ class _Batch:
 
 
 def _nothing() -> None:
-    """Nobody asked for these events."""
+    """Used when no endpoint wants the events."""

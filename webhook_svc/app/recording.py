@@ -1,4 +1,4 @@
-"""What became of attempts goes to the database, many in one statement, and with it how endpoints fare now."""
+"""Writes the outcome of attempts to the database, many in one statement, together with the health of endpoints."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ log = telemetry.logger()
 LANES = 2
 BATCH = 200
 AGAIN_S = 0.5
-"""Between tries while Postgres does not answer. After the lease somebody else sends it again: nothing is left to record."""
+"""Pause between tries while Postgres is unavailable. After the lease another process resends: nothing is left to record."""
 TRIES = int(LEASE.total_seconds() / AGAIN_S)
 
 
 class Recording:
-    """`start` in the running loop, `close` after the last attempt."""
+    """Call `start` in the running loop and `close` after the last attempt."""
 
     def __init__(
         self,
@@ -46,15 +46,15 @@ class Recording:
         )
 
     def start(self) -> None:
-        """Begins to write."""
+        """Starts the writes."""
         self._batcher.start()
 
     async def close(self) -> None:
-        """Writes what is left."""
+        """Writes the remaining outcomes."""
         await self._batcher.close()
 
     async def record(self, tried: Tried) -> None:
-        """Returns when it is written, or when its lease has ended without an answer of Postgres."""
+        """Returns when it is written, or when its lease has ended while Postgres was unavailable."""
         for _ in range(TRIES):
             try:
                 await self._batcher.submit(tried)
@@ -73,12 +73,14 @@ class Recording:
             changed = await self._database.run(lambda tx: self._with_health(tx, batch, changing))
             self._directory.learn(changed)
         else:
-            async with self._database.connection() as connection:  # one statement: no transaction, nobody is woken
+            async with (
+                self._database.connection() as connection
+            ):  # one statement: needs no transaction and wakes no job
                 await deliveries.record(connection, batch)
         return [None] * len(batch)
 
     def _changes_health(self, tried: Tried) -> bool:
-        """Whether the database must hear how the endpoint fares, judged by what it was last known to say."""
+        """Whether the endpoint's health in the database must change, judged by its last known row."""
         target = self._directory.get(tried.work.endpoint_id)
         if tried.outcome is None or target is None:
             return False

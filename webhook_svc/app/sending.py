@@ -1,4 +1,4 @@
-"""One attempt: sign, post, judge the answer."""
+"""One attempt: sign, post, classify the response."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from webhook_svc.domain.schedule import Outcome, Verdict
 log = telemetry.logger()
 
 FORGOTTEN = Outcome(Verdict.GIVEN_UP, missed=True)
-"""Of a delivery that waited at a disabled endpoint, or was replayed late, until its event was forgotten."""
+"""The outcome of a delivery whose event was deleted while it waited at a disabled endpoint or after a late replay."""
 
 DELIVERIES = metrics.counter(
     "webhook_deliveries_total", "Attempts by what became of them: SUCCEEDED, RETRY or GIVEN_UP", "outcome"
@@ -27,7 +27,7 @@ AGE = metrics.histogram("webhook_receipt_seconds", "From an event to the receive
 
 
 class Sending:
-    """Makes attempts. What it learns of an endpoint it notes in the directory at once."""
+    """Makes attempts. It updates the endpoint's health in the directory at once."""
 
     def __init__(
         self,
@@ -44,10 +44,10 @@ class Sending:
         self._luck = luck
 
     async def send(self, work: Work, target: Target) -> Tried:
-        """One attempt and what follows from it."""
+        """Makes one attempt and returns its outcome."""
         start, began = self._now(), time.perf_counter()
         if not work.body:
-            return Tried(work, FORGOTTEN, start, start, error="its event is older than is kept")
+            return Tried(work, FORGOTTEN, start, start, error="the event is no longer kept")
         error = ""
         try:
             answer = await self._receiver.post(
@@ -55,7 +55,7 @@ class Sending:
             )
         except SendFailed as failed:
             answer, error = Answer(0, "", ""), str(failed)
-        except Exception as bug:  # ours; the receiver's other deliveries and the schedule go on
+        except Exception as bug:  # a bug in this service; the receiver's other deliveries and the schedule continue
             log.exception("sending.failed", delivery_id=work.delivery_id, error=repr(bug))
             answer, error = Answer(0, "", ""), "internal error"
         seconds, end = time.perf_counter() - began, self._now()
@@ -73,7 +73,7 @@ class Sending:
             end_time=end,
             duration_ms=int(seconds * 1000),
             status=answer.status,
-            error=error or ("" if succeeded else f"it answered {answer.status}"),
+            error=error or ("" if succeeded else f"the receiver returned {answer.status}"),
             answer="" if succeeded else answer.text,
         )
 

@@ -1,6 +1,6 @@
-"""Receivers over HTTP: one POST, within a time, to an address that may be reached, and the beginning of the answer.
+"""Receivers over HTTP: one POST within a timeout, to an allowed address; reads the beginning of the response.
 
-The address that is checked is the one that is connected to, so a name that changes its mind in between gains nothing.
+The checked address is the one that is connected to, so a DNS change between check and connection has no effect.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from webhook_svc.domain import addresses
 
 MOST_ANSWER = 16_384
-"""Bytes of an answer that are read so that its connection can be used again; a longer one costs its connection."""
+"""Bytes of a response that are read so that its connection can be reused; after a longer response it is closed."""
 SHOWN = 300
-"""Characters of an answer that are kept."""
+"""Characters of a response that are kept."""
 DNS_S = 10
-"""How long a name's addresses are remembered."""
+"""How long a name's addresses are cached."""
 KEEP_ALIVE_S = 30.0
 AGENT = "one-stock-webhooks/1"
 STALE = (aiohttp.ServerDisconnectedError, ConnectionResetError, BrokenPipeError)
-"""How a kept connection fails that the receiver has closed meanwhile. On a new connection the same errors mean that the
-receiver had the request and may have done its work."""
+"""Errors of a kept connection that the receiver has closed meanwhile. On a new connection the same errors mean that the
+receiver got the request and may have processed it."""
 
 Lookup = Callable[[str, int, int], Awaitable[list[tuple[int, str]]]]
-"""Host, port and family to families and addresses. OSError when there are none."""
+"""Maps host, port and family to families and addresses. OSError when there are none."""
 
 
 class AddressRefused(OSError):
-    """A name or address that leads inside."""
+    """The address is not public."""
 
 
 class SendFailed(Exception):
-    """There was no answer; the text says why, for the endpoint's owner."""
+    """There was no response; the text gives the reason, for the endpoint's owner."""
 
 
 @dataclass
 class Connection:
-    """What carried one request: whether the connection had carried others before."""
+    """The connection of one request; `reused` if it carried others before."""
 
     reused: bool = False
 
 
 class Answer(NamedTuple):
-    """What the receiver said."""
+    """The receiver's response."""
 
     status: int
     retry_after: str
@@ -57,20 +57,20 @@ class Answer(NamedTuple):
 
 
 async def system_lookup(host: str, port: int, family: int) -> list[tuple[int, str]]:
-    """What the system's resolver says."""
+    """The addresses from the system's resolver."""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG)
     return [(kind, str(address[0])) for kind, _, _, _, address in found]
 
 
 class Receiver:
-    """Sends to anybody. Make it in the running loop; `close` it after the last request."""
+    """Sends to any receiver. Create it in the running loop; `close` it after the last request."""
 
     def __init__(self, allow_private: bool, timeout_s: float, lookup: Lookup = system_lookup) -> None:
         self._timeout_s = timeout_s
         self._allow_private = allow_private
         connector = aiohttp.TCPConnector(
-            limit=0,  # who sends has bounds of its own
+            limit=0,  # the caller has its own bounds
             ttl_dns_cache=DNS_S,
             keepalive_timeout=KEEP_ALIVE_S,
             resolver=_Resolver(lookup),
@@ -89,11 +89,11 @@ class Receiver:
         )
 
     async def close(self) -> None:
-        """Closes what is kept open."""
+        """Closes the kept connections."""
         await self._session.close()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Sends it once, or twice when a reused connection was closed before the first byte of an answer. SendFailed."""
+        """Sends once, or twice if a reused connection was closed before the first byte of a response. SendFailed."""
         try:
             addresses.check_url(url, self._allow_private)
             async with await self._answered(url, body, headers) as response:
@@ -101,7 +101,7 @@ class Receiver:
         except addresses.UrlInvalid as wrong:
             raise SendFailed(f"address refused: the url {wrong}") from wrong
         except TimeoutError as late:
-            raise SendFailed(f"no answer within {self._timeout_s:g} s") from late
+            raise SendFailed(f"no response within {self._timeout_s:g} s") from late
         except (aiohttp.ClientError, OSError, ValueError) as failed:
             raise SendFailed(_reason(failed)) from failed
 
@@ -124,7 +124,7 @@ class Receiver:
 
 
 async def _read(response: aiohttp.ClientResponse) -> Answer:
-    """The beginning of the answer; one that is longer costs its connection."""
+    """The beginning of the response; after a longer response the connection is closed."""
     read = await response.content.read(MOST_ANSWER) if response.status >= 300 else b""
     while len(read) < MOST_ANSWER and (chunk := await response.content.read(MOST_ANSWER - len(read))):
         read += chunk
@@ -138,12 +138,12 @@ async def _note_reuse(_session: aiohttp.ClientSession, context: SimpleNamespace,
 
 
 def _began(error: BaseException) -> bool:
-    """Whether an answer had begun: then aiohttp gives the part of it that it has read, not a text."""
+    """Whether a response had begun: then aiohttp gives the part that it has read, not a text."""
     return isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str)
 
 
 class _Resolver(AbstractResolver):
-    """Names to addresses by `lookup`; which of them may be reached is decided where the socket is made."""
+    """Resolves names by `lookup`; the addresses are checked when the socket is opened."""
 
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
@@ -160,11 +160,11 @@ class _Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Holds no resources."""
 
 
 def _guarded_socket(info: tuple[Any, ...]) -> socket.socket:
-    """A socket for an address that may be reached. AddressRefused."""
+    """A socket for a public address. AddressRefused."""
     address = str(info[4][0])
     if not addresses.is_public(address):
         raise AddressRefused(None, f"address refused: {address} is not public")
@@ -177,17 +177,17 @@ def _open_socket(info: tuple[Any, ...]) -> socket.socket:
 
 
 def _reason(failed: Exception) -> str:
-    """One line without our own addresses or file names in it."""
+    """One line without internal addresses or file names."""
     cause = failed.os_error if isinstance(failed, aiohttp.ClientConnectorError) else failed
     if isinstance(cause, AddressRefused) or "address refused" in str(cause):
         return str(cause.strerror if isinstance(cause, OSError) and cause.strerror else cause)
     if isinstance(failed, aiohttp.ClientConnectorDNSError):
-        return "the name has no address"
+        return "the host name has no address"
     if isinstance(failed, aiohttp.ClientConnectorCertificateError):
-        return "its certificate is not trusted"
+        return "the certificate is not trusted"
     if isinstance(failed, aiohttp.ClientConnectorError):
         return f"cannot connect: {type(cause).__name__}"
-    return f"no answer: {type(failed).__name__}"
+    return f"no response: {type(failed).__name__}"
 
 
 def _shown(read: bytes) -> str:

@@ -1,6 +1,6 @@
-"""Which addresses a webhook may reach: public ones. What an inside address is, is decided here and nowhere else.
+"""Allowed addresses of webhooks: only public ones. No other file decides what a public address is.
 
-Numbers: IANA's special-purpose registries, which `ipaddress` knows; what carries an IPv4 address inside is judged by that one.
+Ranges: IANA's special-purpose registries, which `ipaddress` knows. An IPv6 address that embeds an IPv4 address is judged by it.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from urllib.parse import SplitResult, urlsplit
 MOST_URL = 2_000
 WEB_PORTS = frozenset({80, 443})
 LEAST_OTHER_PORT = 1_024
-"""Below it live mail, shells and name servers, which a POST has no business with."""
+"""Lower ports are used by mail, shells and name servers, which no webhook needs to reach."""
 NAT64 = IPv6Network("64:ff9b::/96")
 COMPATIBLE = IPv6Network("::/96")
 UNICAST = IPv6Network("2000::/3")
-"""All that IANA has given out of IPv6 for hosts of the Internet; what lies outside needs no list."""
+"""All of IPv6 that IANA has allocated to Internet hosts; addresses outside are refused without a list."""
 NEVER = (
     IPv4Network("192.0.0.0/24"),
     IPv4Network("192.88.99.0/24"),
     IPv6Network("3fff::/20"),
 )
-"""Special-purpose ranges that some releases of Python take for public."""
+"""Special-purpose ranges that some releases of Python treat as public."""
 INSIDE_NAMES = ("localhost", "local", "internal", "localdomain", "home.arpa")
-"""Endings of names that never belong to a public host."""
+"""Suffixes of names that never belong to a public host."""
 
 
 class UrlInvalid(Exception):
-    """A URL that nothing may be sent to; the text says why."""
+    """The URL is not allowed; the text gives the reason."""
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address, as text, is one of the public Internet's. What is no address is not."""
+    """Whether the text is an IP address of the public Internet. False for text that is not an address."""
     try:
         known = ipaddress.ip_address(address)
     except ValueError:
@@ -56,7 +56,7 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 def _carried(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that a mapped, translated or tunnelled one leads to."""
+    """The IPv4 address that a mapped, translated or tunnelled IPv6 address embeds."""
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
     if address.sixtofour is not None:
@@ -69,7 +69,7 @@ def _carried(address: IPv6Address) -> IPv4Address | None:
 
 
 def check_url(url: str, allow_private: bool) -> None:
-    """UrlInvalid unless requests may be sent there, as far as the text tells; names are judged when they are resolved."""
+    """Checks the text of a URL; names are checked when they are resolved. UrlInvalid."""
     parts = _split(url)
     if parts.scheme != "https" and not (allow_private and parts.scheme == "http"):
         raise UrlInvalid("must begin with https://")
@@ -89,35 +89,35 @@ def _split(url: str) -> SplitResult:
     if len(url) > MOST_URL:
         raise UrlInvalid(f"must have at most {MOST_URL} characters")
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        raise UrlInvalid("must be printable ASCII without blanks and backslashes")
+        raise UrlInvalid("must be printable ASCII without spaces or backslashes")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as wrong:
-        raise UrlInvalid(f"is no URL: {wrong}") from wrong
+        raise UrlInvalid(f"is not a valid URL: {wrong}") from wrong
     if port == 0:
-        raise UrlInvalid("has a port that cannot be")
+        raise UrlInvalid("must not have port 0")
     return parts
 
 
 def _check_port(parts: SplitResult) -> None:
     if parts.port is not None and parts.port not in WEB_PORTS and parts.port < LEAST_OTHER_PORT:
-        raise UrlInvalid(f"must have port 80, 443 or one from {LEAST_OTHER_PORT} on")
+        raise UrlInvalid(f"must use port 80, 443 or a port from {LEAST_OTHER_PORT}")
 
 
 def _check_host(host: str) -> None:
     literal = _literal(host)
     if literal is not None and not is_public(literal):
-        raise UrlInvalid(f"must be a public address, {host} is not")
+        raise UrlInvalid(f"must be a public address; {host} is not")
     lower = host.lower()
     if literal is None and (
         "." not in lower or any(lower == name or lower.endswith(f".{name}") for name in INSIDE_NAMES)
     ):
-        raise UrlInvalid(f"must be a public name, {host} is not")
+        raise UrlInvalid(f"must be a public name; {host} is not")
 
 
 def _literal(host: str) -> str | None:
-    """The address that a host is, also in the old spellings that resolvers understand (127.1, 0x7f000001); else None."""
+    """The host as an address, also in old notations that resolvers accept (127.1, 0x7f000001); None for a name."""
     if ":" in host:
         return host
     try:

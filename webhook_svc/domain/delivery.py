@@ -1,4 +1,4 @@
-"""One event on its way to one endpoint: as its log shows it, as a process holds it, and what became of an attempt."""
+"""Deliveries of one event to one endpoint: as the log shows them, as a process holds them, and the result of an attempt."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import NamedTuple
 from webhook_svc.domain.schedule import Outcome
 
 PING = "webhook.ping"
-"""The type of a test; no event has it."""
+"""The type of a test message; no event has this type."""
 
 
 class State(Enum):
-    """Where a delivery is in its life."""
+    """The life cycle of a delivery."""
 
     PENDING = "PENDING"
     SUCCEEDED = "SUCCEEDED"
@@ -30,7 +30,7 @@ class Cause(Enum):
 
 
 class Message(NamedTuple):
-    """An event as endpoints are told it; `body` is the same for all of them."""
+    """An event as it is sent; `body` is the same for all endpoints."""
 
     event_id: str
     type: str
@@ -40,7 +40,7 @@ class Message(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """A delivery to be made. `lease` is "" when nobody holds it from the beginning."""
+    """A delivery to be made. `lease` is "" if it is made without a lease."""
 
     endpoint_id: str
     event_id: str
@@ -50,7 +50,7 @@ class Planned(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A delivery that this process holds until its lease ends. `tries` are those before this one."""
+    """A delivery that this process holds until its lease ends. `tries` counts the earlier tries."""
 
     delivery_id: int
     endpoint_id: str
@@ -66,7 +66,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What became of one attempt; `outcome` None means that there was none, and the delivery is given back."""
+    """The result of one attempt; `outcome` is None if there was no attempt and the delivery is given back."""
 
     work: Work
     outcome: Outcome | None

@@ -1,4 +1,4 @@
-"""What an endpoint is: where it listens, what it asks for, how it fares, and what its secrets are."""
+"""An endpoint: its URL, the events that it wants, its health and its secrets."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 DEFAULT_IN_FLIGHT = 4
-"""Requests at once: a receiver that takes 50 ms hears of 80 events a second, and one that hangs holds four connections."""
+"""Requests at once: a receiver that takes 50 ms gets 80 events a second, and one that hangs holds four connections."""
 MOST_IN_FLIGHT = 32
 OLD_SECRET = timedelta(hours=24)
-"""A secret that was replaced signs along for so long: time to deploy the new one."""
+"""A replaced secret still signs for this long: time to deploy the new one."""
 MOST_SECRETS = 4
-"""Each signs every delivery; who rotates more often within a day loses the oldest."""
+"""Each secret signs every delivery; with more rotations within a day the oldest is dropped."""
 
 
 class DisabledReason(Enum):
-    """Why nothing is sent."""
+    """Why an endpoint is disabled."""
 
     NONE = ""
     BY_CALLER = "BY_CALLER"
@@ -27,7 +27,7 @@ class DisabledReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the caller decides about an endpoint."""
+    """The settings that the caller chooses."""
 
     url: str
     topics: tuple[str, ...]
@@ -37,11 +37,11 @@ class Wishes:
     max_in_flight: int = DEFAULT_IN_FLIGHT
 
     def wants_type(self, type_: str) -> bool:
-        """Whether one of the topics is this type, or stands for it."""
+        """Whether one of the topics matches this type."""
         return any(_stands_for(topic, type_) for topic in self.topics)
 
     def wants(self, type_: str, key: str) -> bool:
-        """Whether an event is to be sent there."""
+        """Whether events of this type and key are sent to the endpoint."""
         return (not self.keys or key in self.keys) and self.wants_type(type_)
 
 
@@ -53,23 +53,23 @@ def _stands_for(topic: str, type_: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How an endpoint fares. `failing_since` is the first failure after the last success."""
+    """The health of an endpoint. `failing_since` is the time of the first failure after the last success."""
 
     enabled: bool = True
     reason: DisabledReason = DisabledReason.NONE
     disable_time: datetime | None = None
     failing_since: datetime | None = None
     rest_until: datetime | None = None
-    """It asked for a pause: nothing is sent before."""
+    """The endpoint asked for a pause: nothing is sent before this time."""
 
     def accepts(self, now: datetime) -> bool:
-        """Whether anything may be sent now."""
+        """Whether deliveries may be sent now."""
         return self.enabled and (self.rest_until is None or self.rest_until <= now)
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A signing secret as its owner has it; `expire_time` is set once it was replaced."""
+    """A signing secret in the form that its owner has; `expire_time` is set once it is replaced."""
 
     text: str = field(repr=False)
     expire_time: datetime | None = None
@@ -77,7 +77,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An endpoint as kept. `secrets` begin with the newest; `revision` orders all changes of all endpoints."""
+    """A stored endpoint. `secrets` starts with the newest; `revision` orders all changes of all endpoints."""
 
     endpoint_id: str
     wishes: Wishes
@@ -95,14 +95,14 @@ class Endpoint:
 
 
 def rotated(secrets: Sequence[Secret], fresh: str, now: datetime) -> tuple[Secret, ...]:
-    """The secrets after a new one: the current one ends in a day, those that have ended are gone."""
+    """The secrets after a rotation: the current one expires in a day, expired ones are dropped."""
     living = [one for one in secrets if one.expire_time is None or one.expire_time > now]
     old = [one if one.expire_time else replace(one, expire_time=now + OLD_SECRET) for one in living]
     return (Secret(fresh), *old)[:MOST_SECRETS]
 
 
 def switched(health: Health, enabled: bool, now: datetime) -> Health:
-    """After a person's decision. Who is enabled again begins without a past."""
+    """The health after a caller enables or disables the endpoint. Re-enabling clears the failure history."""
     if enabled:
         return health if health.enabled else Health()
     return (

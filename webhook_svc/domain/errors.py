@@ -1,10 +1,10 @@
-"""Refusals of the webhook rules: each with its reason and every number of its message."""
+"""Errors of the webhook rules: each with its reason and every number of its message."""
 
 from __future__ import annotations
 
 
 class DomainError(Exception):
-    """A refusal; `reason` is a name of webhook.v1.ErrorReason or common.v1.ErrorReason."""
+    """A refused request; `reason` is a name of webhook.v1.ErrorReason or common.v1.ErrorReason."""
 
     reason = ""
 
@@ -28,7 +28,7 @@ class EndpointNotFound(DomainError):
 
 
 class EndpointDisabled(DomainError):
-    """Nothing is sent to it."""
+    """The endpoint is disabled, so nothing is sent to it."""
 
     reason = "ENDPOINT_DISABLED"
 
@@ -41,7 +41,7 @@ class EndpointDisabled(DomainError):
 
 
 class DeliveryNotFound(DomainError):
-    """The endpoint has no such delivery, or it was forgotten."""
+    """The endpoint has no such delivery, or it was deleted."""
 
     reason = "DELIVERY_NOT_FOUND"
 
@@ -52,12 +52,12 @@ class DeliveryNotFound(DomainError):
 
 
 class TooManyEndpoints(DomainError):
-    """Every process keeps all endpoints in memory: there is an end to them."""
+    """The number of endpoints is limited, as every process keeps all of them in memory."""
 
     reason = "TOO_MANY_ENDPOINTS"
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"there are {limit} endpoints; delete others first", limit=str(limit))
+        super().__init__(f"there are already {limit} endpoints, the maximum; delete others first", limit=str(limit))
 
 
 class VersionStale(DomainError):
@@ -67,5 +67,7 @@ class VersionStale(DomainError):
 
     def __init__(self, expected: str, actual: str) -> None:
         super().__init__(
-            f"changed since it was read: expected {expected}, is {actual}", expected=expected, actual=actual
+            f"changed since it was read: expected etag {expected}, current etag {actual}",
+            expected=expected,
+            actual=actual,
         )

@@ -1,4 +1,4 @@
-"""When a delivery is tried again, what an answer means, and when an endpoint is given up."""
+"""The retry schedule of deliveries, the meaning of responses, and when an endpoint is disabled."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ PAUSES = tuple(
     timedelta(seconds=seconds)
     for seconds in (5, 300, 1_800, 2 * 3_600, 5 * 3_600, 10 * 3_600, 14 * 3_600, 20 * 3_600, 20 * 3_600)
 )
-"""After the first try, the second, and so on: ten tries in about 72 hours, as Standard Webhooks recommends."""
+"""Pauses after the first try, the second, and so on: ten tries in about 72 hours, as Standard Webhooks recommends."""
 MOST_TRIES = len(PAUSES) + 1
 JITTER = 0.1
-"""Each pause is up to a tenth shorter or longer, so that what failed together does not come back together."""
+"""Each pause is up to a tenth shorter or longer, so that deliveries that failed together are not retried together."""
 GIVEN_UP_AFTER = timedelta(hours=72)
-"""An endpoint that only failed for so long is disabled."""
+"""An endpoint with only failures for this long is disabled."""
 MOST_RETRY_AFTER = timedelta(hours=24)
-"""A receiver may ask for a longer pause than ours, not for one without end."""
+"""A receiver may ask for a longer pause than the schedule's, but not for an endless one."""
 MOST_REST = timedelta(minutes=5)
-"""An overloaded endpoint that names no time is left alone for this long at most."""
+"""An overloaded endpoint that does not ask for a time is paused for this long at most."""
 GONE = 410
 OVERLOADED = frozenset({429, 502, 503, 504})
 
 
 class Verdict(Enum):
-    """What one attempt means for its delivery."""
+    """The consequence of one attempt for its delivery."""
 
     SUCCEEDED = "SUCCEEDED"
     RETRY = "RETRY"
@@ -37,8 +37,8 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What follows from one attempt. `rest` is how long the whole endpoint is left alone; `missed` means that nothing could be
-    sent, which says nothing about the endpoint."""
+    """The consequences of one attempt. `rest` is the pause of the whole endpoint; `missed` means that nothing could be sent,
+    which does not affect the endpoint's health."""
 
     verdict: Verdict
     pause: timedelta = timedelta()
@@ -48,7 +48,7 @@ class Outcome:
 
 
 def judge(status: int, retry_after: str, tries: int, now: datetime, luck: float) -> Outcome:
-    """What the answer to try number `tries` (from 1) means; status 0 is no answer, `luck` is from 0 to 1."""
+    """Classifies the response to try number `tries` (from 1); status 0 means no response, `luck` (0 to 1) is for the jitter."""
     if 200 <= status < 300:
         return Outcome(Verdict.SUCCEEDED)
     if status == GONE:
@@ -62,13 +62,13 @@ def judge(status: int, retry_after: str, tries: int, now: datetime, luck: float)
 
 
 def pause_after(tries: int, luck: float) -> timedelta:
-    """How long to wait after the try of this number, from 1."""
+    """The pause after try number `tries`, from 1."""
     pause = PAUSES[min(tries, len(PAUSES)) - 1]
     return pause * (1 + JITTER * (2 * luck - 1))
 
 
 def asked_pause(retry_after: str, now: datetime) -> timedelta | None:
-    """What Retry-After asks for, in seconds or as an HTTP date; None when it says nothing that we understand."""
+    """The pause that Retry-After asks for, in seconds or as an HTTP date; None if it is missing or not understood."""
     text = retry_after.strip()
     if text.isascii() and text.isdigit():
         pause = timedelta(seconds=min(int(text[:9]), MOST_RETRY_AFTER.total_seconds()))
@@ -82,7 +82,7 @@ def asked_pause(retry_after: str, now: datetime) -> timedelta | None:
 
 
 def health_after(health: Health, outcome: Outcome, at: datetime, given_up_after: timedelta = GIVEN_UP_AFTER) -> Health:
-    """How the endpoint fares after an attempt that ended `at`."""
+    """The health of the endpoint after an attempt that ended `at`."""
     if outcome.missed:
         return health
     if outcome.verdict is Verdict.SUCCEEDED:

@@ -32,6 +32,6 @@ def webhook_id(endpoint_id: str, event_id: str) -> str:
 
 
 def signature_header(keys: Iterable[bytes], message_id: str, timestamp: int, body: bytes) -> str:
-    """`v1,<base64>` per key, with a blank between them: HMAC-SHA256 over `id.timestamp.body`."""
+    """`v1,<base64>` per key, separated by spaces: HMAC-SHA256 over `id.timestamp.body`."""
     signed = f"{message_id}.{timestamp}.".encode() + body
     return " ".join("v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode() for key in keys)

@@ -1,4 +1,4 @@
-"""Takes deliveries that are due: retries, what found no room when it was made, and what a dead process left behind."""
+"""Claims due deliveries: retries, deliveries that had no slot when they were made, and those of dead processes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from webhook_svc.app.dispatch import LEASE, Dispatch
 from webhook_svc.store import deliveries
 
 PAUSE_S = 2.0
-"""Between looks when nobody says that there is something: a retry may come so much later."""
+"""Pause between rounds that nothing wakes earlier: a retry may be late by this much."""
 REST = 1.0
-"""Times as long as a round took: under load the next one has more to take, which costs less for each."""
+"""Pause as a multiple of the last round's time: under load the next round claims more, at a lower cost per delivery."""
 SHARE = 100
-"""Of one endpoint per round: others with a backlog have their turn in the same round."""
+"""Deliveries of one endpoint per round, so that others with a backlog get their share in the same round."""
 MOST = 500
 """Deliveries per round: some 10 MB at most."""
 
 
 class Claim:
-    """A job of every process; several take different deliveries."""
+    """A job of every process; concurrent rounds claim different deliveries."""
 
     def __init__(self, database: Database, dispatch: Dispatch, now: Callable[[], datetime]) -> None:
         self._database = database
@@ -29,11 +29,11 @@ class Claim:
         self._now = now
 
     async def run_once(self) -> int:
-        """One look at all endpoints that have room. Answers how many it took, when there may be more to take at once."""
+        """Claims for all endpoints that have room, once. Returns how many it claimed if there may be more, otherwise 0."""
         rooms = [(endpoint_id, min(room, SHARE)) for endpoint_id, room in self._dispatch.rooms()]
         if not rooms:
             return 0
-        random.shuffle(rooms)  # when not all that is due can be taken, nobody comes first again and again
+        random.shuffle(rooms)  # when not all due deliveries can be claimed, no endpoint is always first
         now, lease = self._now(), self._dispatch.new_lease()
         async with self._database.connection() as connection:
             works = await deliveries.claim(connection, rooms, MOST, lease, now, now + LEASE)

@@ -1,4 +1,4 @@
-"""SQL of messages, deliveries and attempts on the hot path: what is made, claimed and recorded, each in one statement."""
+"""SQL of messages, deliveries and attempts on the hot path: make, claim and record, each in one statement."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ STATES = {
 async def make(
     tx: Tx, messages: Sequence[Message], planned: Sequence[Planned], cause: Cause, now: datetime, lease_ends: datetime
 ) -> list[tuple[int, str, str]]:
-    """Keeps messages that are new and makes their deliveries, to endpoints that are still there.
+    """Stores new messages and makes their deliveries to endpoints that are enabled and not deleted.
 
-    Answers those that were made under a lease: delivery, endpoint, event. A message that is known makes none.
+    Returns the deliveries that were made under a lease: delivery, endpoint, event. A known message makes none.
     """
     values = {
         "ids": [message.event_id for message in messages],
@@ -98,9 +98,9 @@ async def make(
 async def claim(
     tx: Tx, rooms: Sequence[tuple[str, int]], most: int, lease: str, now: datetime, lease_ends: datetime
 ) -> list[Work]:
-    """Takes what is due, up to each endpoint's room and `most` altogether; of an ordered endpoint the first of each key.
+    """Claims due deliveries, up to each endpoint's room and `most` in all; of ordered ones only the first of each key.
 
-    The body of a message that was forgotten meanwhile is empty.
+    The body of a message that was deleted meanwhile is empty.
     """
     values = {
         "endpoints": [endpoint_id for endpoint_id, _ in rooms],
@@ -118,7 +118,7 @@ async def claim(
 
 
 async def record(tx: Tx, tried: Sequence[Tried]) -> int:
-    """Notes attempts and moves their deliveries on; answers how many it moved: a lease that has ended moves nothing."""
+    """Records attempts and updates their deliveries; returns how many. A lease that has ended updates none."""
     told = [(one, one.outcome) for one in tried]
     values = {
         "ids": [one.work.delivery_id for one in tried],

@@ -1,4 +1,4 @@
-"""SQL of deliveries as people look at them: the log, resending, replaying, and what is forgotten."""
+"""SQL of deliveries off the hot path: the log, resends, replays and deletion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OF_STATE: dict[State | None, LiteralString] = {
     None: "",
     State.PENDING: "AND state = 'PENDING'",
     State.SUCCEEDED: "AND state = 'SUCCEEDED'",
-    State.FAILED: "AND state = 'FAILED'",  # literally: there is an index of just these
+    State.FAILED: "AND state = 'FAILED'",  # a literal, to match the partial index
 }
 READ: LiteralString = f"SELECT {COLUMNS} FROM deliveries WHERE endpoint_id = %s AND delivery_id = %s"
 ATTEMPTS: LiteralString = """
@@ -65,7 +65,7 @@ DISABLED: LiteralString = "SELECT count(*) FROM endpoints WHERE NOT enabled AND 
 
 
 async def page(tx: Tx, endpoint_id: str, state: State | None, before: int, most: int) -> list[Delivery]:
-    """An endpoint's deliveries, newest first, those before `before`."""
+    """An endpoint's deliveries before `before`, newest first."""
     statement: LiteralString = f"""
 SELECT {COLUMNS} FROM deliveries
  WHERE endpoint_id = %(endpoint)s AND delivery_id < %(before)s {OF_STATE[state]}
@@ -81,7 +81,7 @@ async def read(tx: Tx, endpoint_id: str, delivery_id: int) -> Delivery | None:
 
 
 async def of_event(tx: Tx, endpoint_id: str, event_id: str) -> list[Delivery]:
-    """The deliveries of one event to one endpoint; for events that were just made."""
+    """The deliveries of one event to one endpoint; for messages that were just made."""
     return [_delivery(row) for row in await (await tx.execute(MADE, (endpoint_id, event_id))).fetchall()]
 
 
@@ -91,20 +91,20 @@ async def attempts(tx: Tx, delivery_id: int, most: int) -> list[Attempt]:
 
 
 async def resend(tx: Tx, endpoint_id: str, delivery_id: int, now: datetime) -> bool:
-    """Has it tried now, from the first of all tries; False when it is under way, or its message is forgotten."""
+    """Makes it due now, from the first try; False if it is being sent or its message was deleted."""
     values = {"endpoint": endpoint_id, "delivery": delivery_id, "now": now}
     return (await tx.execute(RESEND, values)).rowcount > 0
 
 
 async def begin_anew(tx: Tx, endpoint_id: str, now: datetime, most: int) -> None:
-    """Has what waits tried now, up to so many; the rest comes at its own time."""
+    """Makes up to `most` waiting deliveries due now, from the first try; the rest keep their due time."""
     await tx.execute(BEGIN_ANEW, {"endpoint": endpoint_id, "now": now, "most": most})
 
 
 async def span(
     tx: Tx, since: datetime, after: str, until: datetime, ping: str, most: int
 ) -> list[tuple[str, str, str, datetime]]:
-    """Events that are kept, by time: id, type, key, time. Those of the time `since` come after id `after`."""
+    """Kept events by time and id: id, type, key, time; from (`since`, `after`), exclusive, to `until`, exclusive."""
     values = {"from": since, "after": after, "to": until, "ping": ping, "most": most}
     rows: list[tuple[Any, ...]] = await (await tx.execute(SPAN, values)).fetchall()
     return [(event_id, type_, key, time) for event_id, type_, key, time in rows]
@@ -113,7 +113,7 @@ async def span(
 async def make_again(
     tx: Tx, endpoint_id: str, ordered: bool, events: Sequence[tuple[str, str, str]], now: datetime
 ) -> None:
-    """New deliveries of events that are kept (id, type, key), due now."""
+    """Makes new deliveries of kept events (id, type, key), due now."""
     values = {
         "endpoint": endpoint_id,
         "ordered": ordered,
@@ -127,7 +127,7 @@ async def make_again(
 
 
 async def forget(tx: Tx, before: datetime, most: int) -> int:
-    """Deletes what is older, up to so many rows of each table, and what belonged to deleted endpoints; answers how many."""
+    """Deletes older rows and those of deleted endpoints, up to `most` per statement; returns how many."""
     values = {"before": before, "most": most}
     gone = 0
     for statement in (OLD_ATTEMPTS, OLD_DELIVERIES, OLD_MESSAGES, OF_DELETED):
@@ -136,7 +136,7 @@ async def forget(tx: Tx, before: datetime, most: int) -> int:
 
 
 async def forget_endpoints(tx: Tx, before: datetime) -> int:
-    """Deletes the rows of endpoints that were deleted before, whose log is gone; every process knows by then."""
+    """Removes endpoints deleted before this time whose log is gone; by then every process knows of the deletion."""
     return (await tx.execute(DELETED, {"before": before})).rowcount
 
 

@@ -51,13 +51,13 @@ COUNT: LiteralString = "SELECT count(*) FROM endpoints WHERE NOT deleted"
 
 
 async def insert(tx: Tx, endpoint_id: str, wishes: Wishes, secrets: Sequence[Secret], now: datetime) -> Endpoint:
-    """Keeps a new endpoint, enabled."""
+    """Stores a new endpoint, enabled."""
     values = {"endpoint_id": endpoint_id, "secrets": _packed(secrets), "now": now, **_wishes(wishes)}
     return (await _rows(tx, INSERT, values))[0]
 
 
 async def update(tx: Tx, endpoint: Endpoint, now: datetime) -> Endpoint:
-    """Replaces all of an endpoint that the caller has locked."""
+    """Replaces all fields of an endpoint that the caller has locked."""
     health = endpoint.health
     values = {
         "endpoint_id": endpoint.endpoint_id,
@@ -75,7 +75,7 @@ async def update(tx: Tx, endpoint: Endpoint, now: datetime) -> Endpoint:
 
 
 async def set_health(tx: Tx, changed: Sequence[tuple[str, Health]]) -> list[Endpoint]:
-    """Notes how these endpoints, which the caller has locked, fare now."""
+    """Sets the health of these endpoints, which the caller has locked."""
     values = {
         "ids": [endpoint_id for endpoint_id, _ in changed],
         "enabled": [health.enabled for _, health in changed],
@@ -88,32 +88,32 @@ async def set_health(tx: Tx, changed: Sequence[tuple[str, Health]]) -> list[Endp
 
 
 async def read(tx: Tx, endpoint_id: str) -> Endpoint | None:
-    """One endpoint, unless it was deleted."""
+    """One endpoint, None if it was deleted or never existed."""
     return _first(await _rows(tx, READ, (endpoint_id,)))
 
 
 async def lock(tx: Tx, endpoint_id: str) -> Endpoint | None:
-    """One endpoint, which nobody else changes before this transaction ends."""
+    """One endpoint, locked until this transaction ends."""
     return _first(await _rows(tx, LOCK, (endpoint_id,)))
 
 
 async def lock_all(tx: Tx, endpoint_ids: Sequence[str]) -> list[Endpoint]:
-    """These endpoints, deleted ones too, in an order that keeps two transactions from waiting for each other."""
+    """Locks these endpoints, deleted ones too, in order of id, so that two transactions cannot deadlock."""
     return await _rows(tx, LOCK_ALL, (list(endpoint_ids),))
 
 
 async def page(tx: Tx, after: str, size: int) -> list[Endpoint]:
-    """Endpoints by id, those after `after`."""
+    """Endpoints after `after`, by id."""
     return await _rows(tx, PAGE, (after, size))
 
 
 async def changed_since(tx: Tx, revision: int, most: int) -> list[Endpoint]:
-    """What was written after `revision`, also what was deleted, in order, at most so many."""
+    """Up to `most` endpoints written after `revision`, deleted ones too, by revision."""
     return await _rows(tx, CHANGED, (revision, most))
 
 
 async def count(tx: Tx) -> int:
-    """How many there are."""
+    """The number of endpoints that are not deleted."""
     row = await (await tx.execute(COUNT)).fetchone()
     return 0 if row is None else int(row[0])
 

@@ -1,4 +1,4 @@
-"""Builds the messages of endpoints, deliveries and events, and so the only file here that knows the protobuf types."""
+"""Builds the protobuf messages of endpoints, deliveries and events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def endpoint_disabled(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def endpoint_message(endpoint: Endpoint) -> webhook_endpoint_pb2.WebhookEndpoint:
-    """An endpoint as others see it: without its secrets."""
+    """The message of an endpoint, without its secrets."""
     wishes, health = endpoint.wishes, endpoint.health
     reason = health.reason.value if health.reason is not DisabledReason.NONE else "UNSPECIFIED"
     return webhook_endpoint_pb2.WebhookEndpoint(
@@ -44,7 +44,7 @@ def endpoint_message(endpoint: Endpoint) -> webhook_endpoint_pb2.WebhookEndpoint
 
 
 def delivery_message(delivery: Delivery) -> webhook_endpoint_pb2.WebhookDelivery:
-    """A delivery as others see it."""
+    """The message of a delivery."""
     kind = webhook_endpoint_pb2.WebhookDelivery
     return kind(
         delivery_id=str(delivery.delivery_id),
@@ -65,7 +65,7 @@ def delivery_message(delivery: Delivery) -> webhook_endpoint_pb2.WebhookDelivery
 
 
 def attempt_message(attempt: Attempt) -> webhook_endpoint_pb2.WebhookAttempt:
-    """An attempt as others see it."""
+    """The message of an attempt."""
     return webhook_endpoint_pb2.WebhookAttempt(
         start_time=timestamps.message(attempt.start_time),
         duration_ms=attempt.duration_ms,

@@ -56,7 +56,7 @@ CREATE TABLE catalogue (
     CONSTRAINT catalogue_has_one_row CHECK (only_row)
 )"""
 
-# Uses are stock by another name: on_hand is the limit, reserved what open redemptions claim, committed what orders used.
+# Uses are counted like stock: on_hand is the limit, reserved what open redemptions claim, committed what orders used.
 # The key is the promotion's id for all its uses, id@customer for one customer's.
 USAGE_LEVELS = """
 CREATE TABLE usage_levels (
@@ -185,11 +185,11 @@ STATEMENTS = [
 
 
 def upgrade() -> None:
-    """Creates everything."""
+    """Creates all objects."""
     for statement in STATEMENTS:
         op.execute(statement)
 
 
 def downgrade() -> None:
-    """There is no way back."""
+    """Downgrades are not supported."""
     raise NotImplementedError("released migrations go forward only")

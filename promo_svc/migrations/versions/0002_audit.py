@@ -1,4 +1,4 @@
-"""What the always-on audit remembers between its rounds, and the movements of one level by index."""
+"""State that the always-on audit keeps between its rounds, and an index of movements by level."""
 
 from alembic import op
 
@@ -27,11 +27,11 @@ CREATE TABLE audit_checkpoints (
 
 
 def upgrade() -> None:
-    """Creates everything."""
+    """Creates all objects."""
     for statement in (MOVEMENTS_BY_KEY, AUDITS, AUDIT_CHECKPOINTS):
         op.execute(statement)
 
 
 def downgrade() -> None:
-    """There is no way back."""
+    """Downgrades are not supported."""
     raise NotImplementedError("released migrations go forward only")

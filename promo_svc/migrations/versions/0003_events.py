@@ -1,4 +1,4 @@
-"""The event log, the inbox and what is parked: see chassis/events/README.md."""
+"""The event log, the inbox and parked events: see chassis/events/README.md."""
 
 from alembic import op
 

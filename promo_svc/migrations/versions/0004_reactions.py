@@ -1,12 +1,12 @@
-"""What events of other services leave here: purchases, availability of stock, and who waits for a sku to come back."""
+"""Tables fed by events of other services: purchases and availability of stock; and requests for back-in-stock notices."""
 
 from alembic import op
 
 revision = "0004"
 down_revision = "0003"
 
-# purchased_at is NULL for an order that was cancelled and of which no confirmation has come: the note that one which comes
-# late is older.
+# purchased_at is NULL for an order that was cancelled before its confirmation arrived; the row shows that a late
+# confirmation is older.
 PURCHASES = """
 CREATE TABLE purchases (
   order_id text NOT NULL,
@@ -40,7 +40,7 @@ ALTER TABLE promotions
 CREATE INDEX promotions_by_stock_sku ON promotions USING gin (stock_skus);
 """
 
-# Every level changes often: half of each page is left for newer versions of its rows.
+# Levels change often: half of each page is left free for newer versions of its rows.
 STOCK = """
 CREATE TABLE stock_availability (
   sku text NOT NULL,
@@ -55,7 +55,7 @@ CREATE TABLE stock_totals (
 ) WITH (fillfactor = 50);
 """
 
-# No foreign key: it would lock the promotion, which who changes a promotion has locked before the totals.
+# No foreign key: it would lock promotions after totals; updates lock them in the opposite order and would deadlock.
 PROMOTION_STOCK = """
 CREATE TABLE promotion_stock (
   promotion_id text PRIMARY KEY,

@@ -1,4 +1,4 @@
-"""A level that belongs to a customer and to no promotion: the use of a promotion for first orders, which a customer has once."""
+"""Levels of a customer without a promotion: each counts the one use of promotions for first orders."""
 
 from alembic import op
 

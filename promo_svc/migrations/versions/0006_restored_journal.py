@@ -1,6 +1,6 @@
-"""The gate's row says which database it was loaded from and how far the journal has come: what a restore gives away.
+"""The gate's row records its source database and the journal's position, so that a restore is detected.
 
-`timeline` is part of `life` now; the column stays for processes of the release before.
+`timeline` is now part of `life`; the column stays for processes of the previous release.
 """
 
 from alembic import op

@@ -59,7 +59,7 @@ def test_the_minimum_says_what_the_eligible_lines_come_to() -> None:
 
 def test_an_unknown_code_is_explained_and_a_code_not_presented_is_silent() -> None:
     result = quote([percent("p", 1_000, code="WELCOME10")], cart(SERUM, codes=("NOPE",)), NOTHING_KNOWN, NOW)
-    assert result.skipped == (Skipped("", "NOPE", Reason.CODE_UNKNOWN, "code", "NOPE", "a code of a promotion"),)
+    assert result.skipped == (Skipped("", "NOPE", Reason.CODE_UNKNOWN, "code", "NOPE", "the code of a promotion"),)
 
 
 def test_used_up_in_total_and_by_the_customer() -> None:
@@ -165,7 +165,7 @@ def test_a_history_that_fits_lets_the_promotion_apply(rules: dict[str, Any], ord
 
 @pytest.mark.parametrize(
     ("available", "have"),
-    [({}, "A: nothing known"), ({"A": 9, "B": 50}, "A: 9 available"), ({"A": 10}, "B: nothing known")],
+    [({}, "A: availability unknown"), ({"A": 9, "B": 50}, "A: 9 available"), ({"A": 10}, "B: availability unknown")],
 )
 def test_stock_that_is_low_is_told_by_sku(available: dict[str, int], have: str) -> None:
     coupled = percent("p", 1_000, stock_skus=("A", "B"), minimum_available=10)

@@ -15,7 +15,7 @@ CREATE TABLE endpoint_revision (
 );
 INSERT INTO endpoint_revision (revision) VALUES (0)"""
 
-# `secrets` is a list of {"text", "expire_time"}, the newest first. A deleted endpoint stays until its log is forgotten.
+# `secrets` is a list of {"text", "expire_time"}, the newest first. A deleted endpoint stays until its log is deleted.
 ENDPOINTS = """
 CREATE TABLE endpoints (
     endpoint_id text PRIMARY KEY,
@@ -43,7 +43,7 @@ CREATE TABLE endpoints (
 );
 CREATE UNIQUE INDEX endpoints_by_revision ON endpoints (revision)"""
 
-# One row per event that some endpoint asked for; `body` is what is sent, the same to all.
+# One row per event that some endpoint wants; `body` is sent unchanged to all of them.
 MESSAGES = """
 CREATE TABLE messages (
     event_id text PRIMARY KEY,
@@ -54,9 +54,9 @@ CREATE TABLE messages (
 );
 CREATE INDEX messages_by_time ON messages (event_time, event_id)"""
 
-# No foreign keys: a check per delivery on the hot path, and what they would forbid is harmless (both ends age out together).
-# `due_at` of a delivery that is being sent is the end of its lease: when its process dies it is due again by itself.
-# `tries` counts along the schedule and begins anew when it is resent, `attempts` counts all.
+# No foreign keys: they cost a check per delivery on the hot path, and orphans are harmless (both ends age out together).
+# `due_at` of a delivery that is being sent is the end of its lease: if its process dies it becomes due again by itself.
+# `tries` counts along the schedule and restarts at 0 on a resend; `attempts` counts all attempts.
 DELIVERIES = """
 CREATE TABLE deliveries (
     delivery_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

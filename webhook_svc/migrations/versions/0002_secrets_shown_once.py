@@ -1,4 +1,4 @@
-"""Kept answers lose the secrets that earlier releases left in them: a repeat does not show a secret again."""
+"""Removes secrets of earlier releases from the kept responses, so that a repeat does not show a secret again."""
 
 from alembic import op
 from sqlalchemy import text
@@ -7,7 +7,7 @@ revision = "0002"
 down_revision = "0001"
 
 SECRET = 2
-"""The field's number in both answers, CreateWebhookEndpointResponse and RotateWebhookSecretResponse."""
+"""The field's number in CreateWebhookEndpointResponse and RotateWebhookSecretResponse."""
 LENGTH_DELIMITED = 2
 
 
