@@ -86,7 +86,7 @@ class Example(RuleBasedStateMachine):
         runner.run(self.shop.start())
 
     def swept(self) -> None:
-        """The state after all background loops have run."""
+        """Runs all background loops once, and updates the model."""
         self.runner.run(self.shop.sweep())
         for id, basket in self.orphans.items():
             if self.runner.run(self.shop.partition.journal.read([id])):

@@ -101,7 +101,7 @@ class Shop:
         await self.kill()
 
     async def sweep(self) -> None:
-        """The state after all background loops of a running process have run."""
+        """Runs all background loops of a process once."""
         await self.partition.epochs.watch()
         self.watch.passed_ms += 120_000
         await self.partition.sweeper.run_once(FAR_MS)
