@@ -1,4 +1,4 @@
-"""Real brokers for tests, each in a folder and at ports of its own: Valkey, RabbitMQ, NATS, and librdkafka's mock of Kafka."""
+"""Real brokers for tests, each with its own folder and ports: Valkey, RabbitMQ, NATS, and librdkafka's mock of Kafka."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ INSTALL = "apt-get install --no-install-recommends"
 
 
 class Server(Protocol):
-    """A broker that a test may take away and give back."""
+    """A broker that a test may kill and restart."""
 
     url: str
 
     def kill(self) -> None:
-        """It is gone as after a crash."""
+        """Ends it as a crash would."""
 
     def start(self) -> None:
-        """It is there again, with what it had confirmed."""
+        """Restarts it, with all confirmed data."""
 
     def make_source(self, source: str) -> None:
-        """What must stand before a new source's first event, mostly nothing."""
+        """Creates the objects that a new source needs before its first event, mostly none."""
 
 
 def missing(name: str) -> str | None:
-    """Why a broker cannot be tested here; None when it can."""
+    """Why a broker cannot be tested here; None if it can."""
     if name == "rabbitmq" and (_rabbitmq() is None or _found("epmd") is None):
         return f"NOT TESTED: RabbitMQ is not installed: {INSTALL} rabbitmq-server"
     if name == "nats" and _found("nats-server") is None:
@@ -56,7 +56,7 @@ def missing(name: str) -> str | None:
 
 @contextlib.contextmanager
 def running(name: str) -> Iterator[Server]:
-    """A broker by name, for as long as the context."""
+    """A broker by name, which runs for the duration of the context."""
     with _STARTS[name]() as server:
         yield server
 
@@ -75,7 +75,7 @@ class _Process:
         self._process.start()
 
     def make_source(self, source: str) -> None:
-        """It makes what it needs."""
+        """Does nothing: the broker creates them itself."""
 
 
 @contextlib.contextmanager
@@ -89,7 +89,7 @@ def _running(program: Program, url: str, answers: Callable[[str], str | None]) -
 
 @contextlib.contextmanager
 def _redis() -> Iterator[Server]:
-    """A Valkey that has written down what it confirmed."""
+    """A Valkey that writes all confirmed data to disk."""
     with servers.folder() as home:
         server = Valkey(home, ports.free(), secrets.token_urlsafe(12))
         server.prepare()
@@ -117,7 +117,7 @@ def _nats() -> Iterator[Server]:
 
 @contextlib.contextmanager
 def _rabbit() -> Iterator[Server]:
-    """RabbitMQ with an epmd of its own: the one of the machine would be told of this node, and stay behind."""
+    """RabbitMQ with its own epmd: the machine's would register this node and outlive the test."""
     with servers.folder() as home:
         epmd, port, dist = ports.free(), ports.free(), ports.free()
         settings = home / "rabbitmq.conf"
@@ -138,7 +138,7 @@ def _rabbit() -> Iterator[Server]:
             "RABBITMQ_CONF_ENV_FILE": os.devnull,
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "enabled_plugins"),
             "RABBITMQ_PID_FILE": str(home / "pid"),
-            "RUNNING_UNDER_SYSTEMD": "true",  # then its script becomes the server and can be killed as one process
+            "RUNNING_UNDER_SYSTEMD": "true",  # so that its script becomes the server and can be killed as one process
         }
         mapper = Program("epmd", (str(_found("epmd")), "-port", str(epmd)), environment, home)
         program = Program("rabbitmq", (str(_rabbitmq()),), environment, home)
@@ -148,11 +148,11 @@ def _rabbit() -> Iterator[Server]:
 
 
 class _Kafka:
-    """Kafka's stand-in. It loses connections and takes none, which is all that a client sees of a crash."""
+    """Kafka's stand-in. It drops connections and accepts none, which is all that a client sees of a crash."""
 
     def __init__(self, path: Path) -> None:
         self.mock = kafka_mock.KafkaMock(path)
-        # It lets a group of which the last member has left wait for that member's session, which a real cluster does not.
+        # Unlike a real cluster, it lets a group without members wait until the session of the last one ends.
         self.url = f"kafka://{self.mock.address}?session.timeout.ms={SESSION_MS}&heartbeat.interval.ms={BEAT_MS}"
 
     def kill(self) -> None:
@@ -184,7 +184,7 @@ def _found(program: str) -> str | None:
 
 
 def _rabbitmq() -> str | None:
-    """RabbitMQ's own script: the one in the PATH of Debian runs for two accounts only."""
+    """RabbitMQ's own script: Debian's in the PATH runs for two accounts only."""
     own = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin/rabbitmq-server"))
     return str(own[-1]) if own else _found("rabbitmq-server")
 
@@ -202,7 +202,7 @@ def _speaks_amqp(url: str) -> str | None:
 
 
 def _first_bytes(url: str, greeting: bytes, wanted: int) -> str | None:
-    """None when the server takes a connection and says something, else why not."""
+    """None if the server accepts a connection and sends its greeting, else the reason."""
     parts = urlsplit(url)
     try:
         with socket.create_connection((parts.hostname, parts.port), ANSWER_S) as connection:
@@ -210,11 +210,11 @@ def _first_bytes(url: str, greeting: bytes, wanted: int) -> str | None:
             said = connection.recv(wanted) if wanted else b""
     except OSError as error:
         return str(error)
-    return None if len(said) == wanted else "it says nothing"
+    return None if len(said) == wanted else "it sends nothing"
 
 
 def main() -> int:
-    """Says for each broker whether it can be tested here; what .ci/servers asks."""
+    """Prints for each broker whether it can be tested here; used by .ci/servers."""
     for name in NAMES:
         sys.stdout.write(f"{name}: {missing(name) or 'can be tested'}\n")
     return 0

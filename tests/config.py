@@ -1,4 +1,4 @@
-"""What a test session reads from the environment."""
+"""Settings of a test session, from the environment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAGE_TOKEN_KEY = "signs page tokens in tests, and nowhere else"
 @dataclass(frozen=True)
 class TestSettings:
     """Servers to test against instead of embedded ones, the programs to start instead of embedded ones (a folder that has
-    bin/postgres, a redis-server), the environment that started processes inherit, and how long the state machine plays:
+    bin/postgres, a redis-server), the environment that started processes inherit, and how long the state machine runs:
     `quick` or `long`."""
 
     __test__ = False
@@ -27,7 +27,7 @@ class TestSettings:
 
 
 def load() -> TestSettings:
-    """Reads them; nothing of the product's own settings leaks from a developer's shell into a test."""
+    """Reads them; the product's own settings in a developer's shell have no effect on tests."""
     product = {
         "DATABASE_URL",
         "REDIS_URL",
@@ -49,7 +49,7 @@ def load() -> TestSettings:
     product |= {"TRACES", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER_ARG"}
     processes = ("INVENTORY", "ORDER", "PROMO", "WEBHOOK", "EDGE")
     product |= {f"{name}_ADDRESS" for name in processes}
-    unseen = {f"{name}_METRICS_ADDRESS": "" for name in processes}  # a test's processes leave the known ports alone
+    unseen = {f"{name}_METRICS_ADDRESS": "" for name in processes}  # a test's processes do not use the known ports
     own = {
         "PAGE_TOKEN_KEY": os.environ.setdefault("PAGE_TOKEN_KEY", PAGE_TOKEN_KEY)
     }  # for servers in the test's own process
@@ -69,6 +69,6 @@ def _path(name: str) -> Path | None:
 
 
 def short_times() -> float | None:
-    """SHORT_TIMES: after how many seconds the watchdog of a process of tests ends it; None for the product's own time."""
+    """SHORT_TIMES: seconds after which the watchdog ends a process under test; None for the product's own time."""
     given = os.environ.get("SHORT_TIMES")
     return None if given is None else float(given)

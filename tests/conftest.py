@@ -1,4 +1,4 @@
-"""Fixtures that every test may ask for: real servers per session, fresh databases, the whole product."""
+"""Fixtures for every test: real servers per session, fresh databases, the whole product."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from tests.stack import Stack
 
 PROCESSES_MAX = 4
 LONG = tuple(f"tests/{folder}/" for folder in ("restore", "siege", "fuzz", "fault", "delivery", "e2e", "demo"))
-"""They start whole products. They come first, so that no core waits at the end for the last of them."""
+"""They start whole products. They run first, so that no core waits at the end for the last of them."""
 
 
 def pytest_configure() -> None:
-    """Five hundred buyers with a connection each, in one process; and a key for the page tokens of its servers."""
+    """Allows five hundred connections in one process, and sets a key for the page tokens of its servers."""
     process.allow_many_connections()
     config.load()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first; else the order stays."""
+    """Long files first; otherwise the order is unchanged."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """What `-n auto` means: a process per core, four at most, since each has servers and a whole product of its own.
+    """The meaning of `-n auto`: a process per core, at most four, since each has its own servers and product.
 
-    Servers that are given by their URLs have one set of databases, so one process tests on them.
+    Servers given by URLs have one set of databases, so only one process tests on them.
     """
     given = config.load()
     if given.database_url is not None or given.redis_url is not None:
@@ -77,12 +77,12 @@ def new_database(postgres_url: str) -> Iterator[Callable[[str], str]]:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """The whole product, once per session; a test that kills its children starts its own by stack.running()."""
+    """The whole product, once per session; a test that kills its children starts a separate one with stack.running()."""
     given = config.load()
     environment = {}
     if given.database_url is not None:
         environment["DATABASE_URL"] = given.database_url
-    if given.redis_url is not None:  # databases of its own: tests of the gate empty theirs
+    if given.redis_url is not None:  # separate databases: tests of the gate empty theirs
         environment["REDIS_URL"] = databases.named(given.redis_url, "2")
         environment["BROKER_URL"] = databases.named(given.redis_url, "3")
     with stacks.running(**environment) as running:

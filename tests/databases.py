@@ -1,4 +1,4 @@
-"""Fresh databases for tests: in Postgres copies of each service's schema, in Redis emptied numbers."""
+"""Fresh databases for tests: in Postgres copies of each service's schema, in Redis emptied database numbers."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def create(server_url: str, service_database: str) -> str:
 
 
 def drop(url: str) -> None:
-    """Removes a database, whoever is still connected."""
+    """Removes a database and ends all connections to it."""
     _execute(named(url, "postgres"), sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), urlsplit(url).path[1:])
 
 
 def copy(url: str) -> str:
-    """A backup: a copy of the database as it is; returns its URL. Whoever is connected is cut off."""
+    """A backup: a copy of the database in its current state; returns its URL. All connections are ended."""
     server, database, name = named(url, "postgres"), urlsplit(url).path[1:], f"backup_{secrets.token_hex(6)}"
     _execute(server, sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false"), database)
     read(server, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", database)
@@ -49,7 +49,7 @@ def copy(url: str) -> str:
 
 
 def restore(url: str, backup: str) -> None:
-    """The database becomes the backup, which is used up; whoever is connected is cut off."""
+    """Replaces the database by the backup, which is used up; all connections are ended."""
     drop(url)
     _execute(
         named(url, "postgres"),
@@ -66,13 +66,13 @@ def write(url: str, statement: LiteralString) -> None:
 
 
 def read(url: str, statement: LiteralString, *values: object) -> list[tuple[Any, ...]]:
-    """What a query answers."""
+    """Returns the rows of a query."""
     with psycopg.connect(url, autocommit=True) as connection:
         return connection.execute(statement, values).fetchall()
 
 
 def emptied(redis_url: str, number: int) -> str:
-    """A numbered Redis database with nothing in it; returns its URL."""
+    """Empties a numbered Redis database; returns its URL."""
     url = named(redis_url, str(number))
     with redis.Redis.from_url(url) as server:
         server.flushdb()

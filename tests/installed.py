@@ -1,6 +1,6 @@
 """`python -m tests.installed`: the tests on the Postgres (14 to 17) and the Redis that Debian's packages have installed.
 
-Both run as an ordinary account in a folder of their own, at free ports, with fsync and JIT on. Without them it says so.
+Both run as an ordinary account in their own folder, at free ports, with fsync and JIT on. Missing servers are reported.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PART = (
     "tests/inventory_svc",
     "tests/promo_svc",
 )
-"""The tests that run when nobody names others: those of everything that has SQL or Lua of its own."""
+"""The default tests: those of all code with its own SQL or Lua."""
 DEMO_ORDERS = 300
 DEMO_BUYERS = 200
 USAGE = """usage: python -m tests.installed [ARGUMENTS]       pytest with these arguments, by default tests of SQL and Lua
@@ -39,14 +39,14 @@ USAGE = """usage: python -m tests.installed [ARGUMENTS]       pytest with these 
 
 
 class Installed(NamedTuple):
-    """Postgres' folder, which has `bin` in it, and Redis' program."""
+    """Postgres' folder, which contains `bin`, and Redis' program."""
 
     postgres: Path
     redis: Path
 
 
 def find(postgres: Path = POSTGRES, programs: Sequence[Path] = REDIS) -> Installed | str:
-    """The newest Postgres that is older than the embedded one, and a Redis; else what is missing and how to install it."""
+    """The newest Postgres that is older than the embedded one, and a Redis; else the missing ones and how to install them."""
     majors = [int(path.name) for path in postgres.glob("*") if path.name.isdigit() and (path / "bin/postgres").exists()]
     fitting = [major for major in majors if OLDEST_MAJOR <= major < int(POSTGRES_MAJOR)]
     program = next((path for path in programs if path.exists()), None)
@@ -58,7 +58,7 @@ def find(postgres: Path = POSTGRES, programs: Sequence[Path] = REDIS) -> Install
 
 @contextlib.contextmanager
 def running(found: Installed) -> Iterator[Mapping[str, str]]:
-    """Both servers, and the environment that leads tests to them."""
+    """Both servers; yields the environment that makes tests use them."""
     programs = {"TEST_POSTGRES": str(found.postgres), "TEST_REDIS": str(found.redis)}
     with servers.running_postgres(found.postgres) as postgres, servers.running_valkey(found.redis) as gate:
         urls = {"TEST_DATABASE_URL": postgres.url, "TEST_REDIS_URL": gate.url}
@@ -76,7 +76,7 @@ def describe(environment: Mapping[str, str]) -> str:
 
 
 def demo(environment: Mapping[str, str]) -> int:
-    """The product on these servers, and `make demo` against it."""
+    """Runs the product on these servers, and `make demo` against it."""
     orders = {"DEMO_ORDERS": str(DEMO_ORDERS), "DEMO_BUYERS": str(DEMO_BUYERS)}
     redis_url = environment["TEST_REDIS_URL"]
     with stacks.running(
@@ -89,7 +89,7 @@ def demo(environment: Mapping[str, str]) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """pytest's exit code, or the command's; 0 when the servers are not installed, which the output says."""
+    """Returns the exit code of pytest or of the command; 0 with a note if the servers are not installed."""
     if arguments[:1] in (["-h"], ["--help"]):
         sys.stdout.write(USAGE)
         return 0

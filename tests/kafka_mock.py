@@ -1,6 +1,6 @@
-"""The Kafka cluster that librdkafka has inside for its own tests: it speaks the protocol over TCP and keeps all in memory.
+"""The Kafka cluster in librdkafka for its own tests: it speaks the protocol over TCP and keeps all data in memory.
 
-Python's client does not offer it, so its C functions are called directly, in the library that the client brought along.
+Python's client does not expose it, so its C functions are called directly, in the library that the client contains.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ JOIN_DELAY_MS = 100
 
 
 def library() -> Path | None:
-    """The client's own librdkafka; None when the client is not installed, or was built against another one."""
+    """The client's own librdkafka; None if the client is not installed, or was built against another one."""
     try:
         import confluent_kafka
     except ImportError:
@@ -26,7 +26,7 @@ def library() -> Path | None:
 
 
 class KafkaMock:
-    """A cluster of one broker. It cannot be killed; it can be gone and come back with what it had."""
+    """A cluster of one broker. It cannot be killed, but it can disconnect and come back with its data."""
 
     def __init__(self, path: Path) -> None:
         self._library = ctypes.CDLL(str(path))
@@ -44,7 +44,7 @@ class KafkaMock:
         self.address = self._function("mock_cluster_bootstraps")(self._cluster).decode()
 
     def make_topic(self, name: str, partitions: int) -> None:
-        """Topics are made here, as this cluster knows no request for it."""
+        """Creates a topic, since this cluster does not support the request for it."""
         error = self._function("mock_topic_create")(self._cluster, name.encode(), partitions, 1)
         assert error == 0, error
 

@@ -1,4 +1,4 @@
-"""Real Postgres and Valkey for tests: embedded, in a folder of their own, gone with the test session.
+"""Real Postgres and Valkey for tests: embedded, in their own folder, removed with the test session.
 
 Tests of faults kill and restart them through `Running`.
 """
@@ -29,7 +29,7 @@ POLL_S = 0.02
 
 
 def wait_for(condition: Callable[[], bool], what: str, within_s: float = READY_WITHIN_S) -> None:
-    """Returns as soon as the condition holds; fails with `what` when it does not in time."""
+    """Returns as soon as the condition holds; fails with `what` if it does not in time."""
     deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:
@@ -38,7 +38,7 @@ def wait_for(condition: Callable[[], bool], what: str, within_s: float = READY_W
 
 
 class Running:
-    """One server process that a test may kill and start again at the same port."""
+    """One server process that a test may kill and restart at the same port."""
 
     def __init__(self, url: str, program: Program, answers: Callable[[str], str | None], log: Path) -> None:
         self.url = url
@@ -75,13 +75,13 @@ class Running:
         self._ended()
 
     def stop(self) -> None:
-        """Ends the process as it likes to be ended."""
+        """Ends the process with its own stop signal."""
         if self.process.poll() is None:
             self.process.send_signal(self._program.stop_signal)
         self._ended()
 
     def close(self) -> None:
-        """Ends the process for good."""
+        """Ends the process finally."""
         self.stop()
         self._watchdog.close()
 
@@ -96,7 +96,7 @@ class Running:
 
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
-    """A temporary folder that the account of Postgres may enter, which pytest's own is not when root runs the tests."""
+    """A temporary folder that Postgres' account may enter; pytest's own is closed to it when root runs the tests."""
     path = Path(tempfile.mkdtemp(prefix="one-stock-test-"))
     path.chmod(0o755)
     try:
@@ -107,10 +107,10 @@ def folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def running_postgres(installation: Path | None = None) -> Iterator[Running]:
-    """A Postgres of one's own, embedded unless an installation is given, or TEST_POSTGRES names one.
+    """A separate Postgres, embedded unless an installation is given, or TEST_POSTGRES names one.
 
-    Of the embedded one only fsync differs from `make run`: a test survives no power cut. An installed one keeps its defaults
-    (fsync and JIT are on), but it also records when each transaction was committed, which the push bench reads.
+    The embedded one differs from `make run` only in fsync: a test survives no power cut. An installed one keeps its defaults
+    (fsync and JIT are on), but it also records the commit time of each transaction, which the push bench reads.
     """
     installation = installation or config.load().postgres
     with folder() as home:
@@ -129,7 +129,7 @@ def running_postgres(installation: Path | None = None) -> Iterator[Running]:
 
 @contextlib.contextmanager
 def running_valkey(installed: Path | None = None) -> Iterator[Running]:
-    """A Valkey of one's own, or a Redis when its program is given, or TEST_REDIS names it."""
+    """A separate Valkey, or a Redis if its program is given, or TEST_REDIS names it."""
     installed = installed or config.load().redis
     with folder() as home:
         server = Valkey(home, ports.free(), secrets.token_urlsafe(12))

@@ -25,7 +25,7 @@ STOP_WITHIN_S = 70.0
 
 @dataclass(frozen=True)
 class Stack:
-    """A running product. What run.json says is read anew each time, since a restarted child has another pid."""
+    """A running product. run.json is read again each time, since a restarted child has another pid."""
 
     process: subprocess.Popen[bytes]
     local: Path
@@ -33,7 +33,7 @@ class Stack:
 
     @property
     def run(self) -> Mapping[str, Any]:
-        """run.json as it is now."""
+        """The current content of run.json."""
         document: Mapping[str, Any] = json.loads((self.local / "run.json").read_text())
         return document
 
@@ -44,7 +44,7 @@ class Stack:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a request to the edge must carry."""
+        """The headers that every request to the edge needs."""
         return {"Authorization": f"Bearer {self.run['token']}"}
 
     def address(self, service: str) -> str:
@@ -56,7 +56,7 @@ class Stack:
         return str(self.run["databases"][name])
 
     def pid(self, name: str) -> int | None:
-        """The process of a child, or None between its end and its next start."""
+        """The process id of a child, or None between its end and its next start."""
         pids: Mapping[str, int] = self.run["pids"]
         return pids.get(name)
 
@@ -83,7 +83,7 @@ def free_base_port() -> int:
 def launch(local: Path, **environment: str) -> subprocess.Popen[bytes]:
     """Starts the runner; its lines go to output.log in its folder."""
     inherited = dict(config.load().environment)
-    if "BASE_PORT" in environment:  # it says where metrics are, too
+    if "BASE_PORT" in environment:  # it determines the metrics' ports, too
         inherited = {name: value for name, value in inherited.items() if not name.endswith("_METRICS_ADDRESS")}
     with (local / "output.log").open("ab") as output:
         return subprocess.Popen(
@@ -98,7 +98,7 @@ def launch(local: Path, **environment: str) -> subprocess.Popen[bytes]:
 
 @contextlib.contextmanager
 def running(**environment: str) -> Iterator[Stack]:
-    """A product of one's own, for tests that kill its children or need other settings."""
+    """A separate product, for tests that kill its children or need other settings."""
     addresses = {} if "BASE_PORT" in environment else free_addresses()
     with folder() as local, _started(local, {**addresses, **environment}) as stack:
         yield stack
@@ -106,7 +106,7 @@ def running(**environment: str) -> Iterator[Stack]:
 
 @contextlib.contextmanager
 def restarted(stack: Stack) -> Iterator[Stack]:
-    """The same folder and ports again, after the stack's process has ended."""
+    """Starts in the same folder and ports again, after the stack's process has ended."""
     with _started(stack.local, stack.environment) as again:
         yield again
 

@@ -1,4 +1,4 @@
-"""Which installed servers the tests choose, and what is said when there are none."""
+"""The choice of installed servers for tests, and the message if there are none."""
 
 from __future__ import annotations
 

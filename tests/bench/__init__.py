@@ -1,1 +1,1 @@
-"""`make bench`: what the product does per second, next to the limits of its parts and to what people use instead."""
+"""`make bench`: operations per second of the product, next to the limits of its parts and to common alternatives."""

@@ -1,4 +1,4 @@
-"""`make bench`: read it from top to bottom."""
+"""`make bench`: its order of work, from top to bottom."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.bench.config import ConfigError, Settings
 
 
 def bench(settings: Settings, console: Console) -> bool:
-    """Measures, prints, writes; False when a server answered what it should not."""
+    """Measures, prints, writes; False if a server gave an unexpected answer."""
 
     def say(text: str) -> None:
         console.print(text, style="dim", highlight=False)
@@ -24,11 +24,11 @@ def bench(settings: Settings, console: Console) -> bool:
         found = results.document(settings, stack, lines)
     report.show(console, lines)
     if settings.long:
-        with stacks.running() as stack:  # a fresh one: nothing of the rows is in its tables
+        with stacks.running() as stack:  # a fresh one: the rows have left nothing in its tables
             found["growth"] = asyncio.run(growth.run(settings, stack, say))
         report.show_growth(console, found["growth"])
     if settings.rows:
-        say("only some of the rows were measured: results/latest.json stays as it is")
+        say("only some of the rows were measured: results/latest.json is unchanged")
     else:
         results.write(found)
         say(f"written: {results.PATH}")

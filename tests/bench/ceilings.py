@@ -1,4 +1,4 @@
-"""The parts of our own path, alone: the gate's script on Valkey, the journal's function on Postgres, batch by batch."""
+"""Parts of the product's path, alone: the gate's script on Valkey, the journal's function on Postgres, batch by batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DUE_MS = 2**52
 
 
 def gate(redis_url: str) -> Load:
-    """Makes a gate of one counter on an empty Redis database; each call is one script for BATCH reservations."""
+    """Creates a gate of one counter on an empty Redis database; each call is one script for BATCH reservations."""
     keys = GateKeys("bench", PARTITION)
     script = scripts.reserve(EPOCH)
     with redis.Redis.from_url(redis_url) as server:
@@ -33,7 +33,7 @@ def gate(redis_url: str) -> Load:
 
 
 def journal(database_url: str) -> Load:
-    """Makes a journal of one level; each call is one transaction for BATCH reservations."""
+    """Creates a journal of one level; each call is one transaction for BATCH reservations."""
     fill_journal(database_url)
     batch = [
         {
@@ -51,7 +51,7 @@ def journal(database_url: str) -> Load:
 
 
 def fill_journal(database_url: str) -> None:
-    """A database with the product's schema, one level, and an epoch that no gate belongs to."""
+    """Fills a database: the product's schema, one level, and an epoch that belongs to no gate."""
     migrate("inventory", database_url)
     shop.stock(database_url, [shop.HOT])
     with psycopg.connect(database_url, autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""Connections to one server for one method, calls dealt out in turn; a connection that is spent is replaced."""
+"""Connections to one server for one method, used in turn; an exhausted connection is replaced."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.bench.http2 import UNAVAILABLE, Connection, Done
 
 
 class Channel:
-    """`connections` of them, because a server of several workers gives each connection to one. `target` is host:port."""
+    """Holds `connections` connections: a server with several workers assigns each to one. `target` is host:port."""
 
     def __init__(
         self,
@@ -28,11 +28,11 @@ class Channel:
         self._late: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """OSError when nobody listens there."""
+        """OSError if no server listens there."""
         self._connections = [await self._connect() for _ in range(self._number)]
 
     def start(self, message: bytes, done: Done) -> None:
-        """One call; `done` is called once, and never from here."""
+        """Starts one call; `done` is called once, and never from within `start`."""
         self._place = place = (self._place + 1) % self._number
         connection = self._connections[place]
         if not connection.spent:

@@ -1,4 +1,4 @@
-"""The load generator: processes of their own, each given one slice after the other. What they do in it is in loops.py."""
+"""The load generator: separate processes, each given one slice after the other. loops.py has their work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.bench.load import Counted, Slice, Window
 
 
 class Clients:
-    """Starts the processes, hands them slices, gathers what they counted. `close` ends them."""
+    """Starts the processes, sends them slices, gathers their counts. `close` ends them."""
 
     def __init__(self, number: int) -> None:
         spawn = multiprocessing.get_context("spawn")
@@ -33,7 +33,7 @@ class Clients:
         return len(self._pipes)
 
     async def prepare(self, one: Slice) -> None:
-        """Each client does what must be done before the clock starts."""
+        """Each client does the work that precedes the clock's start."""
         await self._ask(one)
 
     async def run(self, window: Window) -> Sequence[Counted]:
@@ -57,7 +57,7 @@ class Clients:
 
 
 def _serve(pipe: Connection[Any, Any], client: int) -> None:
-    """One process: a slice, then its window, until the other side closes the pipe."""
+    """Runs one slice and its window after the other until the other side closes the pipe."""
     with pipe:
         while True:
             try:

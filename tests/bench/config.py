@@ -1,4 +1,4 @@
-"""What a bench run reads from the environment."""
+"""Settings of a bench run, from the environment."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 
 class ConfigError(Exception):
-    """The bench cannot start; its text is one line for the person who started it."""
+    """The bench cannot start; the text is one line for the developer who started it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How long, how often, and which rows; no rows means all."""
+    """Duration, rounds and rows; no rows means all."""
 
     seconds: float = 5.0
     rounds: int = 3
     rows: tuple[str, ...] = ()
     clients: int = 2
     connections: int = 1
-    """Of each client, to gRPC servers."""
+    """Connections of each client to gRPC servers."""
     skus: int = 10_000
     long: bool = False
 
@@ -30,7 +30,7 @@ class Settings:
 
 
 def load() -> Settings:
-    """BENCH_SECONDS, BENCH_ROUNDS, BENCH_ROWS (names and commas), BENCH_CLIENTS, BENCH_CONNECTIONS, BENCH_LONG. ConfigError."""
+    """Reads BENCH_SECONDS, _ROUNDS, _ROWS (names and commas), _CLIENTS, _CONNECTIONS, _LONG. ConfigError."""
     default = Settings()
     return Settings(
         seconds=_number("BENCH_SECONDS", default.seconds, 0.1, 600),

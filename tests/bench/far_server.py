@@ -1,4 +1,4 @@
-"""The far side of a wire for test_http2.py: reads frames, and says exactly what a test makes it say."""
+"""The far side of a wire for test_http2.py: reads frames, and sends exactly the bytes that a test wants."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ENDED = b"\x00\x0bgrpc-status\x010"
 
 
 class FarConnection:
-    """What came in on one connection, and what to say on it. `requests` are the DATA frames' bytes by stream."""
+    """One connection: its incoming frames, and methods that send. `requests` are the DATA frames' bytes by stream."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -24,17 +24,17 @@ class FarConnection:
         self._writer.write(what)
 
     def answer(self, stream: int) -> None:
-        """OK, without a message."""
+        """Ends the call with OK and without a message."""
         self.say(frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, stream, ENDED))
 
     async def until(self, number: int) -> list[int]:
-        """Reads until there are so many requests; their streams in the order of arrival."""
+        """Reads until there are `number` requests; returns their streams in the order of arrival."""
         while len(self.requests) < number:
             await self._read()
         return list(self.requests)
 
     async def until_reset(self) -> list[int]:
-        """Reads until a call is given up; the streams of those that were."""
+        """Reads until a call is cancelled; returns the streams of cancelled calls."""
         while not self.resets:
             await self._read()
         return self.resets
@@ -54,7 +54,7 @@ class FarConnection:
 
 
 class FarServer:
-    """Listens at `address`; each connection is handed out once, in the order in which they came."""
+    """Listens at `address`; each connection is handed out once, in the order of arrival."""
 
     def __init__(self) -> None:
         self._accepted: asyncio.Queue[FarConnection] = asyncio.Queue()
@@ -71,7 +71,7 @@ class FarServer:
 
 @asynccontextmanager
 async def listening() -> AsyncIterator[FarServer]:
-    """Until the block ends."""
+    """Listens until the block ends."""
     far = FarServer()
     server = await asyncio.start_server(far.accept, "127.0.0.1", 0)
     far.address = "127.0.0.1:{1}".format(*server.sockets[0].getsockname())

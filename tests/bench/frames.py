@@ -1,6 +1,6 @@
-"""The little of HTTP/2 and HPACK that unary gRPC calls need, as bytes. It knows no connection (that is http2.py).
+"""The part of HTTP/2 and HPACK that unary gRPC calls need, as bytes. Connections are in http2.py.
 
-Our SETTINGS forbid the server to remember headers, so that an answer's trailers can be read without those before them.
+The client's SETTINGS forbid the server to remember headers, so that trailers can be decoded without earlier headers.
 RFC 9113, RFC 7541, and gRPC's PROTOCOL-HTTP2.md.
 """
 
@@ -21,13 +21,13 @@ HEAD = struct.Struct(">HBBBI")
 """Length (the upper 16 bits, the lower 8), type, flags, stream."""
 HEAD_BYTES = 9
 PREFIX_BYTES = 5
-"""Before each gRPC message: compressed or not, and its length."""
+"""Header of each gRPC message: compressed flag and length."""
 LARGEST_WINDOW = 2**31 - 1
 DEFAULT_WINDOW = 65_535
 DEFAULT_FRAME = 16_384
 DEFAULT_TABLE = 4_096
 FIRST_REMEMBERED = 62
-"""HPACK's index of the header that was remembered last; older ones follow."""
+"""HPACK's index of the most recently remembered header; older ones follow."""
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _STATUS = b"\x0bgrpc-status"
@@ -36,24 +36,24 @@ _RESETS = {REFUSED_STREAM: "UNAVAILABLE", CANCEL: "CANCELLED", ENHANCE_YOUR_CALM
 
 
 class ProtocolError(Exception):
-    """The server said what this client does not understand."""
+    """The server sent something that this client does not understand."""
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    """One frame."""
+    """Returns one frame."""
     size = len(payload)
     return HEAD.pack(size >> 8, size & 255, kind, flags, stream) + payload
 
 
 def hello() -> bytes:
-    """What a client says first: no remembered headers, no push, and windows that no answer fills."""
+    """The client's first bytes: no remembered headers, no push, and windows that no answer fills."""
     settings = {HEADER_TABLE_SIZE: 0, ENABLE_PUSH: 0, INITIAL_WINDOW_SIZE: LARGEST_WINDOW, TRUE_BINARY_METADATA: 1}
     payload = b"".join(struct.pack(">HI", name, value) for name, value in settings.items())
     return PREFACE + frame(SETTINGS, 0, 0, payload) + window_update(LARGEST_WINDOW - DEFAULT_WINDOW)
 
 
 def window_update(more: int) -> bytes:
-    """The server may send so many more bytes on the connection."""
+    """Allows the server to send `more` bytes on the connection."""
     return frame(WINDOW_UPDATE, 0, 0, number(more))
 
 
@@ -63,12 +63,12 @@ def number(value: int) -> bytes:
 
 
 def settings(payload: bytes) -> Iterator[tuple[int, int]]:
-    """The pairs in a SETTINGS frame."""
+    """Yields the pairs of a SETTINGS frame."""
     return struct.iter_unpack(">HI", payload)
 
 
 def request_headers(authority: str, path: str, timeout_s: int) -> tuple[bytes, bytes]:
-    """The header block of a connection's first request, which the server remembers, and that of all later ones."""
+    """The header block of a connection's first request, which the server remembers, and the one of all later requests."""
     method_post, scheme_http = b"\x83", b"\x86"
     remembered = (
         b"\x44" + _text(path),
@@ -83,7 +83,7 @@ def request_headers(authority: str, path: str, timeout_s: int) -> tuple[bytes, b
 
 
 def status(trailers: bytes) -> str:
-    """The name of the gRPC status in a header block, such as OK. ProtocolError when there is none to be read."""
+    """The name of the gRPC status in a header block, such as OK. ProtocolError if there is no readable one."""
     at = trailers.find(_STATUS) + len(_STATUS)
     if at < len(_STATUS):
         raise ProtocolError("no grpc-status in plain text in the trailers")
@@ -95,13 +95,13 @@ def status(trailers: bytes) -> str:
 
 
 def reset(payload: bytes) -> str:
-    """The name of the gRPC status that a reset stream stands for."""
+    """The name of the gRPC status that corresponds to a stream reset."""
     return _RESETS.get(int.from_bytes(payload, "big"), "INTERNAL")
 
 
 def _text(value: str) -> bytes:
-    """A literal without Huffman."""
+    """A literal without Huffman coding."""
     raw = value.encode("ascii")
     if len(raw) >= 127:
-        raise ValueError(f"{value} is longer than a length of one byte can say")
+        raise ValueError(f"{value} is longer than a one-byte length can encode")
     return bytes([len(raw)]) + raw

@@ -49,9 +49,9 @@ MAKE_LIVE: tuple[LiteralString, ...] = (
 async def run(
     settings: Settings, stack: Stack, say: Callable[[str], None], sizes: Sequence[int] = SIZES
 ) -> list[dict[str, Any]]:
-    """One entry per size, and one more of the largest with one level in ten reserved.
+    """Returns one entry per size, and one more for the largest with one level in ten reserved.
 
-    The product must be a fresh one: what is there already would be counted.
+    The product must be a fresh one: existing data would be counted.
     """
     found = []
     database = stack.database("inventory")
@@ -65,7 +65,7 @@ async def run(
                 wanted = min(size, levels + CHUNK)
                 shop.stock(database, [shop.sku(number) for number in range(levels, wanted)])
                 levels = wanted
-            _execute(database, END_LIVE)  # what the smaller size has left
+            _execute(database, END_LIVE)  # leftovers of the smaller size
             found.append(await _size(settings, stack, meter, size))
         _execute(database, END_LIVE)
         _execute(database, MAKE_LIVE, live(sizes[-1]))
@@ -74,7 +74,7 @@ async def run(
 
 
 def live(levels: int) -> int:
-    """Live reservations when the stock is fully grown."""
+    """Live reservations when the stock has its full size."""
     return levels // LEVELS_PER_LIVE
 
 
@@ -97,7 +97,7 @@ async def _size(settings: Settings, stack: Stack, meter: Meter, levels: int) -> 
 
 
 def _execute(database: str, statements: tuple[LiteralString, ...], number: int = 0) -> None:
-    """In one transaction, then with fresh statistics: what a service would have had in time."""
+    """Runs them in one transaction, then refreshes the statistics, as a service would have them after a while."""
     with psycopg.connect(database) as connection:
         for statement in statements:
             connection.execute(statement, {"live": number})
@@ -111,7 +111,7 @@ def _count_live(stack: Stack) -> int:
 
 
 def _gate_bytes(stack: Stack) -> int:
-    """Of all keys of the stock's gate, estimated by the server from samples."""
+    """Memory of all keys of the stock's gate, estimated by the server from samples."""
     keys = GateKeys("inv", 0)
     with redis.Redis.from_url(str(stack.run["redis"])) as server:
         epoch = int(server.get(keys.pointer) or 0)

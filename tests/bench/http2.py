@@ -1,6 +1,6 @@
-"""A gRPC client for load and nothing else: unary calls of one method, bytes in, the outcome's name out.
+"""A gRPC client that is only for load: unary calls of one method, bytes in, the outcome's name out.
 
-grpc.aio costs as much per call as the servers that it would measure; this is a tenth of it. Frames are in frames.py.
+grpc.aio costs as much per call as the servers under measurement; this costs a tenth of it. Frames are in frames.py.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from tests.bench.frames import ProtocolError
 UNAVAILABLE, DEADLINE_EXCEEDED = "UNAVAILABLE", "DEADLINE_EXCEEDED"
 LAST_STREAM = 2**31 - 1
 REPLENISH = 2**29
-"""After so many received bytes the server is told that it may send as many more."""
+"""After this many received bytes the client allows the server to send as many more."""
 TICK_S = 1.0
 
 
 Done: TypeAlias = Callable[[str], None]
-"""Is told a call's outcome: the name of its gRPC status, or what the judge says of an answer that is OK."""
+"""Receives a call's outcome: the name of its gRPC status, or the judge's verdict on an answer that is OK."""
 
 
 class Connection(asyncio.Protocol):
-    """One connection. A call that gets no answer ends too: with the connection, with GOAWAY, or after `timeout_s`."""
+    """One connection. A call without an answer ends too: with the connection, with GOAWAY, or after `timeout_s`."""
 
     def __init__(self, authority: str, path: str, timeout_s: int, judge: Callable[[bytes], str] | None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -47,12 +47,12 @@ class Connection(asyncio.Protocol):
         self._ticks: deque[int] = deque(maxlen=timeout_s + 1)
         self._ticking: asyncio.TimerHandle | None = None
         self.greeted: asyncio.Future[None] = self._loop.create_future()
-        """Done when the server's SETTINGS are here; ConnectionError when it is not going to send any."""
+        """Done when the server's SETTINGS have arrived; ConnectionError if they will not."""
         self.spent = False
-        """Takes no more calls: closed, told to go away, or out of stream numbers."""
+        """Accepts no more calls: closed, got GOAWAY, or out of stream numbers."""
 
     def start(self, message: bytes, done: Done) -> None:
-        """Sends it with whatever else is sent in this turn of the loop; `done` is called once, and never from here."""
+        """Sends it together with all other messages of this turn of the loop; `done` is called once, and never from here."""
         if self.spent:
             self._loop.call_soon(done, UNAVAILABLE)
             return
@@ -75,7 +75,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one, though not by class
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transport has the methods but not the class
         self._transport.write(frames.hello())
         self._tick()
 
@@ -176,7 +176,7 @@ class Connection(asyncio.Protocol):
             self._end(stream, outcome)
 
     def _release(self) -> None:
-        """Sends what waited for the server's window, or for a call to end where the server takes no more at once."""
+        """Sends messages that waited for the server's window or for a free stream, where the server limits them."""
         while self._held and len(self._held[0][1]) + frames.PREFIX_BYTES <= self._window:
             if len(self._calls) - len(self._held) >= self._most:
                 return
@@ -197,7 +197,7 @@ class Connection(asyncio.Protocol):
         self._write(head + message)
 
     def _in_frames(self, stream: int, message: bytes) -> bytes:
-        """The long way: a connection's first call, and messages that are larger than a frame."""
+        """The slow path: a connection's first call, and messages that are larger than a frame."""
         data = b"\0" + frames.number(len(message)) + message
         parts = [frames.frame(frames.HEADERS, frames.END_HEADERS, stream, self._headers)]
         self._headers = self._again
@@ -207,12 +207,12 @@ class Connection(asyncio.Protocol):
         return b"".join(parts)
 
     def _write(self, data: bytes) -> None:
-        """uvloop sends what is written in one turn of the loop with one system call."""
+        """uvloop sends all writes of one turn of the loop with one system call."""
         if self._transport is not None:
             self._transport.write(data)
 
     def _tick(self) -> None:
-        """Ends what is as old as the ticks reach back: streams below the number that was next then."""
+        """Ends calls older than the timeout: streams below the number that was next at the oldest tick."""
         self._ticks.append(self._stream)
         if len(self._ticks) == self._ticks.maxlen:
             overdue = [stream for stream in self._calls if stream < self._ticks[0]]
@@ -227,5 +227,5 @@ class Connection(asyncio.Protocol):
 def _judged(judge: Callable[[bytes], str], answer: bytes) -> str:
     try:
         return judge(answer[frames.PREFIX_BYTES :])
-    except Exception as failed:  # it is the row's, and must not take the connection down
+    except Exception as failed:  # the row's own error must not end the connection
         return f"unreadable: {failed!r}"

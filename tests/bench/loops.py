@@ -1,4 +1,4 @@
-"""What a client does in its slice: calls started by answers (closed) or by the clock (scheduled), and their times."""
+"""The work of a client in its slice: calls started by answers (closed) or by the clock (scheduled), and their times."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _clock = time.monotonic
 class Closed:
     """A fixed number of calls in flight: each answer starts the next call, `limit` in all.
 
-    Counts what is answered within the window, whenever it was asked; if that is nothing, then what comes first.
+    Counts calls answered within the window, whenever they were started; if there are none, the first later one.
     """
 
     def __init__(self, start: Start, one: Slice, client: int, window: Window, limit: int) -> None:
@@ -39,7 +39,7 @@ class Closed:
         self._last = window.begin
 
     async def run(self) -> Counted:
-        """Until the window ends or all calls are made."""
+        """Runs until the window ends or all calls are made."""
         began = time.process_time()
         await self._run()
         last = self._last if self._limit < FAR else max(self._last, self._window.end)
@@ -72,14 +72,14 @@ class Closed:
 
 
 class Scheduled(Closed):
-    """Calls are started by the clock, however long the answers take: a queue that forms is seen in the latency.
+    """Calls are started by the clock, however long the answers take, so that latency shows a queue.
 
-    Latency counts from when a call was due. Counts what was due within the window, whenever it is answered.
+    Latency is measured from a call's due time. Counts calls that were due within the window, whenever they are answered.
     """
 
     async def _run(self) -> None:
         period = 1 / self._slice.per_s
-        first = _clock() + period * random.random()  # the clients shall not start theirs all at the same moment
+        first = _clock() + period * random.random()  # so that the clients do not start theirs at the same moment
         self._open = 1
         for number in range(max(1, int((self._window.end - first) / period))):
             due = first + number * period
@@ -106,7 +106,7 @@ class Scheduled(Closed):
 
 
 async def prepare(start: Start, load: Load, one: Slice, client: int) -> None:
-    """Makes what the slice's calls need. RuntimeError when a server does not answer as expected."""
+    """Prepares the data that the slice's calls need. RuntimeError if a server does not answer as expected."""
     before = replace(one, load=load, in_flight=PREPARE_IN_FLIGHT, per_s=0.0)
     found = await Closed(start, before, client, Window(0.0, float("inf")), one.before_calls).run()
     if found.failures:

@@ -1,4 +1,4 @@
-"""One slice of one row: quiet servers, warm-up, a window of load, and the processor time that it took."""
+"""One slice of one row: quiet servers, warm-up, a window of load, and its processor time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.bench.rows import Row
 from tests.stack import Stack
 
 PREPARED_PER_S = 5_000
-"""What a client makes beforehand per second of load, where a row uses up what it finds: more than it can use up."""
+"""Items that a client prepares per second of load, for rows that use items up: more than it can use."""
 WAITING: LiteralString = """
 SELECT FROM event_log WHERE sent < position UNION ALL (SELECT FROM outbox WHERE published_at IS NULL LIMIT 1)"""
 QUIET_WITHIN_S = 120.0
@@ -33,7 +33,7 @@ PAUSE_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A row's figures, of one slice or the median of several; processor time is per operation, by process."""
+    """A row's figures for one slice, or the median of several; processor time is per operation, by process."""
 
     ops_per_s: float
     p50_ms: float
@@ -48,7 +48,7 @@ class Measured:
 
 
 class Meter:
-    """Measures slices against servers that are known by their pids, outboxes and streams."""
+    """Measures slices against servers given by their pids, outboxes and streams."""
 
     def __init__(
         self, settings: Settings, clients: Clients, pids: Mapping[str, int], outboxes: Sequence[str], streams: str
@@ -61,7 +61,7 @@ class Meter:
         self._slices = 0
 
     async def measure(self, row: Row, per_s: float = 0.0) -> Measured:
-        """One slice; with calls started by the clock when `per_s` says how many a second."""
+        """Measures one slice; if `per_s` is given, the clock starts that many calls per second."""
         self._slices += 1
         seconds, warm_up = self._settings.seconds, self._settings.warm_up_s
         before = math.ceil((seconds + warm_up) * PREPARED_PER_S / row.load.calls_per_id)
@@ -78,8 +78,8 @@ class Meter:
         return _measured(row, begin, await load, used, warm_up + seconds)
 
     async def quiet(self) -> None:
-        """Waits until the relays have published, and consumers have handled, what earlier slices left: it is not the
-        next row's work."""
+        """Waits until relays have published, and consumers have handled, the events of earlier slices: they must not count
+        for the next row."""
         deadline = time.monotonic() + QUIET_WITHIN_S
         for url in self._outboxes:
             async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
@@ -98,7 +98,7 @@ class Meter:
 
 
 def streams_of(stack: Stack) -> str:
-    """Where the product's events go."""
+    """The address of the product's event streams."""
     return databases.named(str(stack.run["redis"]), "1")
 
 
@@ -112,7 +112,7 @@ async def _all_handled(streams: Redis) -> bool:
 
 
 def combined(slices: Sequence[Measured]) -> Measured:
-    """The median of each figure; failures add up."""
+    """Returns the median of each figure; failures are summed."""
     failures: Counter[str] = Counter()
     for one in slices:
         failures.update(one.failures)
@@ -137,7 +137,7 @@ def _measured(
         raise RuntimeError(f"{row.name}: no call was answered as expected: {dict(failures) or 'none was answered'}")
     elapsed = max(one.last for one in counted) - begin
     operations = len(latencies) * row.per_call
-    whole = operations * client_s / elapsed  # the clients' processor time counts the warm-up too
+    whole = operations * client_s / elapsed  # the clients' processor time includes the warm-up
     return Measured(
         operations / elapsed,
         _percentile(latencies, 0.50) * 1000,

@@ -1,4 +1,4 @@
-"""The rows' messages, serialized once: each call only puts its own id into one of them."""
+"""The rows' messages, serialized once: each call only inserts its own id into one of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.bench.load import ALL_WELL, ID
 from tests.bench.shop import CODE
 
 TTL_S = 86_400
-"""Nothing lapses while we measure."""
+"""No reservation expires during a measurement."""
 BASKETS = 2_000
 READS = 200
 BATCH = 100
@@ -42,12 +42,12 @@ def reserve_batch(skus: Sequence[str]) -> tuple[bytes, ...]:
 
 
 def reserve_again(sku: str) -> tuple[bytes, ...]:
-    """One by one what `reserve_batch` made of that sku alone."""
+    """The single requests of a batch that `reserve_batch` made of that sku alone."""
     return tuple(_reserve(f"{ID}-{index:02}", [sku]).SerializeToString() for index in range(BATCH))
 
 
 def commit_batch() -> tuple[bytes, ...]:
-    """Commits what `reserve_batch` made."""
+    """Commits the reservations of `reserve_batch`."""
     ids = [f"{ID}-{index:02}" for index in range(BATCH)]
     return tuple(reservation_pb.CommitReservationRequest(reservation_id=each).SerializeToString() for each in ids)
 
@@ -58,13 +58,13 @@ def get_stock(skus: Sequence[str]) -> tuple[bytes, ...]:
 
 
 def batch_get_stock(skus: Sequence[str]) -> tuple[bytes, ...]:
-    """BATCH skus at once."""
+    """BATCH skus in one call."""
     chosen = _baskets(skus, min(BATCH, len(skus)), READS)
     return tuple(stock_pb.BatchGetStockRequest(skus=each).SerializeToString() for each in chosen)
 
 
 def place_order(skus: Sequence[str]) -> tuple[bytes, ...]:
-    """Three lines, one code, paid at the sandbox."""
+    """Three lines, one code, paid with the sandbox."""
     return tuple(
         order_pb.PlaceOrderRequest(
             request_id=ID,
@@ -96,7 +96,7 @@ def post_order(skus: Sequence[str]) -> tuple[bytes, ...]:
 
 
 def all_reserved(answer: bytes) -> str:
-    """Judges a BatchReserveStock: OK when each of its requests is acknowledged."""
+    """Judges a BatchReserveStock: OK if each of its requests is acknowledged."""
     results = reservation_pb.BatchReserveStockResponse.FromString(answer).results
     return next((result.reason for result in results if result.code), ALL_WELL)
 

@@ -1,4 +1,4 @@
-"""Processor time of server processes: what they and their children have used so far."""
+"""Processor time that server processes and their children have used so far."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import psutil  # type: ignore[import-untyped]
 
 
 def used_s(pids: Mapping[str, int]) -> dict[str, float]:
-    """Seconds by name, user and system together. A child that has ended is in its parent's account."""
+    """Seconds by name, user and system together. The time of an ended child counts for its parent."""
     return {name: _tree_s(pid) for name, pid in pids.items()}
 
 

@@ -12,7 +12,7 @@ from tests.bench.run import Line
 
 
 def show(console: Console, lines: Sequence[Line]) -> None:
-    """One line per row; `of echo` and `of ceiling` are shares of what the two rows of calls that do nothing reached."""
+    """One line per row; `of echo` and `of ceiling` are shares of the rates of the two rows whose calls do nothing."""
     table = Table("row", "what", title="operations per second", title_justify="left")
     for column in ("ops/s", "of echo", "of ceiling", "p50 ms", "p99 ms", "CPU us/op", "client us/op"):
         table.add_column(column, justify="right")

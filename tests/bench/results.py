@@ -1,4 +1,4 @@
-"""results/latest.json: the figures, and the machine that they were measured on."""
+"""results/latest.json: the figures, and the machine on which they were measured."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATH = Path(__file__).parent / "results" / "latest.json"
 
 
 def document(settings: Settings, stack: Stack, lines: Sequence[Line]) -> dict[str, Any]:
-    """All of it but the long form's part."""
+    """The whole document without the part of the long form."""
     return {
         "machine": machine(stack),
         "settings": {name: value for name, value in asdict(settings).items() if name != "rows"},
@@ -33,7 +33,7 @@ def document(settings: Settings, stack: Stack, lines: Sequence[Line]) -> dict[st
 
 
 def write(found: Mapping[str, Any], path: Path = PATH) -> None:
-    """Replaces what was there."""
+    """Replaces the file."""
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
@@ -54,7 +54,7 @@ def _row(line: Line) -> dict[str, Any]:
 
 
 def machine(stack: Stack) -> dict[str, Any]:
-    """What the figures were measured on."""
+    """The machine and servers of the measurement."""
     with psycopg.connect(stack.database("inventory"), autocommit=True) as connection:
         settings = connection.execute("SELECT current_setting('server_version'), current_setting('fsync')").fetchone()
     with redis.Redis.from_url(str(stack.run["redis"])) as server:

@@ -1,4 +1,4 @@
-"""The table's rows: what each one asks of whom, with how much in flight."""
+"""The table's rows: the server, the calls, and how many are in flight."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ GET = "/inventory.v1.StockService/GetStock"
 BATCH_GET = "/inventory.v1.StockService/BatchGetStock"
 PLACE = "/order.v1.OrderService/PlaceOrder"
 HALVES = {"reserve_hot_half": "reserve_hot"}
-"""Rows whose calls are started by the clock, half as many as the other row had answered in the same round."""
+"""Rows whose calls are started by the clock, at half the rate that the other row reached in the same round."""
 CEILING, OURS, INSTEAD = "ceilings", "one-stock", "instead of it"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`in_flight` is over all clients, 0 where the clock starts the calls; one call is `per_call` operations."""
+    """`in_flight` is summed over all clients, 0 if the clock starts the calls; one call is `per_call` operations."""
 
     name: str
     group: str
@@ -45,7 +45,7 @@ def every(
 
 
 def names() -> tuple[str, ...]:
-    """In the table's order."""
+    """Names in the table's order."""
     return (
         *(
             "echo",

@@ -1,4 +1,4 @@
-"""A whole run: the product, the alternatives beside it on the same Postgres and Valkey, then round after round of rows."""
+"""A whole run: the product, the alternatives beside it on the same Postgres and Valkey, then several rounds of all rows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Line:
 
 
 async def run(settings: Settings, stack: Stack, say: Callable[[str], None]) -> list[Line]:
-    """Measures every chosen row once per round, so that a noisy minute touches all rows alike. ConfigError."""
+    """Measures every chosen row once per round, so that a noisy minute affects all rows alike. ConfigError."""
     check(settings)
     say("filling the shop")
     await shop.fill(stack, settings.skus)
@@ -46,10 +46,10 @@ async def run(settings: Settings, stack: Stack, say: Callable[[str], None]) -> l
 
 
 def check(settings: Settings) -> None:
-    """ConfigError when the chosen rows are not rows, or not enough of them."""
+    """ConfigError if a chosen row is unknown, or if a row that it needs is missing."""
     unknown = set(settings.rows) - set(rows.names())
     if unknown:
-        raise ConfigError(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(rows.names())}")
+        raise ConfigError(f"no such row: {', '.join(sorted(unknown))}; valid names are {', '.join(rows.names())}")
     for half, whole in rows.HALVES.items():
         if half in settings.rows and whole not in settings.rows:
             raise ConfigError(f"{half} is half of {whole}, which must be measured too")

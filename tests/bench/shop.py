@@ -1,4 +1,4 @@
-"""What is sold in a bench run: written straight into the journal, as a restore would, and taken up by the gate's rebuild."""
+"""The goods of a bench run: written into the journal directly, as a restore would, and loaded by the gate's rebuild."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOT, SOLD_OUT, CODE = "HOT", "SOLD-OUT", "BENCH-10"
 ON_HAND = 1_000_000_000
 USES = 1_000_000_000
 LOG_FILES = 30
-"""Of 16 MiB, a little less than the embedded server keeps."""
+"""WAL files of 16 MiB, a little less than the embedded server keeps."""
 WITHIN_S = 300.0
 PAUSE_S = 0.02
 
@@ -48,7 +48,7 @@ def sku(number: int) -> str:
 
 
 def stock(database_url: str, skus: list[str], on_hand: int = ON_HAND) -> None:
-    """New skus with so many units each, in one location."""
+    """Creates skus with the same number of units each, in one location."""
     values = {"location": LOCATION, "skus": skus, "on_hand": on_hand}
     with psycopg.connect(database_url) as connection:
         for statement in STOCK:
@@ -56,7 +56,7 @@ def stock(database_url: str, skus: list[str], on_hand: int = ON_HAND) -> None:
 
 
 async def fill(stack: Stack, skus: int) -> None:
-    """Everything that the rows sell, and the code that orders carry."""
+    """Creates everything that the rows sell, and the code that orders use."""
     database = stack.database("inventory")
     stock(database, [HOT, *(sku(number) for number in range(skus))])
     stock(database, [SOLD_OUT], 0)
@@ -68,7 +68,7 @@ async def fill(stack: Stack, skus: int) -> None:
 
 
 def _age(connection: psycopg.Connection[Any]) -> None:
-    """Makes the server's log one that has been written for a while: the next checkpoint finds files to use again."""
+    """Writes WAL as after some time of use, so that the next checkpoint finds files to recycle."""
     for number in range(LOG_FILES):
         connection.execute("SELECT pg_logical_emit_message(false, 'bench', %s::text)", [str(number)])
         connection.execute("SELECT pg_switch_wal()")
@@ -95,7 +95,7 @@ async def rebuilt(stack: Stack) -> float:
 
 
 async def _offer(stack: Stack) -> None:
-    """Ten percent off, with a limit on its uses, so that every order counts one."""
+    """Creates ten percent off, with a usage limit, so that every order counts one use."""
     promotion = promotion_pb2.Promotion(
         promotion_id="bench", name="Ten percent off", percent_bps=1_000, code=CODE, usage_limit=USES
     )

@@ -1,4 +1,4 @@
-"""`make bench` in small: that it measures, prints and writes. How fast anything is, no test says."""
+"""A short `make bench`: that it measures, prints and writes. No test asserts a speed."""
 
 from __future__ import annotations
 

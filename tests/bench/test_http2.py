@@ -1,4 +1,4 @@
-"""The load generator's own client: against the server of every service, and against one that says what others do not."""
+"""The load generator's own client: against the server of every service, and against one that sends unusual frames."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from tests.bench.rows import RESERVE
 
 TIMEOUT_S = 30
 LARGE = 300_000
-"""Many DATA frames of the server's, many of ours, and more than the window that a connection begins with."""
+"""Many DATA frames in both directions, and more than a connection's first window."""
 
 
 @pytest.fixture(autouse=True)
 def unbounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This is about frames: some requests here have a longer id than is allowed."""
+    """Removes the length limit of ids: these tests are about frames, and some requests have a longer id than allowed."""
     monkeypatch.setattr(bounds_check, "compiled", lambda _type: lambda _message: None)
 
 
@@ -79,7 +79,7 @@ async def opened(
 
 
 def asked(channel: Channel, request_id: str) -> asyncio.Future[str]:
-    """The outcome of one call; a second outcome of it would raise."""
+    """The outcome of one call; a second outcome would raise."""
     outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     line = pb.ReserveLine(sku="A", quantity=1)
     channel.start(pb.ReserveStockRequest(request_id=request_id, lines=[line]).SerializeToString(), outcome.set_result)

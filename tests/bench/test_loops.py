@@ -1,4 +1,4 @@
-"""What counts in a slice, told by a server that answers when the test says."""
+"""The calls that count in a slice, with a server whose answers the test controls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ONE = Slice(LOAD, number=1, in_flight=3, before_calls=0)
 
 
 class Answering:
-    """Answers each call in the next turn of the loop."""
+    """Completes each call in the next turn of the loop."""
 
     def __init__(self, outcome: str = "OK") -> None:
         self._outcome = outcome
@@ -54,7 +54,7 @@ async def test_a_schedule_counts_latency_from_when_a_call_was_due(monkeypatch: p
     server = Answering()
 
     def stall_once(message: bytes, done: Done) -> None:
-        """Those that were due meanwhile are late by no fault of their own, and that is what a buyer feels."""
+        """Calls that were due meanwhile are late through no fault of their own, as a buyer experiences it."""
         if not server.messages:
             clock.now += 0.005
         server.start(message, done)
@@ -65,7 +65,7 @@ async def test_a_schedule_counts_latency_from_when_a_call_was_due(monkeypatch: p
 
 
 class Clock:
-    """Every look at it takes a tenth of a millisecond."""
+    """Advances a tenth of a millisecond at each reading."""
 
     def __init__(self) -> None:
         self.now = 0.0

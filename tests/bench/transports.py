@@ -1,4 +1,4 @@
-"""Ways to reach a server, as cheap as Python allows: one prepared message in, the outcome's name told to a callback."""
+"""Ways to reach a server, as cheap as Python allows: one prepared message in, the outcome's name passed to a callback."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Call: TypeAlias = Callable[[bytes], Awaitable[str]]
 
 @asynccontextmanager
 async def opened(load: Load, in_flight: int, connections: int) -> AsyncIterator[Start]:
-    """A way in of its own for one slice: starts a call, whose outcome comes in a later turn of the loop."""
+    """A separate transport for one slice: starts a call, whose outcome arrives in a later turn of the loop."""
     if load.transport == "grpc":
         async with _grpc(load, connections) as start:
             yield start
@@ -54,7 +54,7 @@ def _as_tasks(call: Call) -> Start:
 
 @asynccontextmanager
 async def _grpc(load: Load, connections: int) -> AsyncIterator[Start]:
-    """Messages stay bytes on our side, and an answer is read only where the row wants it judged."""
+    """Messages stay bytes in the client, and an answer is decoded only if the row has a judge."""
     channel = Channel(load.target, load.method, int(TIMEOUT_S), load.judge, connections)
     await channel.open()
     yield channel.start
@@ -63,7 +63,7 @@ async def _grpc(load: Load, connections: int) -> AsyncIterator[Start]:
 
 @asynccontextmanager
 async def _rest(load: Load, in_flight: int) -> AsyncIterator[Call]:
-    """`arguments` is the token. The id stands in the body and in the key, so the key is cut out of the body."""
+    """`arguments` is the token. The id is in the body and in the key, so the key is taken from the body."""
     pool = Pool(load.target, in_flight)
     common = {"authorization": f"Bearer {load.arguments[0]}", "content-type": "application/json"}
     judge = load.judge
@@ -94,7 +94,7 @@ async def _gate(load: Load, _in_flight: int) -> AsyncIterator[Call]:
 
 @asynccontextmanager
 async def _journal(load: Load, _in_flight: int) -> AsyncIterator[Call]:
-    """The journal's function alone; `arguments` are partition and epoch. One connection, hence one call in flight."""
+    """The journal's function alone; `arguments` are partition and epoch. One connection, so one call in flight."""
     partition, epoch = map(int, load.arguments)
     async with await psycopg.AsyncConnection.connect(load.target, autocommit=True) as connection:
 

@@ -1,8 +1,8 @@
-"""`python -m tests.chassis.answering`: a service without a database, whose GetSku tells which process answered.
+"""`python -m tests.chassis.answering`: a service without a database, whose GetSku returns the id of its process.
 
-Run by the tests of workers: INVENTORY_ADDRESS and INVENTORY_WORKERS say where and how many. The skus `slow`,
-`hang-in-python`, `hang-in-c` and `log-a-lot` do what they say. With SHORT_TIMES its watchdog names a hang
-after half a second and ends it after SHORT_TIMES seconds.
+Run by the tests of workers, with INVENTORY_ADDRESS and INVENTORY_WORKERS. The skus `slow`, `hang-in-python`,
+`hang-in-c` and `log-a-lot` have the effect that they name. With SHORT_TIMES its watchdog reports a hang after half a
+second and ends the process after SHORT_TIMES seconds.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class Settings:
 
 
 def hang_in_python() -> None:
-    """For ever, between one step of Python and the next."""
+    """Runs for ever, in Python steps."""
     while True:
         pass
 
 
 def hang_in_c() -> None:
-    """For centuries, without letting go of Python's lock."""
+    """Runs for centuries without releasing Python's lock."""
     re.match(r"(a+)+$", "a" * 80 + "b")
 
 
@@ -74,7 +74,7 @@ async def serve(settings: Settings) -> None:
 
 
 def load() -> Settings:
-    """The settings of a process that pretends to be inventory."""
+    """The settings of a process that stands in for inventory."""
     return Settings(config.address("inventory"))
 
 

@@ -26,7 +26,7 @@ class RunningService:
         self.lines: list[dict[str, Any]] = []
 
     async def says(self, event: str, times: int = 1) -> list[dict[str, Any]]:
-        """Reads its log until `event` has come `times` times since the last call; those lines."""
+        """Reads its log until `event` has occurred `times` times since the last call; returns those lines."""
         assert self.process.stderr is not None
         found: list[dict[str, Any]] = []
         async with asyncio.timeout(WITHIN_S):
@@ -38,7 +38,7 @@ class RunningService:
         return found
 
     def workers(self) -> list[psutil.Process]:
-        """Its workers as they are now."""
+        """Its current workers."""
         found: list[psutil.Process] = psutil.Process(self.process.pid).children()
         return found
 
@@ -49,7 +49,7 @@ class RunningService:
 
 
 async def start(address: str, workers: int, **environment: str) -> RunningService:
-    """Starts it; nothing is known to answer yet."""
+    """Starts it; it may not answer yet."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.chassis.answering"),
         cwd=ROOT,
@@ -66,7 +66,7 @@ async def start(address: str, workers: int, **environment: str) -> RunningServic
 
 @asynccontextmanager
 async def running(address: str, workers: int, **environment: str) -> AsyncIterator[RunningService]:
-    """Every worker answers; afterwards it is gone."""
+    """Every worker answers inside; afterwards the service has ended."""
     service = await start(address, workers, **environment)
     try:
         await service.says("server.ready", workers)

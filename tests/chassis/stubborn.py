@@ -1,4 +1,4 @@
-"""`python -m tests.chassis.stubborn SECONDS`: a process whose loop turns and that does not end when it is asked to."""
+"""`python -m tests.chassis.stubborn SECONDS`: a process whose loop runs and that does not end on request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = telemetry.logger()
 
 
 async def stay() -> None:
-    """For ever."""
+    """Runs for ever."""
     asked = asyncio.Event()
     watchdog.on_stop(asked.set, float(sys.argv[1]))
     log.info("stubborn.began")

@@ -14,14 +14,14 @@ from chassis.db import Database, Tx
 
 
 class Refused(Exception):
-    """A domain error, of which a caller hears by its reason."""
+    """A domain error, which a caller sees by its reason."""
 
     reason = "SKU_NOT_FOUND"
 
 
 @pytest.fixture
 async def db(new_database: Callable[[str], str]) -> AsyncIterator[Database]:
-    """A database of promo's."""
+    """A database of promo."""
     database = Database(new_database("promo"), size=2)
     await database.open()
     yield database
@@ -54,5 +54,5 @@ async def test_a_refusal_that_nobody_waits_for_says_nothing_and_a_bug_is_noted(
     await asyncio.wait(abandoned)
     abandoned.clear()
     del caller
-    gc.collect()  # a task says that nobody asked for its exception when it goes
+    gc.collect()  # a collected task reports an exception that was never retrieved
     assert (said, events) == ([], noted)

@@ -1,4 +1,4 @@
-"""Group work."""
+"""The batcher."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from chassis.errors import ServiceError
 
 
 class BadLuck(Exception):
-    """What thirteen meets."""
+    """The error for the item 13."""
 
 
 class Recorder:
-    """A flush that waits to be let through and notes its batches."""
+    """A flush that waits to be released and records its batches."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
         self.gate = asyncio.Event()
 
     async def flush(self, items: Sequence[int]) -> list[int | Exception]:
-        """Doubles; thirteen is bad luck; ninety-nine ruins the whole batch."""
+        """Doubles; thirteen fails alone; ninety-nine fails the whole batch."""
         self.batches.append(list(items))
         await self.gate.wait()
         if 99 in items:
@@ -84,7 +84,7 @@ async def test_a_refusal_is_gone_when_its_submitter_has_dropped_it() -> None:
     gc.disable()
     try:
         known = await refused()
-        await batcher.submit(1)  # the lane has let go of the batch before
+        await batcher.submit(1)  # the lane has released the previous batch
         assert known() is None
     finally:
         gc.enable()

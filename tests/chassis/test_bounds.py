@@ -1,4 +1,4 @@
-"""Bounds of fields: what is read from the protos, and what a check says of a message."""
+"""Bounds of fields: as read from the protos, and the violations that a check finds in a message."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def wrong(message: Any) -> dict[str, str]:
 
 
 def words(message: Any) -> str:
-    """What is said first."""
+    """The text of the first violation."""
     with pytest.raises(ServiceError) as caught:
         bounds_check.check(message)
     return caught.value.message
 
 
 def reserve(**fields: Any) -> reservations.ReserveStockRequest:
-    """A reservation that is right but for these fields."""
+    """A reservation that is valid except for these fields."""
     line = reservations.ReserveLine(sku="SERUM-30", quantity=1)
     return reservations.ReserveStockRequest(**{"request_id": "r-1", "lines": [line], **fields})
 

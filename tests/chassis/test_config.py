@@ -1,4 +1,4 @@
-"""Settings that every process reads: where it listens, who may reach it, and the token."""
+"""Settings that every process reads: its address, who may reach it, and the token."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLOSED = ("127.0.0.1:9000", "127.0.0.9:9000", "localhost:9000", "[::1]:9000")
 
 @pytest.fixture(autouse=True)
 def unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the shell that runs the tests."""
+    """Removes the variables of the shell that runs the tests."""
     names = [f"{process.upper()}_{kind}" for process in PROCESSES for kind in ("ADDRESS", "METRICS_ADDRESS")]
     for name in (
         *names,
@@ -43,7 +43,7 @@ def test_an_address_that_others_reach_is_refused_unless_a_setting_allows_it(
     assert line.startswith(f"{name}={address} is not a loopback address. {config.RISKS[permit]}.")
     assert line.endswith(f"{permit}=on allows it")
     assert "\n" not in line
-    assert config.address(process) == address  # who calls it may
+    assert config.address(process) == address  # the caller permits it
     monkeypatch.setenv(permit, "on")
     assert config.listening_address(process) == address
 

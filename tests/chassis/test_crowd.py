@@ -1,4 +1,4 @@
-"""What a server does when more calls come than it can look at."""
+"""The behaviour of a server when more calls arrive than it can read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REFUSALS = (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
 
 
 class Catalog:
-    """Answers every method with its empty response."""
+    """Returns the empty response of each method."""
 
     def __getattr__(self, name: str) -> Any:
         async def answer(_request: object, _context: object) -> Any:
@@ -34,14 +34,14 @@ class Catalog:
 
 @pytest.fixture
 async def address() -> AsyncIterator[str]:
-    """Of a server in this loop: while the loop does something else, nobody looks at what comes."""
+    """A server in this loop: while the loop is busy, incoming calls are not read."""
     async with serving(Catalog(), queued=("ListSkus",)) as address:
         yield address
 
 
 @contextmanager
 def _threaded(address: str) -> Iterator[Any]:
-    """A stub whose calls need no loop, over a connection of its own."""
+    """A stub whose calls need no loop, over its own connection."""
     with grpc.insecure_channel(address, options=[client.OWN_CONNECTION, ("grpc.enable_retries", 0)]) as channel:
         yield pb_grpc.CatalogServiceStub(channel)
 
@@ -52,7 +52,7 @@ async def test_who_asks_more_at_once_than_a_connection_carries_waits_and_is_not_
 ) -> None:
     async with client.connect(address) as channel:
         stub: Any = pb_grpc.CatalogServiceStub(channel)
-        for _ in range(2):  # the second crowd meets what the first one leaves to be cleared away
+        for _ in range(2):  # the second burst meets the leftovers of the first one
             calls = (
                 stub.GetSku(pb.GetSkuRequest(sku="any"), timeout=WITHIN_S)
                 for _ in range(times * STREAMS_PER_CONNECTION)
@@ -63,12 +63,12 @@ async def test_who_asks_more_at_once_than_a_connection_carries_waits_and_is_not_
 async def test_a_method_with_its_own_queue_is_answered_where_a_crowd_is_refused(address: str) -> None:
     with ExitStack() as opened:
         *crowd, last = (opened.enter_context(_threaded(address)) for _ in range(CONNECTIONS))
-        ahead = _between_refusals(crowd, last)  # this loop stands still meanwhile
+        ahead = _between_refusals(crowd, last)  # this loop is blocked meanwhile
         assert isinstance(await asyncio.to_thread(ahead.result), pb.ListSkusResponse)
 
 
 def _between_refusals(crowd: Sequence[Any], last: Any) -> Any:
-    """A call of ListSkus, begun after a call of the crowd was refused; another one, behind it in line, was refused too."""
+    """A call of ListSkus, started after a call of the burst was refused; another one, queued behind it, was refused too."""
     refused, refused_behind = threading.Event(), threading.Event()
     for stub in crowd:
         _ask(stub, STREAMS_PER_CONNECTION, refused)

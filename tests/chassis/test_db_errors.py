@@ -1,4 +1,4 @@
-"""What goes wrong in Postgres is named by its own reason, to the caller and in the log, and what is worth it runs again."""
+"""Each failure of Postgres has its own reason, for the caller and in the log, and retryable ones are retried."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ WAITS: LiteralString = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 
 
 @pytest.fixture(autouse=True)
 def quiet_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The log writes one line of a kind a second: an earlier test's must not be the one."""
+    """The log writes one line of a kind a second: lines of an earlier test must not suppress this test's."""
     monkeypatch.setattr(access, "outages", access.BoundedLog())
 
 
 @pytest.fixture
 async def db(new_database: Callable[[str], str]) -> AsyncIterator[Database]:
-    """A database with two rows to quarrel about."""
+    """A database with two rows to contend for."""
     one = Database(new_database("promo"), size=4)
     await one.open()
     async with one.connection() as tx:
@@ -46,7 +46,7 @@ async def _numbers(db: Database) -> list[int]:
 
 
 async def _named(db: Database, statement: LiteralString) -> tuple[ServiceError, list[str]]:
-    """What a caller sees of a statement that fails, and the names of the log lines that it left."""
+    """The caller's error for a failing statement, and the names of its log lines."""
     with capture_logs() as lines, pytest.raises(ServiceError) as raised:
         async with db.connection() as tx:
             await tx.execute(statement)
@@ -54,7 +54,7 @@ async def _named(db: Database, statement: LiteralString) -> tuple[ServiceError, 
 
 
 async def _refused(db: Database) -> None:
-    """Opens the pool and waits until Postgres has refused a connection of it."""
+    """Opens the pool and waits until Postgres has refused one of its connections."""
     await db._pool.open(wait=False)
     async with asyncio.timeout(20):
         while not patience.refusal(db.url):
@@ -104,7 +104,7 @@ async def test_a_deadlock_is_a_conflict_where_nothing_can_run_again(db: Database
 
 async def test_statements_that_meet_a_deadlock_run_again(db: Database) -> None:
     async with db.transaction() as holder:
-        await holder.execute("SET LOCAL deadlock_timeout = '60s'")  # the other one notices, and is ended
+        await holder.execute("SET LOCAL deadlock_timeout = '60s'")  # the other one detects it, and is ended
         await holder.execute(ADD, ("b",))
         statements = [(f"{ADD} RETURNING number", (name,)) for name in ("a", "b")]
         waiting = asyncio.create_task(db.first_rows(statements))

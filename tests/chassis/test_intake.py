@@ -1,4 +1,4 @@
-"""Many calls of a method are taken at once, and all that holds for other calls holds for them."""
+"""Queued methods: many calls are accepted at once, and all rules for other calls hold for them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Catalog:
         return pb.GetSkuResponse()
 
     async def has(self, calls: int) -> None:
-        """Returns when so many are under way."""
+        """Returns when this many are in flight."""
         async with asyncio.timeout(WITHIN_S), self.begun:
             await self.begun.wait_for(lambda: self.under_way >= calls)
 

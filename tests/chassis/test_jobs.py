@@ -1,4 +1,4 @@
-"""Background loops: they go on while there is work, survive failures, and stop."""
+"""Background loops: they continue while there is work, survive failures, and stop."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ async def test_a_job_whose_work_is_woken_while_it_works_works_again() -> None:
     async def run_once() -> int:
         rounds.put_nowait(None)
         if rounds.qsize() == 1:
-            wake.set()  # somebody writes after this round has looked
+            wake.set()  # a write after this round has read
         return 0
 
     loops = Jobs()

@@ -1,4 +1,4 @@
-"""Free JSON objects: NUL is found wherever it stands, and nothing else is taken for it."""
+"""Free JSON objects: NUL is found at any position, and nothing else is mistaken for it."""
 
 from __future__ import annotations
 

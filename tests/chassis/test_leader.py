@@ -1,4 +1,4 @@
-"""Leadership on real Postgres: one at a time, handed over at once, whatever becomes of the leader."""
+"""Leadership on real Postgres: one leader at a time, immediate handover, whatever happens to the leader."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ LEADERS = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database 
 
 @pytest.fixture
 def url(new_database: Callable[[str], str]) -> str:
-    """A database that nobody leads yet."""
+    """A database without a leader."""
     return new_database("promo")
 
 
 @pytest.fixture
 async def start(url: str) -> AsyncIterator[Callable[[str], Leader]]:
-    """Starts leaders as processes would; they are closed after the test."""
+    """Starts leaders as processes would do; they are closed after the test."""
     started: list[Leader] = []
 
     def one(name: str) -> Leader:
@@ -49,7 +49,9 @@ async def leads(leader: Leader) -> None:
 async def test_one_leads_and_the_other_follows_at_once_when_it_resigns(
     start: Callable[[str], Leader], url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leaders, "ASK_AGAIN_S", 600.0)  # only the word of the one who resigns can wake the other
+    monkeypatch.setattr(
+        leaders, "ASK_AGAIN_S", 600.0
+    )  # only the notification of the resigning leader can wake the other
     first = start("first")
     await leads(first)
     second = start("second")

@@ -1,4 +1,4 @@
-"""Bytes that are no message, on every way into a server; and what the server says of itself by reflection."""
+"""Bytes that are not a valid message, on every way into a server; and the server's reflection."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HEALTH = "/grpc.health.v1.Health/Check"
 
 
 class Catalog:
-    """Answers everything; a request that it sees was read."""
+    """Serves every call; a request that reaches it was parsed."""
 
     def __getattr__(self, _name: str) -> Any:
         return self.answer
@@ -38,14 +38,14 @@ class Catalog:
 
 @pytest.fixture
 async def channel() -> AsyncIterator[grpc.aio.Channel]:
-    """To a server one of whose methods is queued."""
+    """A channel to a server with one queued method."""
     async with serving(Catalog(), ("BatchGetSkus",)) as address, client.connect(address) as channel:
         yield channel
 
 
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The events of what is logged."""
+    """The events in the log."""
     seen: list[str] = []
 
     class Log:

@@ -1,4 +1,4 @@
-"""Metrics: counted by us, shown in Prometheus' words."""
+"""Metrics: counted by the product, exposed in Prometheus' format."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests import servers
 
 @pytest.fixture(autouse=True)
 def declared_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test declares ends with it."""
+    """Declarations of a test end with it."""
     monkeypatch.setattr(metrics, "_declared", {})
 
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    """Where the metrics are shown."""
+    """The address of the exposition."""
     address = f"127.0.0.1:{ports.free()}"
     server = exposition.listen(address)
     assert server is not None

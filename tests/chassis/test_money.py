@@ -1,4 +1,4 @@
-"""Currencies are those of ISO 4217, with its minor units; the edge documents and accepts the same ones."""
+"""Currencies are those of ISO 4217, with its minor units; the edge documents and accepts the same set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chassis.errors import ServiceError
 from edge.schemas.fields import Money
 
 NO_MONEY = ("XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XDR", "XPD", "XPT", "XSU", "XTS", "XUA", "XXX")
-"""On the list, and without minor units."""
+"""On the list, but without minor units."""
 LEFT_THE_LIST = ("ANG", "BGN", "CUC", "DEM", "HRK", "SLL", "ZWL")
 NEVER_ON_THE_LIST = ("ZZZ", "eur", "EURO", "EU", "€", "EUR ", "ＥＵＲ")
 

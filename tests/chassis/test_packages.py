@@ -1,6 +1,6 @@
-"""What `pip wheel .` and `pip wheel ./gen` make: whole, installable, and able to run without the checkout.
+"""The results of `pip wheel .` and `pip wheel ./gen`: complete, installable, and usable without the checkout.
 
-Nothing is fetched: the build backend is the installed one, and dependencies are those of the running environment.
+No download is needed: the build backend is the installed one, and dependencies are those of the running environment.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.house import tree
 SITE = Path(sysconfig.get_path("purelib"))
 PACKAGES = (*tree.PRODUCT, "gen")
 SHIPPED = (".py", ".pyi", ".typed", ".lua", ".sql", ".mako", ".json")
-"""What the product reads or imports; READMEs stay in the checkout."""
+"""Files that the product reads or imports; READMEs stay in the checkout."""
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 STUBS_NEED = ("grpc", "google/protobuf", "typing_extensions.py")
 FIRST_LINES = {
@@ -44,7 +44,7 @@ def project(path: str) -> dict[str, object]:
 
 
 def run(*command: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """Without the checkout on the path, and without any setting of ours."""
+    """Runs without the checkout on the path, and without the product's settings."""
     keep = {name: value for name, value in config.load().environment.items() if name in KEPT}
     return subprocess.run(  # noqa: S603 - our own programs
         [str(word) for word in command], cwd=cwd, env={**keep, **more}, capture_output=True, text=True, timeout=300
@@ -53,7 +53,7 @@ def run(*command: str | Path, cwd: Path, **more: str) -> subprocess.CompletedPro
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
-    """Both wheels, made from a copy of the tracked files: a build leaves folders behind."""
+    """Both wheels, built from a copy of the tracked files, because a build leaves folders behind."""
     scratch = tmp_path_factory.mktemp("wheels")
     copy = scratch / "checkout"
     tracked = [path for path in (*tree.files(), *tree.generated()) if not path.startswith("tests/")]

@@ -1,4 +1,4 @@
-"""Page tokens: what they carry, and which ones are refused."""
+"""Page tokens: their content, and the refused ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AT = datetime(2026, 11, 20, 10, 3, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A key of this file."""
+    """A key for this file."""
     monkeypatch.setenv("PAGE_TOKEN_KEY", "k" * config.KEY_CHARACTERS)
     pagination._key.cache_clear()
     yield
@@ -34,7 +34,7 @@ def _refused(token: str, *kinds: Any, query: str = QUERY) -> None:
 
 
 def _signed(body: bytes) -> str:
-    """A token whose signature is right, whatever it holds."""
+    """A token with a valid signature, whatever its content."""
     return base64.urlsafe_b64encode(pagination._signature(QUERY, body) + body).decode().rstrip("=")
 
 

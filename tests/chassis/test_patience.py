@@ -1,4 +1,4 @@
-"""A database whose connections have gone silent: noticed, given up, replaced."""
+"""A database whose connections have become silent: detected, dropped, replaced."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def test_connections_that_fell_silent_are_replaced(database: Database, pro
     await ask(database)
     proxy.forget()
     with patience.of(SHORT_S):
-        for _ in range(4):  # two were open, and the pool looks at the rest by itself
+        for _ in range(4):  # two were open, and the pool checks the rest by itself
             try:
                 answer = await ask(database)
             except ServiceError:

@@ -1,4 +1,4 @@
-"""Reads that are asked at the same time."""
+"""Simultaneous reads."""
 
 from __future__ import annotations
 

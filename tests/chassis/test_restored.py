@@ -1,4 +1,4 @@
-"""What an operator runs between a restore and the start."""
+"""The command that an operator runs between a restore and the start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is forgotten, and what is not."""
+"""Retention: rows that are deleted, and rows that are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every server does around an RPC."""
+"""The behaviour of every server around an RPC."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class NoSuchThing(Exception):
 
 
 class Catalog:
-    """Does what the sku's name says."""
+    """The sku's name determines the behaviour."""
 
     ready = True
 
@@ -206,7 +206,7 @@ async def test_a_failed_call_has_one_line_in_the_log_and_a_good_one_none(
     monkeypatch.setattr(access.requests, "note", note)
     await _get(channel, "anything")
     with pytest.raises(ServiceError):
-        await _get(channel, "domain")  # a refusal says something about the request, not about us
+        await _get(channel, "domain")  # a refusal concerns the request, not the server
     with pytest.raises(ServiceError):
         await _get(channel, "bug")
     assert await asyncio.wait_for(lines.get(), 10) == ("access.rpc", "INTERNAL")

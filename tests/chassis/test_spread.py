@@ -36,7 +36,7 @@ class Catalog:
 
 @pytest.fixture
 async def addresses() -> AsyncIterator[list[str]]:
-    """Of two servers, a and b."""
+    """The addresses of two servers, a and b."""
     async with serving(Catalog("a")) as a, serving(Catalog("b")) as b:
         yield [a, b]
 
@@ -67,7 +67,7 @@ async def test_with_all_connections_down_a_call_fails_at_once() -> None:
 
 
 async def _told(channel: grpc.aio.Channel) -> Counter[str]:
-    """Which servers answered."""
+    """The servers that answered."""
     stub: Any = pb_grpc.CatalogServiceStub(channel)
     calls = (stub.GetSku(pb.GetSkuRequest(sku="any"), timeout=5) for _ in range(CALLS))
     return Counter(answer.sku.sku for answer in await asyncio.gather(*calls))

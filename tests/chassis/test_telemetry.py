@@ -1,4 +1,4 @@
-"""What libraries log becomes lines like ours; what says nothing about us is left out."""
+"""Log lines of libraries get the product's format; irrelevant ones are left out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chassis import telemetry
 
 @pytest.fixture
 def library() -> Iterator[logging.Logger]:
-    """A library's logger that leads to our lines, as in a process that is configured."""
+    """A library's logger with the product's handler, as in a configured process."""
     one = logging.getLogger("a.library")
     handler = telemetry._Libraries()
     one.addHandler(handler)

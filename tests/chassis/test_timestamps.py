@@ -1,4 +1,4 @@
-"""Instants from outside."""
+"""Timestamps from outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls that travel together: alone when nobody is under way, else with whoever waits."""
+"""Coalesced calls: alone if none is in flight, else together with all waiting ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chassis.together import Together
 
 
 class Road:
-    """Notes what travels, and lets it arrive when told."""
+    """Records groups of calls, and completes them on request."""
 
     def __init__(self) -> None:
         self.trips: list[list[int]] = []
@@ -20,11 +20,11 @@ class Road:
         self.open = asyncio.Event()
 
     async def one(self, item: int) -> int:
-        """Doubles; thirteen is bad luck."""
+        """Doubles; thirteen fails."""
         return self._arrived((await self._travel([item]))[0])
 
     async def many(self, items: Sequence[int]) -> Sequence[int | Exception]:
-        """The same for each; ninety-nine ruins the whole trip."""
+        """The same for each; ninety-nine fails the whole group."""
         if 99 in items:
             raise RuntimeError("all of it")
         return await self._travel(items)

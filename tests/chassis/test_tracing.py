@@ -1,4 +1,4 @@
-"""Traces: who is whose parent, what is kept, where they go, and that nothing is wrapped while they are off."""
+"""Traces: parents of spans, sampling, export, and no wrappers while tracing is off."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LIMITS = {"lanes": 1, "batch_weight": 100, "queue_items": 100}
 
 @pytest.fixture
 def spans() -> Iterator[InMemorySpanExporter]:
-    """Tracing is on; what has ended is kept here."""
+    """Tracing is on; ended spans are collected here."""
     kept = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(kept))
@@ -43,7 +43,7 @@ def spans() -> Iterator[InMemorySpanExporter]:
 
 
 class Catalog:
-    """Answers every call, or refuses it."""
+    """Serves every call, or refuses it."""
 
     def __getattr__(self, name: str) -> Any:
         return self.GetSku
@@ -55,7 +55,7 @@ class Catalog:
 
 
 async def _get(sku: str) -> None:
-    """One call of a server that was built just now."""
+    """One call of a new server."""
 
     async def ready() -> bool:
         return True

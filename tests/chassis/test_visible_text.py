@@ -1,4 +1,4 @@
-"""Ids that channels choose: what looks the same is the same, and what cannot be seen is refused."""
+"""Ids that channels choose: ids that look the same are the same, and invisible characters are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process whose event loop hangs: it is named, found not ready, ended and replaced; and SIGTERM ends it."""
+"""A process whose event loop hangs: it is reported, not ready, ended and replaced; and SIGTERM ends it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SOON_S = "3"
 
 @asynccontextmanager
 async def hanging(service: RunningService, how: str) -> AsyncIterator[None]:
-    """One of its processes hangs; whoever called waits for it."""
+    """One of its processes hangs inside; its callers wait for it."""
     async with grpc.aio.insecure_channel(service.address) as channel:
         stub = pb_grpc.CatalogServiceStub(channel)
         calling = asyncio.create_task(client.call(stub.GetSku, pb.GetSkuRequest(sku=how), WITHIN_S))
@@ -44,7 +44,7 @@ async def hanging(service: RunningService, how: str) -> AsyncIterator[None]:
 
 
 async def rest_of_log(service: RunningService) -> str:
-    """What it wrote until its end."""
+    """Its output until its end."""
     assert service.process.stderr is not None
     async with asyncio.timeout(WITHIN_S):
         return (await service.process.stderr.read()).decode()
@@ -80,7 +80,7 @@ async def test_a_process_ends_also_when_nobody_reads_where_it_hangs(address: str
             stub = pb_grpc.CatalogServiceStub(channel)
             with pytest.raises(ServiceError):
                 await client.call(stub.GetSku, pb.GetSkuRequest(sku="log-a-lot"), WITHIN_S)
-        transport.resume_reading()  # else asyncio does not notice the end
+        transport.resume_reading()  # otherwise asyncio does not notice the end
         assert await service.ended() == -signal.SIGALRM
 
 
@@ -139,7 +139,7 @@ async def test_a_worker_that_hangs_is_replaced_by_its_supervisor(address: str) -
 
 
 async def _through_the_dump(service: RunningService) -> int:
-    """Reads past the lines of faulthandler, which are no JSON; the exit code that the supervisor saw."""
+    """Reads past the lines of faulthandler, which are not JSON; returns the exit code that the supervisor saw."""
     assert service.process.stderr is not None
     async with asyncio.timeout(WITHIN_S):
         while b"worker.ended" not in (line := await service.process.stderr.readline()):

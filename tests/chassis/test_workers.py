@@ -1,4 +1,4 @@
-"""Several processes at one address: all of them work, none outlives its supervisor, and exchanging them loses no client."""
+"""Several processes at one address: all of them work, none outlives its supervisor, and replacing them loses no client."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gen.inventory.v1 import catalog_service_pb2_grpc as pb_grpc
 from tests.chassis.running_service import WITHIN_S, RunningService, running, start
 
 CONNECTIONS = 16
-"""Chance puts them all into one of two workers once in 32,768 times."""
+"""Enough that all of them reach one of two workers only once in 32,768 times."""
 CALLERS = 16
 RETRYING = [
     (
@@ -35,13 +35,13 @@ RETRYING = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
 ]
-"""What any gRPC client can be told to do, in any language. CANCELLED is what grpc's server says of calls that no handler has
-seen when it shuts down (grpc/grpc issue 41785)."""
+"""A retry policy that any gRPC client can use, in any language. CANCELLED is the status of grpc's server for calls that no
+handler has seen when it shuts down (grpc/grpc issue 41785)."""
 
 
 @pytest.fixture
 def address() -> str:
-    """A free one."""
+    """A free address."""
     return f"127.0.0.1:{ports.free()}"
 
 
@@ -144,7 +144,7 @@ async def test_health_says_so_before_a_server_refuses(address: str) -> None:
 
 
 class Callers:
-    """Clients that ask until they are stopped; each with gRPC's own retries. Counts what came of it."""
+    """Clients that call until they are stopped, each with gRPC's own retries. Counts the outcomes."""
 
     def __init__(self, address: str) -> None:
         self.by: Counter[str] = Counter()
@@ -154,7 +154,7 @@ class Callers:
         self._answered = asyncio.Event()
 
     async def ask(self) -> None:
-        """Until `stop`."""
+        """Calls until `stop`."""
         await asyncio.gather(*(self._ask("slow" if number == 0 else "any") for number in range(CALLERS)))
 
     def stop(self) -> None:

@@ -1,1 +1,1 @@
-"""`make delivery`: whatever breaks on the way, every event is told at least once and has each effect exactly once."""
+"""`make delivery`: under any fault, every event is delivered at least once and has each effect exactly once."""

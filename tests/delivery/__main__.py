@@ -1,4 +1,4 @@
-"""`make delivery`: read it from top to bottom."""
+"""`make delivery`: its order of work, from top to bottom."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from tests.delivery.load import Load
 from tests.stack import Stack
 
 STRIKES = 3
-"""Times that a fault strikes while orders come in."""
+"""Number of times that a fault occurs while orders arrive."""
 SKUS = 20
 PAUSE_S = 0.1
-"""Between one buyer's orders: about fifty orders a second, a thousand events."""
+"""Pause between one buyer's orders: about fifty orders a second, a thousand events."""
 PATH = Path(__file__).parent / "results" / "latest.json"
 COLUMNS = ("events", "missing", "twice", "disordered", "repeats", "seconds")
 
 
 async def endpoints(stack: Stack, receiver: Receiver) -> dict[str, str]:
-    """Two endpoints that follow everything, one of them in order per key; their paths by id."""
+    """Creates two endpoints that follow everything, one of them in order per key; returns their paths by id."""
     made: dict[str, str] = {}
     async with httpx.AsyncClient(base_url=stack.edge, headers=stack.headers, timeout=30) as client:
         for path, ordered in (("/any", False), (ORDERED, True)):
@@ -46,7 +46,7 @@ async def endpoints(stack: Stack, receiver: Receiver) -> dict[str, str]:
 
 
 async def judged(name: str, number: int, fault: Fault, seconds: float) -> Verdict:
-    """A product of its own, orders for so long, the fault three times, and what came of it."""
+    """Runs a separate product with `seconds` of orders and the fault three times, and judges the result."""
     with servers.running_valkey() as broker, stacks.running(BROKER_URL=broker.url, WEBHOOK_ALLOW_PRIVATE="on") as stack:
         async with Receiver() as receiver:
             load = Load(stack, f"d{number}", PAUSE_S)

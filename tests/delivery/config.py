@@ -1,4 +1,4 @@
-"""What a delivery proof reads from the environment."""
+"""Settings of a delivery proof, from the environment."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How long orders come in per fault, and which faults: those whose name holds `only`."""
+    """Duration of the orders per fault, and the chosen faults: those whose name contains `only`."""
 
     seconds: float
     only: str
 
 
 def load() -> Settings:
-    """DELIVERY_SECONDS, DELIVERY_ONLY."""
+    """Reads DELIVERY_SECONDS, DELIVERY_ONLY."""
     return Settings(float(os.environ.get("DELIVERY_SECONDS", "12")), os.environ.get("DELIVERY_ONLY", ""))

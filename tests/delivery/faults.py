@@ -1,4 +1,4 @@
-"""What breaks, while orders come in."""
+"""The faults, each injected while orders arrive."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.stack import Stack
 
 ENDPOINTS = 1_000
 AWAY_S = 3.0
-"""How long the broker and the receiver are gone."""
+"""Duration for which the broker or the receiver is unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a fault may touch."""
+    """The parts of the product that a fault may use."""
 
     stack: Stack
     broker: Running
@@ -34,31 +34,31 @@ Fault: TypeAlias = Callable[[Scene], Awaitable[None]]
 
 
 async def nothing(_scene: Scene) -> None:
-    """The yardstick."""
+    """No fault, for comparison."""
 
 
 async def broker_killed(scene: Scene) -> None:
-    """SIGKILL, and three seconds later a new server with nothing in it."""
+    """SIGKILL, and three seconds later a new, empty server."""
     scene.broker.kill()
     await asyncio.sleep(AWAY_S)
     await asyncio.to_thread(scene.broker.start)
 
 
 async def broker_emptied(scene: Scene) -> None:
-    """FLUSHALL: the streams, the groups and their places are gone, and connections go on."""
+    """FLUSHALL: the streams, the groups and their positions are gone, and connections stay open."""
     async with redis.asyncio.Redis.from_url(scene.broker.url) as client:
         await client.flushall()
 
 
 async def receiver_away(scene: Scene) -> None:
-    """503 for three seconds; what came in them is tried again after five."""
+    """503 for three seconds; webhooks refused in that time are retried after five."""
     scene.receiver.leave()
     await asyncio.sleep(AWAY_S)
     scene.receiver.come_back()
 
 
 def killed(child: str) -> Fault:
-    """SIGKILL; the runner starts it again."""
+    """SIGKILL; the runner restarts the process."""
 
     async def fault(scene: Scene) -> None:
         pid = scene.stack.pid(child)
@@ -69,7 +69,7 @@ def killed(child: str) -> Fault:
 
 
 async def a_hundred_hang(scene: Scene) -> None:
-    """A thousand more endpoints, every tenth of which takes requests and never answers; then a sku that all of them hear of."""
+    """A thousand more endpoints, every tenth of which never answers; then a sku that all of them follow."""
     receiver = scene.receiver
     async with httpx.AsyncClient(base_url=scene.stack.edge, headers=scene.stack.headers, timeout=60) as client:
         if not receiver.expected:

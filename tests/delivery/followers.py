@@ -1,4 +1,4 @@
-"""Who is told: a WebSocket client that resumes, and a webhook receiver that can be away or hang."""
+"""The recipients: a WebSocket client that resumes, and a webhook receiver that can be unavailable or hang."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ RECONNECT_S = 0.1
 
 
 class Follower:
-    """Follows everything at the edge, with the token of the last message whenever it must come back."""
+    """Follows everything at the edge; reconnects with the token of the last message."""
 
     def __init__(self, edge: str, token: str) -> None:
         self._url = edge.replace("http", "ws", 1) + "/ws/inventory"
         self._headers = {"Authorization": f"Bearer {token}"}
         self._resume = ""
         self.seen: list[tuple[str, int, str]] = []
-        """Source, position and id of every event, in the order of their arrival."""
+        """Source, position and id of every event, in the order of arrival."""
         self.connected = asyncio.Event()
         self.connections = 0
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
         while True:
             with contextlib.suppress(OSError, WebSocketException, TimeoutError):
                 await self._follow()
@@ -53,15 +53,15 @@ class Follower:
 
 
 class Receiver:
-    """Answers 200, unless it is away or hangs. Notes every request that it answered."""
+    """Returns 200, unless it is unavailable or hangs. Records every request that it answered."""
 
     def __init__(self) -> None:
         self.received: Counter[str] = Counter()
-        """How often each webhook id came to each path."""
+        """Number of arrivals of each webhook id at each path."""
         self.order: dict[tuple[str, str, str], list[int]] = {}
         """Sequence of first arrivals, by path, source and key."""
         self.expected: dict[str, int] = {}
-        """How many webhooks a path must have, of those that do not follow everything."""
+        """Number of webhooks that a path must get, for paths that do not follow everything."""
         self._away = False
         self._runner: web.AppRunner
         self.port = 0
@@ -81,11 +81,11 @@ class Receiver:
         await self._runner.cleanup()
 
     def leave(self) -> None:
-        """From now on everything is answered with 503."""
+        """Returns 503 to every request from now on."""
         self._away = True
 
     def come_back(self) -> None:
-        """As before."""
+        """Returns 200 again."""
         self._away = False
 
     async def _hang(self, request: web.Request) -> web.Response:

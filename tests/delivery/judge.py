@@ -1,4 +1,4 @@
-"""What the books say against what was told: nothing missing, no effect twice, each key in order."""
+"""Compares the databases with the deliveries: no event missing, no effect twice, each key in order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEAD: LiteralString = "SELECT position, sent, (SELECT count(*) FROM outbox WHERE
 PENDING: LiteralString = "SELECT count(*) FROM deliveries WHERE state = 'PENDING' AND endpoint_id = ANY (%s)"
 DELIVERIES: LiteralString = "SELECT endpoint_id, event_id, count(*) FROM deliveries GROUP BY endpoint_id, event_id"
 ORDERED = "/ordered"
-"""The path of the endpoint that asked for order."""
+"""The path of the endpoint with ordered delivery."""
 PURCHASES: LiteralString = "SELECT order_id, count(*) FROM purchases GROUP BY order_id"
 PARKED: LiteralString = "SELECT count(*) FROM parked_events"
 SETTLED_WITHIN_S = 120.0
@@ -33,18 +33,18 @@ class Verdict:
 
     events: int
     missing: int
-    """At the WebSocket client or at a webhook receiver, or without their effect."""
+    """Events that did not reach the WebSocket client or a webhook receiver, or without their effect."""
     twice: int
-    """Effects: deliveries, purchases, and events that a WebSocket client saw again."""
+    """Repeated effects: deliveries, purchases, and events that a WebSocket client saw again."""
     disordered: int
     repeats: int
-    """Webhooks that came more than once, which is allowed."""
+    """Webhooks that arrived more than once, which is allowed."""
     seconds: float
-    """From the end of the load until everything was told."""
+    """From the end of the load until everything was delivered."""
 
 
 class Judge:
-    """Remembers where the logs were at the start."""
+    """Remembers the positions of the logs at the start."""
 
     def __init__(self, stack: Stack) -> None:
         self._databases = {source: stack.database(name) for source, name in SOURCES.items()}
@@ -53,7 +53,7 @@ class Judge:
         self._began = {source: databases.read(url, HEAD)[0][0] for source, url in self._databases.items()}
 
     async def settled(self, follower: Follower, receiver: Receiver, endpoints: list[str]) -> float:
-        """Waits until all is sent, told and handled; answers how many seconds that took, or at most SETTLED_WITHIN_S."""
+        """Waits until every event is sent, delivered and handled; returns the seconds taken, at most SETTLED_WITHIN_S."""
         began = time.monotonic()
         while time.monotonic() - began < SETTLED_WITHIN_S:
             if await asyncio.to_thread(self._is_settled, follower, receiver, endpoints):
@@ -64,7 +64,7 @@ class Judge:
     def verdict(
         self, follower: Follower, receiver: Receiver, endpoints: dict[str, str], placed: list[str], seconds: float
     ) -> Verdict:
-        """`endpoints`: path by id, of those that follow everything and answer."""
+        """`endpoints`: path by id, for endpoints that follow everything and answer."""
         events = self._events()
         seen = Counter(id_ for _, _, id_ in follower.seen)
         deliveries = databases.read(self._webhooks, DELIVERIES)

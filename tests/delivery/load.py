@@ -1,4 +1,4 @@
-"""Orders over REST, each sent again under its key until it has an answer that settles it."""
+"""Orders over REST, each repeated under its key until its outcome is known."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STOCK = 1_000_000
 
 
 class Load:
-    """Buyers who order one unit after the other, a pause between them."""
+    """Buyers who order one unit after the other, with a pause in between."""
 
     def __init__(self, stack: Stack, name: str, pause_s: float) -> None:
         self._client = httpx.AsyncClient(base_url=stack.edge, headers=stack.headers, timeout=30)
@@ -25,10 +25,10 @@ class Load:
         self._pause_s = pause_s
         self._stopping = asyncio.Event()
         self.placed: list[str] = []
-        """Ids of orders that were confirmed."""
+        """Ids of confirmed orders."""
 
     async def stock(self, skus: int) -> None:
-        """Something to sell, and a customer's view of it."""
+        """Creates skus with stock, and a customer's view of them."""
         self._skus = [f"{self._name}-{number}" for number in range(skus)]
         await self._post("/v1/locations", f"{self._name}-l", {"location": "depot", "name": "Depot"})
         for sku in self._skus:
@@ -36,7 +36,7 @@ class Load:
             await self._post("/v1/inventory", f"{sku}-r", {"sku": sku, "location": "depot", "quantity": STOCK})
 
     async def run(self) -> None:
-        """Until `stop`."""
+        """Runs until `stop`."""
         await asyncio.gather(*(self._buyer(number) for number in range(BUYERS)))
 
     async def stop(self) -> None:

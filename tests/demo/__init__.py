@@ -1,1 +1,1 @@
-"""`make demo`: a shop's busy hour against a running one-stock, and the audit of it. Owns no rule of the product."""
+"""`make demo`: a shop's busy hour against a running one-stock, and its audit. Contains no rule of the product."""

@@ -1,4 +1,4 @@
-"""Composition of `make demo`: import, traffic, settlement, audit. Exit code 1 when a line does not hold."""
+"""Composition of `make demo`: import, traffic, settlement, audit. Exit code 1 if a line does not hold."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tests.demo.shop import Shop
 from tests.demo.traffic import Traffic
 
 RUSH_CONNECTIONS = 400
-"""What stands in line at the door at once; the rest of the rush is right behind."""
+"""Requests of the rush that wait at the edge at once; the rest follow immediately."""
 
 
 def main() -> int:
-    """Runs the demo; 0 when all lines hold, 1 when one does not, 2 when it could not run."""
+    """Runs the demo; 0 if all lines hold, 1 if one does not, 2 if it could not run."""
     console = Console()
     process.allow_many_connections()
     try:
@@ -68,7 +68,7 @@ async def _played(
         await _answers(pools[0], running.edge)
         await Import(shop, services, run, progress).all(goods)
         await promotions.offer(services, offers)
-        await settlement.wait()  # what earlier runs left under way must not end in the middle of this one
+        await settlement.wait()  # work of earlier runs must not end in the middle of this one
         baseline = await reader.baseline([product.sku for product in (*goods.products, goods.flash)])
         wishes = plan.make(goods, settings.orders, settings.buyers, settings.seed)
         results = await traffic.play(wishes, settings.clients, settings.seconds, progress)
@@ -86,11 +86,11 @@ async def _played(
 
 
 async def _answers(pool: Pool, edge: str) -> None:
-    """One clear line when run.json is there but nobody listens."""
+    """Fails with one clear line if run.json exists but no server listens."""
     try:
         await pool.send("GET", "/healthz", {}, b"", timeout_s=10)
     except OSError:
-        raise config.ConfigError(f"nothing answers at {edge}: is `make run` still running?") from None
+        raise config.ConfigError(f"no server responds at {edge}: is `make run` still running?") from None
 
 
 def _progress(console: Console) -> Progress:

@@ -14,13 +14,13 @@ from tests.demo.outcomes import DECLINED, Results, named_order, same_answer
 FEW = 3
 EXPECTED_REFUSALS = frozenset({"INSUFFICIENT_STOCK", "USAGE_LIMIT", "CUSTOMER_LIMIT", "CODE_NOT_APPLICABLE"})
 BUG = "HTTP_500"
-"""Clients send such a request again, as any other without an answer; it is ours to mend all the same."""
+"""Clients retry after it, as after any request without an answer; it is a fault of the product nevertheless."""
 HELD = frozenset({"AUTHORIZED", "CAPTURED"})
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One promise, whether it holds, and the figures; `wrong` shows a few of what breaks it."""
+    """One promise, whether it holds, and the figures; `wrong` shows a few violations."""
 
     promise: str
     holds: bool
@@ -77,11 +77,11 @@ def _told_the_truth(evidence: Evidence, results: Results) -> Line:
     names = {order.order_id: order_pb2.Order.State.Name(order.state) for order in evidence.orders}
     told = [outcome for outcome in results.outcomes if outcome.reply.body.get("state") == "CONFIRMED"]
     wrong = [
-        f"{outcome.order_id}: told CONFIRMED, is {names.get(outcome.order_id, 'unknown')}"
+        f"{outcome.order_id}: answered CONFIRMED, is {names.get(outcome.order_id, 'unknown')}"
         for outcome in told
         if names.get(outcome.order_id) != ("STATE_CANCELLED" if outcome.cancelled else "STATE_CONFIRMED")
     ]
-    return _line("what buyers were told is so", f"{len(told)} were told CONFIRMED", wrong)
+    return _line("every buyer's answer is true", f"{len(told)} were CONFIRMED", wrong)
 
 
 def _sold_is_gone(evidence: Evidence) -> Line:
@@ -190,7 +190,7 @@ def _limits(evidence: Evidence) -> Line:
 
 
 def _uses(evidence: Evidence) -> defaultdict[str, Counter[str]]:
-    """Per promotion, the customers of the orders that stand or wait for their bank."""
+    """Per promotion, the customers of the confirmed orders and of those that wait for their bank."""
     uses: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for order in evidence.orders:
         if order.state == order_pb2.Order.STATE_CONFIRMED or waits_for_bank(order):

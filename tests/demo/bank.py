@@ -1,4 +1,4 @@
-"""The customer's bank: reports 3-D Secure outcomes as the sandbox provider does, by a signed webhook."""
+"""The customer's bank: reports 3-D Secure outcomes like the sandbox provider, with a signed webhook."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PATH = "/v1/webhooks/sandbox"
 
 
 class Bank:
-    """Signs with the secret that `make run` made."""
+    """Signs with the secret that `make run` generated."""
 
     def __init__(self, shop: Shop, secret: str) -> None:
         self._shop = shop
         self._key = base64.b64decode(secret.removeprefix("whsec_"))
 
     async def report(self, payment_reference: str, *, authorized: bool) -> Reply:
-        """Tells the outcome of one payment; a repeat has the same webhook-id."""
+        """Reports the outcome of one payment; a repeat has the same webhook-id."""
         event_id = f"evt_{payment_reference}"
         body = orjson.dumps(
             {
@@ -38,6 +38,6 @@ class Bank:
         return await self._shop.post_signed(PATH, body, headers)
 
     def sign(self, event_id: str, sent: str, body: bytes) -> str:
-        """The webhook-signature of one body, as Standard Webhooks has it."""
+        """The webhook-signature of one body, as specified by Standard Webhooks."""
         mac = hmac.new(self._key, f"{event_id}.{sent}.".encode() + body, hashlib.sha256)
         return f"v1,{base64.b64encode(mac.digest()).decode()}"

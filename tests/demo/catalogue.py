@@ -12,7 +12,7 @@ PATH = Path(__file__).with_name("catalogue.json")
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Units of one sku for one location, in one lot; texts are empty where the goods have no lot or date."""
+    """Units of one sku for one location, in one lot; texts are empty if the goods have no lot or date."""
 
     sku: str
     location: str
@@ -24,7 +24,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One sku: `body` is what the REST interface takes."""
+    """One sku: `body` is the request body of the REST interface."""
 
     sku: str
     body: dict[str, Any]
@@ -41,7 +41,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What is imported."""
+    """The data to import."""
 
     locations: tuple[dict[str, Any], ...]
     products: tuple[Product, ...]

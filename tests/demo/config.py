@@ -1,4 +1,4 @@
-"""What a demo run is told: the environment, and the run.json of a running `make run`. Only this file reads them."""
+"""Settings of a demo run: the environment, and the run.json of a running `make run`. Only this file reads them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ DEFAULT_LOCAL_DIR = ".local"
 
 
 class ConfigError(Exception):
-    """The demo cannot start; its text is one line for the person who started it."""
+    """The demo cannot start; the text is one line for the developer who started it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Where the parts of the running product answer."""
+    """Addresses of the running product."""
 
     edge: str
     inventory: str
@@ -31,7 +31,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How much is sent. The seed decides what; it is printed, so that a run can be sent again."""
+    """How much is sent. The seed determines the content; it is printed, so that a run can be repeated."""
 
     orders: int
     buyers: int
@@ -52,7 +52,7 @@ def settings() -> Settings:
 
 
 def running() -> Running:
-    """What run.json of LOCAL_DIR (RUN_JSON names another file) says of the running product. ConfigError if nothing runs."""
+    """The running product, as described in run.json of LOCAL_DIR (RUN_JSON names another file). ConfigError if nothing runs."""
     local = Path(os.environ.get("LOCAL_DIR") or DEFAULT_LOCAL_DIR)
     path = Path(os.environ.get("RUN_JSON") or local / "run.json")
     try:
@@ -69,7 +69,7 @@ def running() -> Running:
     except FileNotFoundError:
         raise ConfigError(f"nothing runs here ({path} does not exist): start `make run` in another terminal") from None
     except (ValueError, KeyError, TypeError) as broken:
-        raise ConfigError(f"{path} is not what `make run` writes: {broken!r}") from broken
+        raise ConfigError(f"{path} is not a file of `make run`: {broken!r}") from broken
 
 
 def _whole(name: str, default: int, least: int, most: int) -> int:

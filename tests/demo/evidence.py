@@ -1,4 +1,4 @@
-"""Reads, through public interfaces, what the product says after the traffic. Judges nothing: that is audit.py.
+"""Reads, through public interfaces, the product's state after the traffic. Judging is in audit.py.
 
 The one exception is the sandbox provider's own table: a real provider's ledger would be read from the provider.
 """
@@ -38,7 +38,7 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """How things stood before the traffic."""
+    """The state before the traffic."""
 
     orders_after: datetime | None
     gone: dict[str, int]
@@ -47,7 +47,7 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How things stand after it; orders, payments and `gone` are those since the baseline."""
+    """The state after it; orders, payments and `gone` are those since the baseline."""
 
     orders: list[order_pb2.Order]
     gone: dict[str, int]
@@ -62,7 +62,7 @@ class Evidence:
 
 
 def waits_for_bank(order: order_pb2.Order) -> bool:
-    """True for an order that rightly stays open: its payment waits for the customer's bank."""
+    """True for an order that may stay open: its payment waits for the customer's bank."""
     return (
         order.state == order_pb2.Order.STATE_AUTHORIZING
         and order.payment.status == order_pb2.Payment.STATUS_ACTION_REQUIRED
@@ -107,7 +107,7 @@ class Reader:
         )
 
     async def orders(self, state: Any = 0, after: datetime | None = None) -> list[order_pb2.Order]:
-        """All orders in a state (0: any) that were placed at or after an instant."""
+        """All orders in a state (0: any) that were placed at or after a time."""
         found: list[order_pb2.Order] = []
         request = order_service_pb2.ListOrdersRequest(page_size=PAGE, state=state)
         if after is not None:
@@ -128,7 +128,7 @@ class Reader:
         return found
 
     async def reservations(self, ids: list[str]) -> dict[str, reservation_pb2.Reservation]:
-        """The reservations of these ids that exist."""
+        """The reservations with these ids that exist."""
         slots = asyncio.Semaphore(PARALLEL_READS)
 
         async def one(reservation_id: str) -> reservation_pb2.Reservation | None:
@@ -140,7 +140,7 @@ class Reader:
         return {reservation.reservation_id: reservation for reservation in found if reservation is not None}
 
     async def _stuck(self) -> list[str]:
-        """Orders unfinished for too long, without those that rightly wait for their customer's bank."""
+        """Orders unfinished for too long, without those that may wait for their customer's bank."""
         request = saga_service_pb2.ListStuckSagasRequest(older_than_seconds=STUCK_AFTER_S)
         sagas = (await call(self._services.sagas.ListStuckSagas, request)).sagas
         waiting = await self.orders(state=order_pb2.Order.STATE_AUTHORIZING)

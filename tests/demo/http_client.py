@@ -1,6 +1,6 @@
-"""A lean HTTP/1.1 client: keep-alive connections in a bounded pool, one request in flight on each.
+"""A small HTTP/1.1 client: keep-alive connections in a bounded pool, one request in flight on each.
 
-It exists because a demo of some hundred orders a second must not spend its time in its own client. It never retries.
+It exists because a demo with hundreds of orders a second must not spend its time in its own client. It never retries.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Connection(asyncio.Protocol):
         self.reusable = True
 
     async def send(self, request: bytes) -> Answer:
-        """Sends one whole request and waits for its answer. ConnectionError when the server went away."""
+        """Sends one whole request and waits for its answer. ConnectionError if the server closed the connection."""
         if self._transport is None or self._transport.is_closing():
             raise ConnectionResetError("the connection is closed")
         self._answer, self._parts = Answer(), []
@@ -83,7 +83,7 @@ class Connection(asyncio.Protocol):
 
 
 class Pool:
-    """At most `size` connections to one server; who finds none free waits for its turn."""
+    """At most `size` connections to one server; a caller that finds none free waits for its turn."""
 
     def __init__(self, base_url: str, size: int) -> None:
         parts = urlsplit(base_url)
@@ -92,7 +92,7 @@ class Pool:
         self._idle: deque[Connection] = deque()
 
     async def send(self, method: str, path: str, headers: dict[str, str], body: bytes, timeout_s: float) -> Answer:
-        """One request, one answer. OSError (ConnectionError, TimeoutError) when there is none."""
+        """One request, one answer. OSError (ConnectionError, TimeoutError) if there is none."""
         head = [f"{method} {path} HTTP/1.1", f"host: {self._host}:{self._port}", f"content-length: {len(body)}"]
         head += [f"{name}: {value}" for name, value in headers.items()]
         request = "\r\n".join([*head, "", ""]).encode("latin-1") + body

@@ -1,4 +1,4 @@
-"""Imports the catalogue over REST, and tops up what earlier runs sold. Safe to repeat on the same data."""
+"""Imports the catalogue over REST, and replaces the units that earlier runs sold. Safe to repeat on the same data."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ RESTOCK_SHELF_LIFE = timedelta(days=400)
 
 
 class ImportRefusedError(Exception):
-    """The product refused a part of the catalogue; the text says which and why."""
+    """The product refused a part of the catalogue; the text names the part and the reason."""
 
 
 class Import:
-    """One run's import; `run` makes the keys of what is new in every run."""
+    """One run's import; `run` is part of the keys of data that is new in every run."""
 
     def __init__(self, shop: Shop, services: Services, run: str, progress: Progress) -> None:
         self._shop, self._services, self._run, self._progress = shop, services, run, progress
@@ -64,7 +64,7 @@ class Import:
         _accepted(await self._shop.post("/v1/skus/batch", body, key), f"skus from {products[0].sku}")
 
     async def _first_delivery(self, delivery: Delivery) -> None:
-        # The key is made of the delivery itself: whoever runs the demo again on the same data receives nothing twice.
+        # The key is derived from the delivery, so that another demo run on the same data receives nothing twice.
         await self._receive(delivery, f"demo-{hashlib.sha256(repr(delivery).encode()).hexdigest()[:32]}")
 
     async def _restock(self, delivery: Delivery) -> None:
@@ -76,7 +76,7 @@ class Import:
         _accepted(await self._shop.post("/v1/inventory", body, key), f"delivery of {delivery.sku}")
 
     async def _short(self, products: tuple[Product, ...]) -> list[Delivery]:
-        """A delivery for every sku of which less than half of its first deliveries is left."""
+        """A delivery for every sku with less than half of its first deliveries left."""
         left: dict[str, int] = {}
         for chunk in _chunks(list(products), SKUS_PER_READ):
             request = stock_service_pb2.BatchGetStockRequest(skus=[product.sku for product in chunk])

@@ -1,4 +1,4 @@
-"""What became of each visit, as the buyer saw it, and the figures made of that."""
+"""The outcome of each visit, as the buyer saw it, and the figures derived from it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DECLINED = 402
 
 @dataclass(slots=True)
 class Outcome:
-    """One visit: the first answer, those to its repeats, and what was done with the order afterwards."""
+    """One visit: the first answer, the answers to its repeats, and later actions on the order."""
 
     visit: Visit
     reply: Reply
@@ -34,7 +34,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Results:
-    """All that the traffic did."""
+    """The results of all traffic."""
 
     mixed: list[Outcome] = field(default_factory=list)
     rush: list[Outcome] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds, from the first attempt to the answer."""
+    """Milliseconds from the first attempt to the answer."""
 
     count: int
     p50: float
@@ -61,20 +61,20 @@ class Latency:
 
 
 def named_order(reply: Reply) -> str:
-    """The order that an answer speaks of; a refusal names it too, in its metadata."""
+    """The order that an answer names; a refusal names it too, in its metadata."""
     metadata = reply.body.get("metadata") or {}
     return str(reply.body.get("order_id") or metadata.get("order_id", ""))
 
 
 def same_answer(outcome: Outcome) -> bool:
-    """True when every answer names one order, and those that are final say the same: accepted, or one refusal."""
+    """True if every answer names one order, and the final ones agree: accepted, or one refusal."""
     final = [reply for reply in outcome.replies if reply.status != STILL_OPEN]
     verdicts = {(reply.accepted, "" if reply.accepted else reply.reason) for reply in final}
     return len({named_order(reply) for reply in outcome.replies}) == 1 and len(verdicts) <= 1
 
 
 def latency(replies: Iterable[Reply]) -> Latency:
-    """The usual percentiles; zeros when there is nothing."""
+    """The usual percentiles; zeros if there are no answers."""
     sorted_ms = sorted(reply.latency_ms for reply in replies)
     if not sorted_ms:
         return Latency(0, 0.0, 0.0, 0.0)
@@ -83,7 +83,7 @@ def latency(replies: Iterable[Reply]) -> Latency:
 
 
 def refusals(outcomes: Iterable[Outcome]) -> Counter[str]:
-    """How often each reason was given, declined payments apart."""
+    """Number of refusals by reason, declined payments separately."""
     return Counter(
         f"{outcome.reply.status} {outcome.reply.reason}"
         for outcome in outcomes

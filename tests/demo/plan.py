@@ -1,4 +1,4 @@
-"""Decides, from a seed, who buys what and how they behave. Pure: the same seed and catalogue give the same plan."""
+"""Decides, from a seed, each buyer's basket and behaviour. Pure: the same seed and catalogue give the same plan."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from enum import Enum
 from tests.demo.catalogue import Catalogue
 
 LAUNCH, WELCOME = "launch", "welcome"
-"""Which of the run's codes a buyer presents: one with a total limit, one with a limit per customer."""
+"""Codes of the run that buyers use: one with a total limit, one with a limit per customer."""
 
 MOST_LINES = 5
 WELCOME_CUSTOMERS = 30
-"""So few that some of them try the code twice."""
+"""Few enough that some of them use the code twice."""
 ABANDONED_SHARE = 0.05
 ABANDONED_TTL_S = (1, 6)
 
 
 class Repeat(Enum):
-    """Whether the same request is sent a second time, under the same key."""
+    """Whether and when the same request is sent a second time, under the same key."""
 
     NO = "no"
     AT_ONCE = "at once"
@@ -27,7 +27,7 @@ class Repeat(Enum):
 
 
 class Bank(Enum):
-    """What the customer's bank reports for a payment that waits for 3-D Secure."""
+    """The bank's report for a payment that waits for 3-D Secure."""
 
     CONFIRMS = "confirms"
     REFUSES = "refuses"
@@ -35,7 +35,7 @@ class Bank(Enum):
 
 
 class After(Enum):
-    """What becomes of an order that was accepted."""
+    """The buyer's action after an order was accepted."""
 
     NOTHING = "nothing"
     CANCEL = "cancel"
@@ -44,7 +44,7 @@ class After(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One buyer's order; `name` is unique in the run and becomes the idempotency key."""
+    """One buyer's order; `name` is unique in the run and is used for the idempotency key."""
 
     name: str
     lines: tuple[tuple[str, int], ...]
@@ -63,7 +63,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Abandoned:
-    """A basket that was reserved at checkout and left there."""
+    """A basket that was reserved at checkout and abandoned there."""
 
     name: str
     lines: tuple[tuple[str, int], ...]
@@ -72,7 +72,7 @@ class Abandoned:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that one run sends."""
+    """Everything that one run sends."""
 
     visits: tuple[Visit, ...]
     rush: tuple[Visit, ...]
@@ -93,7 +93,7 @@ def make(catalogue: Catalogue, orders: int, buyers: int, seed: int) -> Plan:
 
 
 class _Shelf:
-    """Baskets of one to five skus; a few skus are much more wanted than the rest, as in every shop."""
+    """Baskets of one to five skus; a few skus sell much more than the rest, as in every shop."""
 
     def __init__(self, catalogue: Catalogue, chance: random.Random) -> None:
         self._chance = chance

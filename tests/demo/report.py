@@ -1,4 +1,4 @@
-"""Prints what happened and what the audit found."""
+"""Prints the figures of the traffic and the results of the audit."""
 
 from __future__ import annotations
 

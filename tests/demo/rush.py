@@ -1,6 +1,6 @@
-"""After the flash sale: units that a crash gave back when everybody had been refused are offered to late buyers.
+"""After the flash sale: units that a crash returned after all buyers had been refused are offered to late buyers.
 
-Without this a killed service could leave a unit unsold, which is no fault of the product, and the audit could not tell.
+Without this a killed service could leave a unit unsold, which is not a fault of the product but would look like one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ ROUNDS = 5
 
 
 async def sell_what_came_back(traffic: Traffic, reader: Reader, settlement: Settlement, sku: str) -> None:
-    """Sells until nothing of the sku is available, at most ROUNDS times and to no more buyers than were refused."""
+    """Sells until no unit of the sku is available, at most ROUNDS times and to no more buyers than were refused."""
     refused = sum(not outcome.reply.accepted for outcome in traffic.results.rush)
     for turn in range(ROUNDS):
         available = min(refused, (await reader.stocks([sku]))[sku].available)

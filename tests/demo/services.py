@@ -1,4 +1,4 @@
-"""The gRPC interfaces as the demo uses them, with calls that outlast a restart of the other side."""
+"""The gRPC interfaces as the demo uses them, with calls that survive a restart of the server."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Services:
 
 
 async def call(method: Any, request: Any) -> Any:
-    """Calls until there is an answer. ServiceError when it is a refusal, or when patience ends."""
+    """Calls until there is an answer. ServiceError if it is a refusal, or after the timeout."""
     started, pause_s = time.monotonic(), 0.1
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Waits until what the traffic started has come to an end: bounded, and by what the services say, not by the clock."""
+"""Waits until all work that the traffic started has ended: bounded, and according to the services, not the clock."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ UNDER_WAY = (
 
 
 class Settlement:
-    """Knows what may still be open."""
+    """Knows which work may still be open."""
 
     def __init__(self, services: Services, reader: Reader) -> None:
         self._services, self._reader = services, reader
 
     async def wait(self, reported: Collection[str] = (), abandoned: Collection[str] = ()) -> list[str]:
-        """Returns what is still open after WITHIN_S: nothing, when all is well.
+        """Returns the work that is still open after WITHIN_S; empty if all is well.
 
-        `reported`: orders whose bank has spoken. `abandoned`: reservations that must lapse.
+        `reported`: orders whose bank has reported. `abandoned`: reservations that must expire.
         """
         until, pause_s = time.monotonic() + WITHIN_S, FIRST_PAUSE_S
         while True:

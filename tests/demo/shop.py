@@ -1,4 +1,4 @@
-"""The REST interface as a patient client sees it: the same Idempotency-Key again until there is an answer."""
+"""The REST interface as a patient client uses it: repeats the same Idempotency-Key until there is an answer."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ PATIENCE_S = 120.0
 ATTEMPT_TIMEOUT_S = 20.0
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 4.0
-# Answers that say "not now" or "I do not know": nothing is decided, the same request may be sent again.
+# Statuses for "not now" or "outcome unknown": nothing is decided, the same request may be sent again.
 TRY_AGAIN = frozenset({429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back in the end; status 0 when patience ended without any answer."""
+    """The final answer; status 0 if there was none before the timeout."""
 
     status: int
     body: dict[str, Any]
@@ -42,7 +42,7 @@ class Reply:
 
 
 class Shop:
-    """Sends as one token; every post carries a key and is repeated under it. `troubles` counts why it was."""
+    """Sends with one token; every post carries a key and is repeated under it. `troubles` counts the reasons for repeats."""
 
     def __init__(self, pool: Pool, token: str) -> None:
         self.troubles: Counter[str] = Counter()
@@ -59,7 +59,7 @@ class Shop:
         return await self._with_key("PUT", path, body, key)
 
     async def post_signed(self, path: str, body: bytes, headers: dict[str, str]) -> Reply:
-        """A webhook: its own headers prove it, the id among them is its idempotency key."""
+        """A webhook: authenticated by its own headers, whose id is its idempotency key."""
         return await self._until_answered("POST", path, {"content-type": "application/json", **headers}, body)
 
     async def _with_key(self, method: str, path: str, body: dict[str, Any], key: str) -> Reply:

@@ -1,4 +1,4 @@
-"""The catalogue is data that people edit: these are the rules it keeps."""
+"""The catalogue is data that people edit; these are its rules."""
 
 from __future__ import annotations
 

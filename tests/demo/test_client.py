@@ -1,4 +1,4 @@
-"""The demo's HTTP client and its patience, against a small scripted server."""
+"""The demo's HTTP client and its retries, against a small scripted server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HANG_UP = b""
 
 
 class Scripted:
-    """Answers request after request with the next of its answers; HANG_UP closes the connection instead."""
+    """Replies to each request with the next scripted answer; HANG_UP closes the connection instead."""
 
     def __init__(self, answers: list[bytes]) -> None:
         self.answers, self.requests, self.connections = answers, list[bytes](), 0

@@ -1,4 +1,4 @@
-"""Where `make demo` looks for the running product."""
+"""The places where `make demo` looks for the running product."""
 
 from __future__ import annotations
 

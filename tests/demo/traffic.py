@@ -1,4 +1,4 @@
-"""Plays the plan: some dozens of clients with mixed baskets and, in the middle of it, everybody at once for one sku."""
+"""Plays the plan: dozens of clients with mixed baskets and, in the middle, a rush of buyers for one sku."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.demo.services import Services, call
 from tests.demo.shop import PATIENCE_S, Reply, Shop
 
 RUSH_STARTS_AFTER = 0.3
-"""The flash sale opens when this share of the mixed orders is through."""
+"""The flash sale opens when this share of the mixed orders is done."""
 ASK_AGAIN_S = 0.5
 
 
@@ -34,7 +34,7 @@ class Traffic:
         self.results = Results()
 
     async def play(self, plan: Plan, clients: int, seconds: int, progress: Progress) -> Results:
-        """Sends everything, at most `clients` mixed buyers at a time, none new after `seconds`."""
+        """Sends everything, at most `clients` mixed buyers at a time, and starts no new ones after `seconds`."""
         started = time.monotonic()
         rush_opens = asyncio.Event()
         bar = progress.add_task("orders", total=len(plan.visits))
@@ -54,7 +54,7 @@ class Traffic:
         return self.results
 
     async def rush_again(self, visits: tuple[Visit, ...]) -> None:
-        """Late buyers of the flash sale, for units that came back."""
+        """Late buyers of the flash sale, for returned units."""
         self.results.rush.extend(await asyncio.gather(*(self._order(visit, self._rush_shop) for visit in visits)))
 
     async def _mixed(
@@ -136,9 +136,9 @@ class Traffic:
             self.results.reported_by_bank.add(outcome.order_id)
 
     async def _asked_by_bank(self, outcome: Outcome) -> str:
-        """The payment's reference once it waits for the bank; empty when the order ended without that.
+        """The payment's reference once it waits for the bank; empty if the order ended without that.
 
-        An answer given in the middle of a crash may be older than the payment: then the order says it a little later.
+        An answer given during a crash may be older than the payment: then the order shows it a little later.
         """
         body, until = outcome.reply.body, time.monotonic() + PATIENCE_S
         while body.get("state") == "AUTHORIZING" and time.monotonic() < until:
@@ -164,7 +164,7 @@ class Traffic:
                 self._noted(reply, f"reserve {basket.name}")
 
     async def _send_again_later(self) -> None:
-        """The same requests again, long after their answers; not those whose order has changed since."""
+        """Repeats the same requests long after their answers, except for orders that have changed since."""
         late = [outcome for outcome in self.results.mixed if outcome.visit.repeat is Repeat.LATER]
         late = [outcome for outcome in late if outcome.reply.status != STILL_OPEN and not outcome.cancelled]
 

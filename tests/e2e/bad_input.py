@@ -1,6 +1,6 @@
-"""The table of bad input, as requests that both interfaces must refuse with one reason and the field's path.
+"""The table of bad input, as requests that both interfaces must refuse with the same reason and the field's path.
 
-Bodies say KNOWN for a sku that is priced in EUR, DOLLAR for one in USD, and HERE for a location.
+Bodies use KNOWN for a sku that is priced in EUR, DOLLAR for one in USD, and HERE for a location.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 REQUIRED, INVALID = "FIELD_REQUIRED", "FIELD_INVALID"
 MISSING = object()
-"""Stands for a field that is left out."""
+"""Marks a field that is left out."""
 NUMBERS: dict[str, tuple[object, str]] = {
     "negative": (-1, INVALID),
     "zero": (0, INVALID),
@@ -40,7 +40,7 @@ NAMES: dict[str, tuple[object, str]] = {
 
 @dataclass(frozen=True)
 class Case:
-    """One request and how it is refused. `what` names it."""
+    """One request and its refusal. `what` names it."""
 
     what: str
     path: str
@@ -51,7 +51,7 @@ class Case:
 
 
 def with_field(body: dict[str, Any], field: str, value: object) -> dict[str, Any]:
-    """A copy with one field of the body, or of its first line, as `value`."""
+    """A copy in which one field of the body, or of its first line, is `value`."""
     copy: dict[str, Any] = {**body, "lines": [dict(line) for line in body["lines"]]} if "lines" in body else {**body}
     *way, name = field.replace("[0]", "").split(".")
     owner: Any = copy
@@ -95,7 +95,7 @@ def _numbers_and_names() -> Iterator[Case]:
     for path, body in BODIES.items():
         number = {"/v1/inventory": "quantity", "/v1/skus": "price.amount_minor"}.get(path, "lines[0].quantity")
         for what, (value, reason) in NUMBERS.items():
-            if path != "/v1/skus" or value != 0 or isinstance(value, bool):  # a price of nothing is a price
+            if path != "/v1/skus" or value != 0 or isinstance(value, bool):  # a price of zero is valid
                 yield Case(f"{number} is {what}", path, with_field(body, number, value), reason, number)
         name = "lines[0].sku" if path in LINED else "sku"
         for what, (value, reason) in NAMES.items():
@@ -121,7 +121,7 @@ def _baskets() -> Iterator[Case]:
         colour = with_field(body, "lines[0].colour", "red")
         yield Case("a line has an unknown field", path, colour, INVALID, "lines[0].colour")
         nowhere = with_field(body, "lines[0].location", "nowhere")
-        if path != "/v1/orders":  # such an order is kept: see test_bad_input.py
+        if path != "/v1/orders":  # such an order is stored: see test_bad_input.py
             yield Case("an unknown location", path, nowhere, "LOCATION_NOT_FOUND", "lines[0].location", 404)
         malformed = with_field(body, "lines[0].location", "No Where")
         yield Case("a malformed location", path, malformed, INVALID, "lines[0].location")
@@ -184,8 +184,8 @@ def _stock() -> Iterator[Case]:
 
 
 def over_grpc() -> Iterator[tuple[str, dict[str, Any], str, str]]:
-    """What is wrong, fields of PlaceOrderRequest, reason, path. What protobuf cannot say, such as text for a number,
-    nobody can send."""
+    """The error, fields of PlaceOrderRequest, reason, path. Values that protobuf cannot represent, such as text for a
+    number, cannot be sent."""
     yield from (
         (f"a quantity of {quantity}", {"lines": [{"sku": "KNOWN", "quantity": quantity}]}, INVALID, "lines[0].quantity")
         for quantity in (-1, 0, 1_000_001, 2**63 - 1, -(2**63))

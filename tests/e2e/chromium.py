@@ -31,7 +31,7 @@ FLAGS = (
 
 
 def installed() -> str | None:
-    """Where Chromium is, if it is anywhere."""
+    """The path of Chromium, if it is installed."""
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
@@ -44,7 +44,7 @@ class Page:
         self._numbers = itertools.count(100)
 
     async def evaluate(self, expression: str) -> Any:
-        """The expression's value in the page; a promise is waited for."""
+        """The expression's value in the page; promises are awaited."""
         parameters = {"expression": expression, "returnByValue": True, "awaitPromise": True}
         answer = await _call(self._connection, next(self._numbers), "Runtime.evaluate", parameters, self._session)
         assert "exceptionDetails" not in answer, answer
@@ -53,7 +53,7 @@ class Page:
 
 @asynccontextmanager
 async def page(executable: str) -> AsyncIterator[Page]:
-    """A browser with an empty page; gone afterwards."""
+    """A browser with an empty page; ended afterwards."""
     folder = tempfile.mkdtemp(prefix="one-stock-chromium-")
     command = (executable, *FLAGS, f"--user-data-dir={folder}", "about:blank")
     process = await asyncio.create_subprocess_exec(*command, stdout=DEVNULL, stderr=PIPE)

@@ -1,4 +1,4 @@
-"""The session's product, connected."""
+"""The session's product, with open connections."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from tests.stack import Stack
 
 @pytest.fixture(scope="session")
 async def product(stack: Stack) -> AsyncIterator[Product]:
-    """Of the stack that all end-to-end tests share; none of them may hurt it."""
+    """Uses the stack that all end-to-end tests share; a test must not damage it."""
     async with connected(stack) as connection:
         yield connection

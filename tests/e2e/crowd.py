@@ -1,4 +1,4 @@
-"""Clients that never give up: each repeats its request under the same key until there is an answer, whatever dies."""
+"""Clients that never give up: each repeats its request under the same key until there is an answer, during any crash."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ CLIENTS = 16
 VISITS = 150
 PLENTY = 10_000
 SCARCE = 40
-"""Of about 75 wanted."""
+"""Units; about 75 are wanted."""
 USES = 20
-"""Of a code that about 37 present."""
+"""Uses of a code that about 37 buyers try."""
 
 OF_A_SKU = """
 SELECT o.order_id, o.state, l.quantity, p.status, o.total_minor
@@ -31,7 +31,7 @@ SELECT o.order_id, o.state, l.quantity, p.status, o.total_minor
 
 @dataclass(frozen=True)
 class Sale:
-    """One order as stored, and what the payment provider's own books say of it."""
+    """One order as stored, and the payment provider's own record of it."""
 
     order_id: str
     state: str
@@ -52,7 +52,7 @@ class Crowd:
 
     @classmethod
     async def gathered(cls, product: Product) -> Crowd:
-        """With goods and a code of its own, so that its books can be told from others'."""
+        """Creates its own goods and code, so that its rows can be told apart from others'."""
         crowd = cls(product, await product.stocked(PLENTY), await product.stocked(SCARCE))
         promotion = promotion_pb2.Promotion(
             promotion_id=crowd.code,
@@ -68,7 +68,7 @@ class Crowd:
         return crowd
 
     async def buy(self) -> None:
-        """Returns when every request has its answer. `in_the_middle` is set once a third of them have."""
+        """Returns when every request has its answer. `in_the_middle` is set once a third of them have one."""
         visits = iter(range(VISITS))
         await asyncio.gather(*(self._client(visits) for _ in range(CLIENTS)))
 
@@ -87,11 +87,11 @@ class Crowd:
                 self.in_the_middle.set()
 
     def sales(self, sku: str) -> list[Sale]:
-        """What became of all orders of one of its skus."""
+        """All orders of one of its skus."""
         return [Sale(*row) for row in databases.read(self.product.stack.database("orders"), OF_A_SKU, sku)]
 
     async def uses(self) -> int:
-        """How often its code is used, as promo says."""
+        """How often its code is used, according to promo."""
         answer = await call(
             self.product.services.promotions.GetPromotion, pb.GetPromotionRequest(promotion_id=self.code)
         )

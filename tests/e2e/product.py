@@ -1,4 +1,4 @@
-"""A running product as end-to-end tests use it: REST and gRPC as sent, and what all of it must add up to."""
+"""A running product as end-to-end tests use it: REST and gRPC, and the sums that must match across all services."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.demo.shop import Shop
 from tests.stack import Stack
 
 TIMEOUT_S = 60.0
-"""Of one request among hundreds at once on a small machine."""
+"""For one request among hundreds at once on a small machine."""
 POLL_S = 0.1
 CONNECTIONS = 1_100
 LOCATION = "e2e-berlin"
@@ -32,7 +32,7 @@ PRICE_MINOR = 1_999
 
 
 class Product:
-    """`send` tells what came back; `patient` sends the same again until there is an answer."""
+    """`send` returns the answer; `patient` repeats the request until there is one."""
 
     def __init__(self, stack: Stack, pool: Pool, services: Services) -> None:
         self.stack, self.services = stack, services
@@ -40,7 +40,7 @@ class Product:
         self._pool = pool
 
     async def send(self, method: str, path: str, body: object, key: str = "") -> Answer:
-        """One request, one answer. `body` is sent as it is when it is bytes, else as JSON."""
+        """One request, one answer. `body` is sent unchanged if it is bytes, else as JSON."""
         headers = {**self.stack.headers, "idempotency-key": key or secrets.token_hex(8)}
         headers["x-request-timeout-ms"] = str(int(TIMEOUT_S * 1000))
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
@@ -64,7 +64,7 @@ class Product:
         return placed
 
     async def stocked(self, units: int, currency: str = "EUR") -> str:
-        """A new sku with so many units in one location."""
+        """Creates a sku with this many units in one location."""
         sku = f"E2E-{secrets.token_hex(4).upper()}"
         price = {"currency": currency, "amount_minor": PRICE_MINOR}
         await self._made("/v1/skus", {"sku": sku, "name": "Serum", "price": price})
@@ -73,7 +73,7 @@ class Product:
         return sku
 
     async def opened(self) -> None:
-        """The location exists, whoever made it."""
+        """Creates the location unless it exists."""
         found = await self.patient.post("/v1/locations", {"location": LOCATION, "name": "Berlin"}, secrets.token_hex(8))
         assert found.accepted or found.reason == "LOCATION_TAKEN", found
 
@@ -91,12 +91,12 @@ class Product:
         return databases.read(self.stack.database("orders"), query, sku)
 
     async def unfinished(self) -> list[tuple[str, str]]:
-        """(order_id, state) of every order that has not come to an end."""
+        """(order_id, state) of every order that has not ended."""
         query = "SELECT order_id, state FROM orders WHERE state NOT IN ('CONFIRMED', 'CANCELLED')"
         return await asyncio.to_thread(databases.read, self.stack.database("orders"), query)
 
     async def mismatches(self) -> list[str]:
-        """What the audits of stock and of promotion uses find, in words; nothing when all is well."""
+        """Findings of the audits of stock and of promotion uses, as text; empty if all is well."""
         stock = await client.call(self.services.stock.AuditStock, stock_service_pb2.AuditStockRequest(), TIMEOUT_S)
         usage = await client.call(
             self.services.promotions.AuditUsage, promotion_service_pb2.AuditUsageRequest(), TIMEOUT_S
@@ -137,7 +137,7 @@ def told(answer: Answer) -> tuple[int, str]:
 
 
 async def verdict(placing: Any) -> str:
-    """CONFIRMED and the like, or the reason of the refusal."""
+    """A state such as CONFIRMED, or the reason of the refusal."""
     try:
         return order_pb2.Order.State.Name((await placing).state).removeprefix("STATE_")
     except ServiceError as refused:
@@ -145,7 +145,7 @@ async def verdict(placing: Any) -> str:
 
 
 async def comes_true(condition: Callable[[], Awaitable[bool]], what: str, within_s: float = TIMEOUT_S) -> None:
-    """Returns as soon as the condition holds; fails with `what` when it does not in time."""
+    """Returns as soon as the condition holds; fails with `what` if it does not in time."""
     deadline = time.monotonic() + within_s
     while not await condition():
         assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"

@@ -1,4 +1,4 @@
-"""Stock that changes all the time, behind the edge's back: for tests that end the edge in the middle."""
+"""Continuous changes of stock that bypass the edge: for tests that kill the edge meanwhile."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOGETHER = 4
 
 
 class Changes:
-    """Receives goods of a few skus until `stop`. `versions`: the newest of each level that was acknowledged."""
+    """Receives goods of a few skus until `stop`. `versions`: the newest acknowledged one of each level."""
 
     def __init__(self, stub: StockServiceStub, location: str, skus: list[str]) -> None:
         self.versions: dict[str, int] = {}
@@ -31,11 +31,11 @@ class Changes:
         self._going = True
 
     async def go_on(self) -> None:
-        """One change after the other, a few at a time."""
+        """Changes stock continuously, a few changes at a time."""
         await asyncio.gather(*(self._of(sku) for sku in self._skus))
 
     def stop(self) -> None:
-        """Those under way end."""
+        """Stops; changes in flight finish."""
         self._going = False
 
     async def _of(self, sku: str) -> None:
@@ -49,7 +49,7 @@ class Changes:
 
 @asynccontextmanager
 async def changing(stack: Stack, shop: Shop) -> AsyncIterator[Changes]:
-    """Changes go on inside; on leaving, all of them are committed."""
+    """Stock changes continuously inside; on leaving, all changes are committed."""
     channel = client.connect(stack.address("inventory"))
     changes = Changes(StockServiceStub(channel), shop.location, [await shop.sku() for _ in range(TOGETHER)])
     going = asyncio.create_task(changes.go_on())

@@ -1,4 +1,4 @@
-"""Bad input at both interfaces: the table's error with the field's path, and nothing changes in any database."""
+"""Bad input at both interfaces: the table's error with the field's path, and no change in any database."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ SELECT format('SELECT %%L, count(*) FROM %%I', %s || '.' || tablename, tablename
   FROM pg_tables WHERE schemaname = 'public'
    AND tablename NOT IN ('gate_adjustments', 'audits', 'audit_checkpoints', 'inbox', 'purchases', 'stock_availability',
                          'stock_totals') ORDER BY tablename"""
-"""Adjustments are gone as soon as the gate has them, the audit takes its notes, what events of others leave comes when they
-come; all else stays."""
+"""Adjustments are removed as soon as the gate has them, the audit writes its notes, and rows from other services' events
+arrive at any time; all other tables must not change."""
 
 
 @dataclass(frozen=True)
 class Goods:
-    """What the cases speak of."""
+    """The skus and the location that the cases use."""
 
     known: str
     dollar: str
 
     def in_bytes(self, body: object) -> bytes:
-        """The body with their names."""
+        """The body with their names inserted."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()  # orjson has no numbers beyond 64 bits
         for word, name in (("KNOWN", self.known), ("DOLLAR", self.dollar), ("HERE", LOCATION)):
             raw = raw.replace(f'"{word}"'.encode(), f'"{name}"'.encode())
@@ -52,7 +52,7 @@ async def goods(product: Product) -> Goods:
 
 
 class Books:
-    """How many rows each table of the three databases has."""
+    """Number of rows in each table of the three databases."""
 
     def __init__(self, product: Product) -> None:
         self._counts: dict[str, str] = {}
@@ -61,7 +61,7 @@ class Books:
             self._counts[url] = " UNION ALL ".join(row[0] for row in databases.read(url, COUNTED, name))
 
     def read(self) -> dict[str, int]:
-        """Now."""
+        """Counts now."""
         return {table: rows for url, query in self._counts.items() for table, rows in databases.read(url, query)}
 
 

@@ -1,4 +1,4 @@
-"""A real browser follows stock by WebSocket and by EventSource while the edge is killed and started again under it."""
+"""A real browser follows stock by WebSocket and by EventSource while the edge is killed and restarted."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def mortal() -> Iterator[Stack]:
 async def page() -> AsyncIterator[Page]:
     found = chromium.installed()
     if found is None:
-        warnings.warn("NO CHROMIUM HERE: nobody checks push in a real browser", stacklevel=1)
+        warnings.warn("NO CHROMIUM HERE: push is not checked in a real browser", stacklevel=1)
         pytest.skip("NO CHROMIUM HERE: install it to check push in a real browser")
     async with chromium.page(found) as opened:
         yield opened
@@ -86,7 +86,7 @@ async def test_a_browser_sees_every_change_once_across_a_restart(mortal: Stack, 
 
 
 async def seen(page: Page, least: int) -> list[Any]:
-    """What the page has seen, when it is enough."""
+    """The events that the page has received, once there are enough."""
     async with asyncio.timeout(WITHIN_S):
         while len(found := await page.evaluate("window.seen")) < least:
             pass

@@ -1,4 +1,4 @@
-"""`make pay` and `make call` on the whole product: what a person does by hand."""
+"""`make pay` and `make call` on the whole product: manual actions of a developer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WITHIN_S = 60
 
 
 def ran(stack: Stack, program: str, *arguments: str) -> tuple[int, str]:
-    """Exit code and what was said."""
+    """Exit code and output."""
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", f"chassis.local.{program}", *arguments],
         cwd=ROOT,

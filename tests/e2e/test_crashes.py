@@ -1,7 +1,7 @@
-"""`kill -9` of each process in the middle of a rush: no unit, no order and no payment is lost or made up.
+"""`kill -9` of each process in the middle of a rush: no unit, order or payment is lost or invented.
 
-The six kills follow each other on one product while the clients of the earlier ones still wait: a crash while the last
-one is being mended is the harder case, and waiting once is quicker than waiting six times.
+The six kills follow each other on one product while the clients of the earlier ones still wait: a crash during the
+recovery from the last one is the harder case, and waiting once is quicker than waiting six times.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from tests.e2e.product import Product, comes_true, connected
 
 VICTIMS = ("inventory", "order", "promo", "edge", "redis", "postgres")
 SETTLED_WITHIN_S = 120.0
-"""What the product promises: no order stays unfinished for longer."""
+"""The product's promise: no order stays unfinished for longer."""
 PAID = ("AUTHORIZED", "CAPTURED")
 
 
 @pytest.fixture(scope="module")
 async def crowds() -> AsyncIterator[dict[str, Crowd]]:
-    """Each victim's crowd, after everybody was answered and all that was begun has ended."""
+    """Each victim's crowd, after all answers have arrived and all work has ended."""
     with stacks.running() as stack:
         async with connected(stack) as product:
             found: dict[str, Crowd] = {}
@@ -42,7 +42,7 @@ async def crowds() -> AsyncIterator[dict[str, Crowd]]:
 
 
 async def kill(product: Product, victim: str) -> None:
-    """As a crash would; returns when its successor runs and the product is ready."""
+    """Kills it as a crash would; returns when its successor runs and the product is ready."""
     before = product.stack.pid(victim)
     assert before is not None
     os.kill(before, signal.SIGKILL)
@@ -50,7 +50,7 @@ async def kill(product: Product, victim: str) -> None:
     async def back() -> bool:
         return product.stack.pid(victim) not in (None, before)
 
-    await comes_true(back, f"{victim} is started again")
+    await comes_true(back, f"{victim} is restarted")
     assert (await product.patient.get("/readyz")).status == 200
 
 
@@ -61,7 +61,7 @@ async def settled(product: Product) -> bool:
 
 
 def told(crowd: Crowd) -> dict[str, str]:
-    """What each buyer was told of which order: a state, or a reason."""
+    """The answer to each buyer by order: a state, or a reason."""
     return {named_order(reply): str(reply.body.get("state") or reply.reason) for reply in crowd.replies}
 
 

@@ -1,4 +1,4 @@
-"""`make demo` in small, against the whole product: its own audit is the assertion."""
+"""A small `make demo` against the whole product: its own audit is the assertion."""
 
 from __future__ import annotations
 

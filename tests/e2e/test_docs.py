@@ -1,4 +1,4 @@
-"""`/docs` in a real browser: it shows the operations, asks no other host, and its policy refuses what is not its own."""
+"""`/docs` in a real browser: it shows the operations, contacts no other host, and its policy refuses foreign content."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ELSEWHERE = "fetch('%s').then(() => 'reached', () => 'refused')"
 async def page() -> AsyncIterator[Page]:
     found = chromium.installed()
     if found is None:
-        warnings.warn("NO CHROMIUM HERE: nobody checks /docs in a real browser", stacklevel=1)
+        warnings.warn("NO CHROMIUM HERE: /docs is not checked in a real browser", stacklevel=1)
         pytest.skip("NO CHROMIUM HERE: install it to check /docs in a real browser")
     async with chromium.page(found) as opened:
         yield opened

@@ -1,4 +1,4 @@
-"""`make run` as a whole: its file tells the truth, what dies comes back, and nothing stays behind."""
+"""`make run` as a whole: run.json is correct, dead processes are restarted, and no process stays behind."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_databases_are_migrated(stack: Stack) -> None:
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Stack]:
-    """A product with its small shop, which these tests may hurt."""
+    """A product with its small shop, which these tests may damage."""
     with stacks.running(SEED="on", BASE_PORT=str(stacks.free_base_port())) as running:
         yield running
 
@@ -118,7 +118,7 @@ def test_a_second_start_finds_its_data_and_its_addresses_again(own: Stack) -> No
         killed = again.run
         again.process.kill()
         again.process.wait()
-    with stacks.restarted(again) as last:  # it waits until the children of the killed runner have ended
+    with stacks.restarted(again) as last:  # waits until the children of the killed runner have ended
         assert last.run["database"] == killed["database"]
         assert not any(alive(pid) for pid in killed["pids"].values())
 

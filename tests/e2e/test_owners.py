@@ -1,4 +1,4 @@
-"""A paid order's goods are the order's: nobody takes them away in passing, and whatever was taken, its money goes back."""
+"""A paid order keeps its goods: no other caller can release them, and after a forced release the money is refunded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WHY = "the parcel never left"
 
 
 async def bought(product: Product) -> tuple[str, str]:
-    """A confirmed order of all the units of a new sku: its id, the sku."""
+    """A confirmed order of all units of a new sku: its id and the sku."""
     sku = await product.stocked(UNITS)
     order_id = (await product.place_over_grpc(f"{sku}-buyer", sku, UNITS)).order_id
     assert await product.numbers(sku) == (UNITS, 0, UNITS, 0)
@@ -37,7 +37,7 @@ async def change(product: Product, order_id: str, verb: str, **body: Any) -> tup
 
 
 async def cancelled(product: Product, order_id: str) -> dict[str, Any]:
-    """The order after PUT cancel, which must work, and answer a repeat alike."""
+    """The order after PUT cancel, which must succeed, with the same answer for a repeat."""
     first, again = [
         await product.send("PUT", f"/v1/orders/{order_id}/cancel", {"reason": "changed my mind"}) for _ in range(2)
     ]
@@ -47,7 +47,7 @@ async def cancelled(product: Product, order_id: str) -> dict[str, Any]:
 
 
 def held(product: Product, order_id: str) -> tuple[str, int]:
-    """What the provider's books say: the status, and what is still held."""
+    """The provider's record: the status, and the amount that is still held."""
     query = "SELECT status, amount_minor - refunded_minor FROM sandbox_payments WHERE order_id = %s"
     [row] = databases.read(product.stack.database("orders"), query, order_id)
     return str(row[0]), int(row[1])

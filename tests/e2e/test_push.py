@@ -1,4 +1,4 @@
-"""Live push across the death of the edge: no event is missing, none comes twice, while stock goes on changing."""
+"""Live push while the edge is killed: no event is missing, none is repeated, while stock keeps changing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one service tells has its effect in another: through outbox, relay and broker, all processes real."""
+"""One service's events have their effect in another: through outbox, relay and broker, with real processes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_an_order_is_in_its_customers_history_and_says_when_it_was_cancell
         (only,) = (await _read(product, path))["purchases"]
         return only["cancelled_at"] is not None
 
-    await comes_true(cancelled, "the history says that the order was cancelled")
+    await comes_true(cancelled, "the history shows that the order was cancelled")
 
 
 async def test_a_promotion_is_skipped_from_the_moment_its_sku_is_sold_out(product: Product) -> None:
@@ -76,12 +76,14 @@ async def test_a_promotion_is_skipped_from_the_moment_its_sku_is_sold_out(produc
     async def held_back() -> bool:
         return await skipped() == [f"STOCK_LOW {sku}: 0 available"]
 
-    await comes_true(applies, "three units are known to be there")
+    await comes_true(applies, "three units are known to be available")
     last_units = await product.place(secrets.token_hex(8), sku=sku, quantity=3, codes=[name])
-    assert orjson.loads(last_units.body)["total"]["amount_minor"] < 3 * PRICE_MINOR, "who takes the last units has it"
-    await comes_true(held_back, "the promotion is held back")
+    assert orjson.loads(last_units.body)["total"]["amount_minor"] < 3 * PRICE_MINOR, (
+        "the buyer of the last units gets the discount"
+    )
+    await comes_true(held_back, "the promotion is suspended")
     await product.send("POST", "/v1/inventory", {"sku": sku, "location": LOCATION, "quantity": 1})
-    await comes_true(applies, "the promotion is given again")
+    await comes_true(applies, "the promotion applies again")
 
 
 async def test_who_waits_for_a_sku_is_told_when_it_is_received(product: Product) -> None:
@@ -104,7 +106,7 @@ async def test_who_waits_for_a_sku_is_told_when_it_is_received(product: Product)
     await comes_true(sold_out, "the sku is known to be sold out")
     assert [each["sku"] for each in (await _read(product, path))["notices"]] == [sku]
     await product.send("POST", "/v1/inventory", {"sku": sku, "location": LOCATION, "quantity": 4})
-    await comes_true(is_announced, "the customer is told")
+    await comes_true(is_announced, "the customer is notified")
     (told,) = await announced()
     assert (told.customer_id, told.available, told.email) == (customer, 4, "ada@example.com")
     assert (await _read(product, path))["notices"] == []

@@ -1,4 +1,4 @@
-"""What a running product shows of itself: one order's trace over all processes, and every process's metrics."""
+"""The telemetry of a running product: one order's trace over all processes, and every process's metrics."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SHOWN = {
     "inventory": ("reservations_settled_total", 'state="COMMITTED"'),
     "promo": ("stage_batch_items_count", 'stage="gate.reserve"'),
 }
-"""A number of each process that one order moves."""
+"""A counter of each process that one order increments."""
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_every_process_shows_its_metrics_and_only_documented_ones(traced: tuple[
 
 
 def _spans(file: Path) -> list[Span]:
-    """Those of the order's trace; a line that is being written is not there yet."""
+    """Spans of the order's trace; a line that is being written is skipped."""
     if not file.exists():
         return []
     every = [orjson.loads(line) for line in file.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
@@ -106,7 +106,7 @@ def _spans(file: Path) -> list[Span]:
 
 
 def _way(span: Span, spans: list[Span]) -> tuple[tuple[str, str], ...]:
-    """(process, name) of the span and all above it, from the outside in."""
+    """(process, name) of the span and all its ancestors, outermost first."""
     by_id = {each["span"]: each for each in spans}
     way = [(span["process"], span["name"])]
     while span["parent"] in by_id:

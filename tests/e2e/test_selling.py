@@ -1,4 +1,4 @@
-"""Far more buyers than units, all at once, at both interfaces: exactly the units are sold."""
+"""Far more buyers than units, all at once, at both interfaces: exactly the available units are sold."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def assert_exactly_the_units_are_sold(product: Product, sku: str) -> None:
 
 
 def order_of(answer: Answer) -> str:
-    """The order that an answer speaks of; a refusal names it too."""
+    """The order that an answer names; a refusal names it too."""
     body = orjson.loads(answer.body)
     return str(body.get("order_id") or body["metadata"]["order_id"])
 

@@ -1,4 +1,4 @@
-"""From a reservation over REST to a signed request at a receiver, through all of the product."""
+"""From a reservation over REST to a signed request at a receiver, through the whole product."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.webhook_svc.receiver import Receiver
 
 @asynccontextmanager
 async def _listening(product: Product, receiver: Receiver, **body: object) -> AsyncIterator[tuple[str, str]]:
-    """An endpoint of this receiver and its secret; gone afterwards."""
+    """An endpoint of this receiver and its secret; removed afterwards."""
     wanted = {"url": receiver.url(), **body}
     made = await product.send("POST", "/v1/webhook-endpoints", wanted, receiver.url())
     assert made.status == 201, made.body
@@ -29,7 +29,7 @@ async def _listening(product: Product, receiver: Receiver, **body: object) -> As
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    """Somebody outside."""
+    """A receiver outside the product."""
     one = Receiver()
     await one.start()
     yield one
@@ -41,7 +41,7 @@ async def test_a_reservation_over_rest_is_told_to_a_receiver_signed(product: Pro
     async with _listening(product, receiver, topics=["inventory.stock_level.changed"], keys=[sku]) as (known, secret):
         body = {"lines": [{"sku": sku, "quantity": 2}]}
         assert (await product.send("POST", "/v1/inventory/reserve", body, f"{sku}-cart")).status == 201
-        # What was received before the endpoint was there may be on its way still: it is told too, and is another event.
+        # A change from before the endpoint existed may still be in flight: it is delivered too, and is another event.
         got = await receiver.first(lambda one: orjson.loads(one.body)["data"]["level"]["reserved"] == 2)
         told = standardwebhooks.Webhook(secret).verify(got.body, got.headers)
         assert (told["type"], told["key"]) == ("inventory.stock_level.changed", sku)

@@ -1,4 +1,4 @@
-"""Two workers of every service and of the edge: what is sent twice at once lands in both, and the stock is still one."""
+"""Two workers of every service and of the edge: two copies of a request at once reach both, and the stock stays correct."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from tests.e2e.test_selling import BUYERS, SHORT, SOLD, UNITS, assert_exactly_th
 WORKERS = 2
 CONNECTIONS = 8
 TRIES = 10
-"""The kernel may lead all connections to one worker, which turns away what exceeds its thousand calls, unseen."""
+"""The kernel may route all connections to one worker, which silently rejects calls beyond its limit of a thousand."""
 VICTIMS = ("inventory", "promo", "edge")
-"""Not order: its orders go on when the dead process's lease ends, in half a minute; test_crashes waits for that."""
+"""Not order: its orders resume when the dead process's lease ends, after half a minute; test_crashes waits for that."""
 LEADERS = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE classid = 7404 AND datname = %s"
 
 
 @pytest.fixture(scope="module")
 async def product() -> AsyncIterator[Product]:
-    """A product of two workers each, connected."""
+    """A product with two workers of each process, with open connections."""
     with stacks.running(WORKERS=str(WORKERS)) as stack:
         async with connected(stack) as product:
             yield product

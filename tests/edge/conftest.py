@@ -30,7 +30,7 @@ def settings_for(address: str) -> Settings:
 
 
 def idle_hub(clients: Clients) -> Hub:
-    """A hub that nobody has started: it follows nothing."""
+    """A hub that was not started: it follows nothing."""
     return Hub(None, services.logs(clients), services.event_types())
 
 

@@ -1,6 +1,6 @@
-"""The services as the edge sees them over a real gRPC connection: records what it is asked, answers what a test says.
+"""The services as the edge sees them over a real gRPC connection: records requests, returns a test's answers.
 
-Only for the edge's own tests; what the services really do is proven against the real ones.
+Only for the edge's own tests; the services' real behaviour is tested with the real ones.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Received:
 
 
 class FarSide:
-    """One server that speaks every service. Without a script a method answers with its empty response."""
+    """One server with every service. Without a script a method returns its empty response."""
 
     def __init__(self) -> None:
         self.calls: list[Received] = []
@@ -62,7 +62,7 @@ class FarSide:
         self.address = ""
 
     async def start(self) -> None:
-        """Listens on a free port and says that it serves."""
+        """Listens on a free port and reports that it serves."""
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         await self._server.start()
         await self.serving(True)
@@ -77,11 +77,11 @@ class FarSide:
         await self._health.set("", response.SERVING if yes else response.NOT_SERVING)
 
     def answers(self, method: str, outcome: Message | Exception) -> None:
-        """From now on `method` answers with this message, or refuses with this error."""
+        """From now on `method` returns this message, or refuses with this error."""
         self._script[method] = outcome
 
     def forget(self) -> None:
-        """Back to the start: no script, nothing received."""
+        """Resets: no script, nothing received."""
         self._script.clear()
         self.calls.clear()
 

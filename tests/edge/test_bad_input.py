@@ -1,4 +1,4 @@
-"""Input that is wrong gives the field's path, and no service hears of it."""
+"""Invalid input is refused with the field's path, and no service gets a call."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SKU = {"sku": "A", "name": "a", "price": {"currency": "EUR", "amount_minor": 1}}
 
 
 def changed(body: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """A deep copy with one value put at a path such as `lines.0.sku`; `...` takes it away."""
+    """A deep copy with one value replaced at a path such as `lines.0.sku`; `...` removes it."""
     *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
     copied: dict[str, Any] = copy.deepcopy(body)
     place: Any = copied

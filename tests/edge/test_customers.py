@@ -1,4 +1,4 @@
-"""Customers over REST: what they bought, and what they wait for."""
+"""Customers over REST: their purchases and their notices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Idempotency-Key, bearer token, request id and deadline: what they do to the call behind."""
+"""Idempotency-Key, bearer token, request id and deadline: their effect on the call to the service."""
 
 from __future__ import annotations
 

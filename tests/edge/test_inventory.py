@@ -1,4 +1,4 @@
-"""Routes of stock levels: what is asked of the service, what the caller sees."""
+"""Routes of stock levels: the calls to the service, the answers to the caller."""
 
 from __future__ import annotations
 

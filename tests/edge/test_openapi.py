@@ -1,4 +1,4 @@
-"""The OpenAPI document says what is allowed and what can come back: bounds of every value, statuses, reasons, examples."""
+"""The OpenAPI document states all valid input and all answers: bounds of every value, statuses, reasons, examples."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.house import tree
 Node = dict[str, Any]
 PROBLEM = "application/problem+json"
 NEVER_REFUSED = "X-Request-Id"
-"""A value that does not fit is replaced, so that no rule of it could refuse anything."""
+"""An invalid value is replaced, so that no rule of it could refuse anything."""
 CALL = re.compile(r"call\.clients\.\w+\.(\w+)")
 RPC = re.compile(r"((?: *//[^\n]*\n)+) *rpc (\w+)\(")
 REASON = re.compile(r"\b[A-Z]+(?:_[A-Z]+)+\b|\bOVERLOADED\b")
@@ -49,7 +49,7 @@ def documented(document: Node) -> Iterator[tuple[str, Node]]:
 
 
 def unbounded(document: Node, schema: Node, where: str, seen: tuple[str, ...] = ()) -> Iterator[str]:
-    """Every part of a schema that does not say how long, how large or how many."""
+    """Every part of a schema without a maximum length, size or number."""
     if reference := schema.get("$ref"):
         if reference not in seen:
             named = document["components"]["schemas"][reference.rpartition("/")[2]]
@@ -69,12 +69,14 @@ def unbounded(document: Node, schema: Node, where: str, seen: tuple[str, ...] = 
         if isinstance(part, dict):
             yield from unbounded(document, part, f"{where}.{name}", seen)
     choices = (*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ()))
-    for part in (choice for choice in choices if {"type", "$ref"} & choice.keys()):  # else it is a rule about members
+    for part in (
+        choice for choice in choices if {"type", "$ref"} & choice.keys()
+    ):  # otherwise it is a rule about members
         yield from unbounded(document, part, where, seen)
 
 
 GRAPHQL = re.compile(r"^POST (/graphql|/v1/webhooks/)")
-"""GraphQL and the provider's events have members of others: variables, and whatever a sender adds."""
+"""GraphQL and the provider's events have members defined by others: variables, and any additions of a sender."""
 
 
 def test_every_value_that_may_be_sent_is_bounded(document: Node) -> None:
@@ -100,7 +102,7 @@ def test_every_pattern_is_anchored_and_every_number_a_json_schema_keyword(docume
         if isinstance(pattern := part.get("pattern"), str):
             assert pattern.startswith("^") and pattern.endswith("$"), pattern
             assert not re.search(r"\\[sSdDwWAzZ]|\(\?[^:]", pattern), (
-                f"{pattern} means another thing in another language"
+                f"{pattern} has another meaning in another language"
             )
 
 
@@ -226,7 +228,7 @@ async def test_an_instant_within_the_range_is_one_in_every_zone(
 
 
 def test_every_reason_has_the_status_that_it_gets(document: Node) -> None:
-    """The table of the document against the comments of the protos, and against what problems.py makes of them."""
+    """Compares the document's table with the comments of the protos, and with the output of problems.py."""
     known = {}
     for path in tree.files("error_reason.proto"):
         for comment, name in re.findall(

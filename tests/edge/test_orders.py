@@ -1,4 +1,4 @@
-"""Routes of orders: what is asked of the service, what the caller sees."""
+"""Routes of orders: the calls to the service, the answers to the caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each row of the error table: what a service refuses becomes the right problem, and nothing leaks."""
+"""Each row of the error table: a service's refusal becomes the right problem, and no internals leak."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""deploy/nginx in front of the edge: the very file, with only names and ports changed, under TLS on free ports."""
+"""deploy/nginx in front of the edge: the original file with only names and ports changed, under TLS on free ports."""
 
 from __future__ import annotations
 
@@ -57,21 +57,21 @@ class Proxied:
     trust: ssl.SSLContext
 
     def client(self) -> httpx.AsyncClient:
-        """Speaks TLS and knows the certificate."""
+        """A client with TLS that trusts the certificate."""
         return httpx.AsyncClient(base_url=self.url, verify=self.trust, headers=AUTHORIZATION, timeout=WITHIN_S)
 
 
 def program(name: str) -> str:
-    """Where it is; the test is skipped aloud where it is not."""
+    """Its path; the test is skipped with a warning if it is not installed."""
     found = shutil.which(name, path=f"{os.defpath}:/usr/sbin:/sbin")
     if found is None:
-        warnings.warn(f"NO {name.upper()} HERE: nobody checks deploy/nginx", stacklevel=1)
+        warnings.warn(f"NO {name.upper()} HERE: deploy/nginx is not checked", stacklevel=1)
         pytest.skip(f"NO {name.upper()} HERE: install it to check deploy/nginx")
     return found
 
 
 def configured(folder: Path, edge_port: int, port: int, plain_port: int) -> None:
-    """The file as it is, but for what everybody has to change."""
+    """The original file, except for the values that every installation has to change."""
     text = CONFIGURATION.read_text()
     for theirs, ours in (
         ("127.0.0.1:8080", f"127.0.0.1:{edge_port}"),
@@ -87,7 +87,7 @@ def configured(folder: Path, edge_port: int, port: int, plain_port: int) -> None
 
 
 def certified(folder: Path) -> ssl.SSLContext:
-    """A certificate that signs itself, and what trusts it."""
+    """A self-signed certificate, and a context that trusts it."""
     command = [
         program("openssl"),
         "req",
@@ -108,7 +108,7 @@ def certified(folder: Path) -> ssl.SSLContext:
 
 @asynccontextmanager
 async def listening(folder: Path, port: int) -> AsyncIterator[None]:
-    """nginx, while the block lasts."""
+    """nginx runs during the block."""
     nginx = await asyncio.create_subprocess_exec(program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf"))
     try:
         async with asyncio.timeout(WITHIN_S):
@@ -119,7 +119,7 @@ async def listening(folder: Path, port: int) -> AsyncIterator[None]:
                     break
                 except ConnectionError:
                     await asyncio.sleep(0)
-        assert nginx.returncode is None, "nginx does not take the configuration"
+        assert nginx.returncode is None, "nginx does not accept the configuration"
         yield
     finally:
         if nginx.returncode is None:

@@ -1,4 +1,4 @@
-"""Routes of reservations: what is asked of the service, what the caller sees."""
+"""Routes of reservations: the calls to the service, the answers to the caller."""
 
 from __future__ import annotations
 

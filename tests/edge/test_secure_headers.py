@@ -1,4 +1,4 @@
-"""Headers that keep a browser from doing harm with an answer, on every answer; documentation that can be switched off."""
+"""Security headers for browsers on every answer; documentation that can be switched off."""
 
 from __future__ import annotations
 

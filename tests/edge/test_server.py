@@ -30,7 +30,7 @@ async def start(far_side: FarSide, port: int, **changed: str) -> Process:
         **services,
         "API_TOKEN": TOKEN,
         "TICKET_KEY": TICKET_KEY,
-        "BROKER_URL": f"redis://127.0.0.1:{ports.free()}/1",  # none is there: push reads the logs
+        "BROKER_URL": f"redis://127.0.0.1:{ports.free()}/1",  # there is no broker: push reads the logs
         "EDGE_ADDRESS": f"127.0.0.1:{port}",
         **changed,
     }

@@ -1,4 +1,4 @@
-"""Routes of skus and locations: what is asked of the service, what the caller sees."""
+"""Routes of skus and locations: the calls to the service, the answers to the caller."""
 
 from __future__ import annotations
 

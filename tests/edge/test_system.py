@@ -25,7 +25,7 @@ async def test_the_edge_is_ready_while_every_service_serves(rest: httpx.AsyncCli
 
 
 async def test_the_edge_is_alive_but_not_ready_without_its_services() -> None:
-    settings = settings_for("127.0.0.1:1")  # nobody listens there
+    settings = settings_for("127.0.0.1:1")  # no server listens there
     clients = Clients(settings)
     transport = httpx.ASGITransport(app.create(settings, clients, idle_hub(clients)))
     headers = {"Authorization": f"Bearer {TOKEN}"}

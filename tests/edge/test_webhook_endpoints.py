@@ -1,4 +1,4 @@
-"""REST of outbound webhooks: what is asked of the service, and how its answers are shown."""
+"""REST of outbound webhooks: the calls to the service, and the answers to the caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox provider's webhook: only the provider's own words, only once, only fresh ones."""
+"""The sandbox provider's webhook: only genuine messages of the provider, only once, only recent ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make fault`: read it from top to bottom."""
+"""`make fault`: its order of work, from top to bottom."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.fault.faults.catalogue import chosen, waves
 from tests.fault.trials import Row
 
 WIDTH = 140
-"""Of the table in a file or a pipe."""
+"""Columns of the table in a file or a pipe."""
 
 
 async def run(settings: Settings, console: Console) -> list[Row]:
-    """Every wave after the other; a wave that cannot go on is a row that failed."""
+    """Runs one wave after the other; a wave that cannot continue becomes a failed row."""
 
     def say(text: str) -> None:
         console.print(f"{time.strftime('%H:%M:%S')} {text}", style="dim", highlight=False)

@@ -1,4 +1,4 @@
-"""What Postgres has of one load: rows of reservations, levels, movements, events. Reads only, past every proxy."""
+"""The rows that Postgres has of one load: reservations, levels, movements, events. Reads only, past every proxy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PREFIX = "inventory.reservation."
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A reservation as the journal has it."""
+    """A reservation as recorded in the journal."""
 
     id: str
     state: str
@@ -37,19 +37,19 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """All that the journal has of one load. Its ids begin with the load's name, its skus are its own."""
+    """All rows that the journal has of one load. Its ids begin with the load's name; its skus are its own."""
 
     rows: Mapping[str, Row]
     events: Mapping[str, Counter[str]]
-    """By reservation: how many events of each kind, such as `created`."""
+    """By reservation: the number of events of each kind, such as `created`."""
     moves: Mapping[str, Mapping[str, tuple[int, int]]]
-    """By reservation and kind: units that `reserved` and `committed` moved by."""
+    """By reservation and kind: changes of `reserved` and `committed`, in units."""
     levels: Mapping[str, tuple[int, ...]]
     """By sku: on_hand, reserved, committed, unavailable, backorder_limit."""
 
 
 def read(database: str, run: str, skus: list[str]) -> Books:
-    """The books of one load."""
+    """Returns the books of one load."""
     first, last = span(run)
     rows = {row[0]: Row(row[0], row[1], _by_sku(row[2]), row[3]) for row in databases.read(database, ROWS, first, last)}
     events: dict[str, Counter[str]] = {}
@@ -63,17 +63,17 @@ def read(database: str, run: str, skus: list[str]) -> Books:
 
 
 def live(database: str, run: str) -> int:
-    """Reservations of the load that still hold stock."""
+    """Counts reservations of the load that still hold stock."""
     return int(databases.read(database, LIVE, *span(run))[0][0])
 
 
 def unpublished(database: str) -> int:
-    """Events that the broker is not known to have."""
+    """Counts events that are not known to be published."""
     return int(databases.read(database, WAITING)[0][0])
 
 
 def span(run: str) -> tuple[str, str]:
-    """All ids that begin with the load's name and a dash: from the first to before the second. `.` follows `-`."""
+    """The range of all ids that begin with the load's name and a dash: first id, first id after it. `.` follows `-`."""
     return f"{run}-", f"{run}."
 
 

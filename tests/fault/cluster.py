@@ -1,4 +1,4 @@
-"""The product in processes that a test may hurt: servers behind proxies, services that are started again."""
+"""The product in processes that a test may kill: servers behind proxies, services that are restarted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WITHIN_S = 60.0
 
 
 class Cluster:
-    """One Postgres and one Valkey, a proxy before each for every service that uses it, and the services."""
+    """One Postgres and one Valkey, the services, and a proxy for each service in front of each server it uses."""
 
     def __init__(self, home: Path, settings: Settings) -> None:
         self.home = home
@@ -49,7 +49,7 @@ class Cluster:
         self._valkeys: list[Running] = []
 
     async def open(self) -> None:
-        """Servers, databases and the inventory service; the others come with `open_shop`."""
+        """Starts the servers, databases and the inventory service; the others start with `open_shop`."""
         self.postgres = await asyncio.to_thread(self._postgres)
         self.valkey = await self.new_valkey("valkey")
         for database in DATABASES.values():
@@ -60,7 +60,7 @@ class Cluster:
         await self._service("inventory")
 
     async def open_shop(self) -> None:
-        """The services around the inventory, and the edge; a repeat changes nothing."""
+        """Starts the other services and the edge; safe to repeat."""
         for service in ("promo", "webhook", "order", "edge"):
             if service not in self.services:
                 await self._service(service)
@@ -76,18 +76,18 @@ class Cluster:
         self._watchdog.close()
 
     def database(self, name: str) -> str:
-        """A way in to `inventory`, `orders` or `promo` past the proxies."""
+        """The URL of `inventory`, `orders` or `promo` that bypasses the proxies."""
         return urlunsplit(urlsplit(self.postgres.url)._replace(path=f"/{name}"))
 
     async def another(self, service: str) -> Supervised:
-        """A second process of a service at the same address; stop it when it has served."""
+        """Starts a second process of a service at the same address; the caller stops it."""
         process = Supervised(service, self._environment(service), self.home / f"{service}-2.log", self._watchdog)
         self._extra.append(process)
         await process.start()
         return process
 
     async def new_valkey(self, name: str) -> Running:
-        """One more Valkey, without a password: a proxy that dials anew cannot say one."""
+        """One more Valkey, without a password: a proxy cannot authenticate when it reconnects."""
         home = self.home / name
         home.mkdir()
         server = Valkey(home, ports.free(), "")
@@ -130,7 +130,7 @@ class Cluster:
             "API_TOKEN": self.token,
             "TICKET_KEY": self.ticket_key,
             "PYTHONUNBUFFERED": "1",
-            "WATCHDOG": "off",  # a process that was stopped for 90 s must go on and do no harm; the watchdog would end it
+            "WATCHDOG": "off",  # a process stopped for 90 s must resume without harm; the watchdog would end it
             "WORKERS": "1",
             **{f"{name.upper()}_METRICS_ADDRESS": "" for name in VARIABLES},
             config.POINTS_VARIABLE: str(self.points),
@@ -145,7 +145,7 @@ def upstream(url: str) -> tuple[str, int]:
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Cluster]:
-    """A cluster of its own in a folder that is gone afterwards, unless the settings keep the output."""
+    """A cluster of its own in a temporary folder, which is kept if the settings keep the output."""
     with servers.folder() as home:
         cluster = Cluster(home, settings)
         try:

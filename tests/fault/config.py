@@ -1,4 +1,4 @@
-"""What a fault run reads from the environment, and what it tells the service processes that it starts."""
+"""Settings of a fault run from the environment, and settings that the run passes to its service processes."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ CLOCK_VARIABLE = "FAULT_CLOCK_S"
 
 
 class ConfigError(Exception):
-    """The run cannot start; its text is one line for the person who started it."""
+    """The run cannot start; the text is one line for the developer who started it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Which faults (none named: all), how often each, at how many requests a second."""
+    """Which faults (all by default), how many tries of each, at how many requests a second."""
 
     only: tuple[str, ...] = ()
     tries: int = 1
     rate: float = 1_000.0
     clients: int = 1
     pauses: float = 1.0
-    """Long pauses (10, 60, 90 s) are multiplied by it: the short form has a tenth."""
+    """Factor for long pauses (10, 60, 90 s); the short form uses a tenth."""
     keep: Path | None = None
-    """Where the processes' output is kept after the run; nowhere when unset."""
+    """Folder in which the processes' output is kept after the run; unset: not kept."""
 
     def pause_s(self, seconds: float) -> float:
-        """A long pause, as long as this run makes it."""
+        """The length of a long pause in this run."""
         return seconds * self.pauses
 
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """What a service process is told by the run that starts it."""
+    """Settings that the run passes to a service process."""
 
     points: Path | None
     clock_s: float
 
 
 def load() -> Settings:
-    """FAULT_ONLY (names and commas), FAULT_TRIES, FAULT_RATE, FAULT_CLIENTS, FAULT_PAUSES, FAULT_KEEP. ConfigError."""
+    """Reads FAULT_ONLY (names and commas), FAULT_TRIES, FAULT_RATE, FAULT_CLIENTS, FAULT_PAUSES, FAULT_KEEP. ConfigError."""
     default = Settings()
     keep = os.environ.get("FAULT_KEEP", "")
     return Settings(
@@ -59,13 +59,13 @@ def load() -> Settings:
 
 
 def launched() -> Launched:
-    """Read by `python -m tests.fault.process`."""
+    """Settings for `python -m tests.fault.process`."""
     points = os.environ.get(POINTS_VARIABLE, "")
     return Launched(Path(points) if points else None, float(os.environ.get(CLOCK_VARIABLE, "0")))
 
 
 def environment() -> Mapping[str, str]:
-    """What a started process inherits: nothing of the product's own settings."""
+    """Environment that a started process inherits: without the product's own settings."""
     ours = {*VARIABLES.values(), "WORKERS", *(f"{name.upper()}_WORKERS" for name in VARIABLES)}
     return {name: value for name, value in tests_config.load().environment.items() if name not in ours}
 

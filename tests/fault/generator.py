@@ -1,4 +1,4 @@
-"""The load generator: an open loop in processes of their own. Who waits for an answer does not hold up the others."""
+"""The load generator: an open loop in its own processes. A client that waits for an answer does not delay the others."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.fault.ledger import Ledger
 
 TICK_S = 0.01
 MOST_AT_ONCE = 3_000
-"""Journeys under way in one process: an outage of a minute must not fill the memory."""
+"""Journeys in flight in one process: an outage of a minute must not fill the memory."""
 REQUESTS_PER_JOURNEY = 2.0
-"""A reserve, most of a settle, some duplicates."""
+"""A reserve, mostly a commit or release, some duplicates."""
 FINISH_S = 12.0
-"""After the load ends: journeys go on to their answers for so long, then what is open stays in doubt."""
+"""Time after the load ends in which journeys may finish; outcomes that are open afterwards count as unknown."""
 OPTIONS = [
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 3_000),
@@ -54,7 +54,7 @@ RETRIED = [
     *(option for option in OPTIONS if option[0] != "grpc.enable_retries"),
     ("grpc.service_config", json.dumps(RETRY)),
 ]
-"""An ordinary client's."""
+"""The retry policy of an ordinary client."""
 
 
 class Generators:
@@ -77,16 +77,16 @@ class Generators:
 
     @property
     def answered(self) -> int:
-        """Requests that got a final answer, in all loads so far."""
+        """Requests with a final answer, in all loads so far."""
         return sum(each.value for each in self._acked)
 
     def begin(self, spec: Spec) -> None:
-        """The load begins."""
+        """Starts the load."""
         for pipe in self._pipes:
             pipe.send(spec)
 
     async def end(self, finish_s: float = FINISH_S) -> Ledger:
-        """No new journeys; those under way come to their end, at most for `finish_s`."""
+        """Starts no new journeys and waits at most `finish_s` for those in flight."""
         for pipe in self._pipes:
             pipe.send(finish_s)
         ledger = Ledger()
@@ -106,7 +106,7 @@ class Generators:
 
 
 def _serve(pipe: Connection[Any, Any], client: int, acked: Synchronized[int], clients: int) -> None:
-    """One process: a load, then the next, until the other side closes the pipe."""
+    """Runs one load after the other until the other side closes the pipe."""
     chassis_process.allow_many_connections()
     with pipe:
         while True:

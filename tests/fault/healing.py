@@ -1,4 +1,4 @@
-"""When the product is well again: it acknowledges, and what the fault left behind is gone."""
+"""Recovery: when the product acknowledges again, and when nothing that the fault left behind remains."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ PROBE_S = 1.0
 POLL_S = 0.05
 DRAIN_POLL_S = 0.5
 STRANDED_AFTER_S = 90.0
-"""What is not in its place so long after the fault is stranded (I6)."""
+"""Anything that is still out of place this long after the fault counts as stranded (I6)."""
 KEYS = GateKeys("inv", 0)
 AVAILABLE = """
 SELECT key, on_hand - reserved - committed - unavailable + backorder_limit FROM stock_levels WHERE sku = ANY (%s)"""
 ALONE = [("grpc.use_local_subchannel_pool", 1)]
-"""A channel of its own each time: one that has failed waits before it connects again."""
+"""A new channel each time: a channel that has failed waits before it reconnects."""
 
 
 async def acknowledged(address: str, run: str, within_s: float = HEALTHY_WITHIN_S) -> float:
-    """Asks for one unit again and again; the monotonic time of the first acknowledgement. TimeoutError."""
+    """Asks for one unit until it is acknowledged; returns the monotonic time of that. TimeoutError."""
     deadline, number = time.monotonic() + within_s, 0
     while time.monotonic() < deadline:
         number += 1
@@ -57,7 +57,7 @@ async def acknowledged(address: str, run: str, within_s: float = HEALTHY_WITHIN_
 
 
 class Drain:
-    """Waits until nothing of some loads is under way any more; what still is after 90 s is stranded."""
+    """Waits until no work of the given loads is in flight; anything left after 90 s is stranded."""
 
     def __init__(self, cluster: Cluster, runs: Mapping[str, list[str]]) -> None:
         """`runs`: the skus of each load."""
@@ -66,7 +66,7 @@ class Drain:
         self._database = cluster.database("inventory")
 
     async def wait(self, until: float) -> dict[str, list[str]]:
-        """What is still open at the monotonic time `until`, by load, `` for the whole; nothing when all is well."""
+        """Findings that are still open at the monotonic time `until`, by load, `` for the whole; empty if all is well."""
         while True:
             try:
                 found = await self._open()
@@ -77,7 +77,7 @@ class Drain:
             await asyncio.sleep(DRAIN_POLL_S)
 
     async def level(self, until: float) -> dict[str, list[str]]:
-        """As `wait`, for the gate's numbers alone: what a rebuild would hide."""
+        """As `wait`, but only for the gate's numbers, which a rebuild would hide."""
         while True:
             found = {run: await asyncio.to_thread(self._drift, skus) for run, skus in self._runs.items()}
             found = {run: wrong for run, wrong in found.items() if wrong}
@@ -98,15 +98,15 @@ class Drain:
         return found
 
     def _of(self, run: str, skus: list[str]) -> list[str]:
-        """Read by us, not by the product."""
+        """Findings for one load, read by the test and not by the product."""
         wrong = []
         live = books.live(self._database, run)
         if live:
-            wrong.append(f"{live} reservations are live that nobody holds")
+            wrong.append(f"{live} live reservations have no client that holds them")
         return wrong + self._drift(skus)
 
     def _drift(self, skus: list[str]) -> list[str]:
-        """The gate's numbers against the journal's, read by us."""
+        """Differences between the numbers of gate and journal, read by the test."""
         wrong = []
         journal = dict(databases.read(self._database, AVAILABLE, skus))
         with redis.Redis.from_url(self._cluster.valkey.url, decode_responses=True) as server:
@@ -118,7 +118,7 @@ class Drain:
         return wrong
 
     async def _audit(self) -> list[str]:
-        """What the product's own audit says of everything."""
+        """Findings of the product's own audit of everything."""
         async with grpc.aio.insecure_channel(self._cluster.addresses["inventory"], options=ALONE) as channel:
             stub: Any = StockServiceStub(channel)
             audit = await client.call(stub.AuditStock, stock_service_pb2.AuditStockRequest(), 10.0)

@@ -1,4 +1,4 @@
-"""One client's journey: reserve, think, commit or release; perhaps twice at once, perhaps again long after."""
+"""One client's journey: reserve, wait, commit or release; sometimes duplicated, sometimes repeated much later."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ TRY_AGAIN = frozenset(
         grpc.StatusCode.UNKNOWN,
     }
 )
-"""Not now, or nobody knows: the same request may be sent again."""
+"""Refused for now or outcome unknown: the same request may be sent again."""
 NOTHING_DONE = frozenset({"OVERLOADED", "RESOURCE_EXHAUSTED"})
-"""Refusals that promise that nothing was done."""
+"""Refusals that guarantee that nothing was done."""
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 1.0
 DUPLICATES = 0.2
 MOST_WORDS = 120
 IMPATIENT = 0.3
-"""Share of clients that give up at the first unknown outcome: nobody tells the product what became of them."""
+"""Share of clients that give up at the first unknown outcome and never settle their reservation."""
 INTENTS: tuple[Intent, ...] = ("commit", "release", "extend", "leave")
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """One load. `hot` is asked for by `hot_share` of the clients, the rest spread over `skus`."""
+    """One load. `hot_share` of the clients ask for `hot`, the others for any of `skus`."""
 
     run: str
     address: str
@@ -55,18 +55,18 @@ class Spec:
     weights: tuple[float, ...] = (0.5, 0.3, 0.1, 0.1)
     """Of INTENTS."""
     at_the_edge: bool = False
-    """Commits come when the reservation is just about to lapse."""
+    """Commits arrive when the reservation is about to expire."""
     poisoned: float = 0.0
     """Share of clients with the owner `poison`."""
     duplicates: float = DUPLICATES
     impatient: float = IMPATIENT
     channels: int = 4
     retried_by_grpc: bool = False
-    """Channels retry UNAVAILABLE by themselves, as an ordinary service config says."""
+    """Channels retry UNAVAILABLE themselves, as an ordinary service config says."""
 
 
 class Journeys:
-    """All clients of one generator process; `ledger` is what they were told."""
+    """All clients of one generator process; `ledger` records the answers they receive."""
 
     def __init__(self, spec: Spec, channels: list[grpc.aio.Channel], seed: str, acked: Callable[[], None]) -> None:
         self.ledger = Ledger()
@@ -77,7 +77,7 @@ class Journeys:
         self._acked = acked
 
     async def run(self, number: int, client: int) -> None:
-        """One journey from its start to its end."""
+        """Runs one journey from start to end."""
         spec, chance = self._spec, self._chance
         entry = self._entry(f"{spec.run}-{client}-{number}")
         self.ledger.entries.append(entry)
@@ -153,7 +153,7 @@ class Journeys:
         patient: bool,
         unknown: Callable[[], None] = lambda: None,
     ) -> tuple[Any, str]:
-        """The answer, or the reason of the refusal; neither when the client gave up."""
+        """Returns the answer, or the reason of the refusal; neither if the client gave up."""
         pause_s = FIRST_PAUSE_S
         while True:
             call: Awaitable[Any] = getattr(self._chance.choice(self._stubs), method)(
@@ -196,4 +196,4 @@ class Journeys:
 
 
 GRACE_S = 2.0
-"""The product's own: a reservation lapses this long after its expire_time."""
+"""The product's own: a reservation expires this long after its expire_time."""

@@ -1,4 +1,4 @@
-"""What clients were told: the other side of the oracle. Goes from the generator's process to the judge."""
+"""The answers that clients received: the other side of the oracle. Sent from the generator's process to the judge."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ class Entry:
     held: bool = False
     """A ReserveStock of it was acknowledged."""
     expires_ms: int = 0
-    """The latest expire_time that was acknowledged."""
+    """The latest acknowledged expire_time."""
     refused: str = ""
-    """Why it was not held: the last refusal's reason."""
+    """Why it was not held: the reason of the last refusal."""
     unknown: int = 0
-    """Attempts to reserve whose outcome the client never learnt from that attempt."""
+    """Attempts to reserve whose own outcome the client never learned."""
     settled: str = ""
-    """The state that a commit or release was told it has now."""
+    """The state that the answer to a commit or release reported."""
     settle_refused: str = ""
     settle_asked: bool = False
-    """A commit or release was sent: without an answer its outcome is open."""
+    """A commit or release was sent: without an answer its outcome is unknown."""
 
 
 @dataclass(slots=True)
 class Latencies:
-    """Milliseconds by what was asked and how it came out, such as `reserve OK`."""
+    """Milliseconds by request and outcome, such as `reserve OK`."""
 
     of: dict[str, list[float]] = field(default_factory=dict)
 
@@ -42,27 +42,27 @@ class Latencies:
         self.of.setdefault(name, []).append(ms)
 
     def percentile(self, name: str, share: float) -> float:
-        """0 where there are none."""
+        """0 if there are none."""
         sample = sorted(self.of.get(name, ()))
         return sample[min(len(sample) - 1, int(share * len(sample)))] if sample else 0.0
 
 
 @dataclass(slots=True)
 class Ledger:
-    """All of one load: entries, how many requests were sent, and what came of the attempts."""
+    """The record of one load: entries, number of requests, outcomes of the attempts."""
 
     entries: list[Entry] = field(default_factory=list)
     requests: int = 0
     skipped: int = 0
-    """Clients that did not even ask, because too many were waiting: an open loop has its bounds too."""
+    """Clients that did not send a request, because too many were waiting: an open loop has its bounds too."""
     outcomes: Counter[str] = field(default_factory=Counter)
     """Attempts by outcome: `reserve OK`, `commit UNAVAILABLE`."""
     words: Counter[str] = field(default_factory=Counter)
-    """What gRPC itself said of attempts that no service answered."""
+    """gRPC's own messages for attempts that no service answered."""
     latencies: Latencies = field(default_factory=Latencies)
 
     def join(self, other: Ledger) -> None:
-        """Adds another generator's."""
+        """Adds the ledger of another generator."""
         self.entries += other.entries
         self.requests += other.requests
         self.skipped += other.skipped

@@ -1,4 +1,4 @@
-"""Judges one load: what clients were told against what the journal has. Pure; the invariants are the protocol's."""
+"""Judges one load: the answers that clients received against the journal. Pure; the invariants are the protocol's."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ class Verdict:
     """Numbers that must be zero, and a few examples of what breaks them."""
 
     oversold: int = 0
-    """Units sold beyond stock, numbers below zero, books that do not add up (I1, I2, I3)."""
+    """Units sold beyond stock, numbers below zero, numbers that do not add up (I1, I2, I3)."""
     lost: int = 0
-    """Acknowledgements that the journal does not bear out (I4)."""
+    """Acknowledgements that the journal does not confirm (I4)."""
     stranded: int = 0
-    """Units or reservations that nobody holds and nobody can have (I6)."""
+    """Units or reservations that no client holds and no client can get (I6)."""
     events: int = 0
     """Changes of state without exactly one event (I7)."""
     examples: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
-        """True when there is nothing to tell."""
+        """True if there are no findings."""
         return not (self.oversold or self.lost or self.stranded or self.events)
 
     def note(self, text: str) -> None:
-        """Keeps the first few."""
+        """Keeps the first few examples."""
         if len(self.examples) < EXAMPLES:
             self.examples.append(text)
 
     def join(self, other: Verdict) -> None:
-        """Adds another verdict's."""
+        """Adds another verdict."""
         self.oversold += other.oversold
         self.lost += other.lost
         self.stranded += other.stranded
@@ -49,7 +49,7 @@ class Verdict:
 
 
 def judge(entries: Iterable[Entry], stock: Mapping[str, int], books: Books) -> Verdict:
-    """The whole verdict on one load; `stock` is what each of its skus had at first."""
+    """Returns the whole verdict on one load; `stock` is the initial stock of each of its skus."""
     verdict = Verdict()
     known = list(entries)
     _sold(verdict, known, stock, books)
@@ -62,7 +62,7 @@ def judge(entries: Iterable[Entry], stock: Mapping[str, int], books: Books) -> V
 
 
 def _sold(verdict: Verdict, entries: list[Entry], stock: Mapping[str, int], books: Books) -> None:
-    """Units per sku: by the rows, by what clients were told, and by the level; none above the stock."""
+    """Compares units per sku by rows, by acknowledgements and by level; none may exceed the stock."""
     by_rows: Counter[str] = Counter()
     for row in books.rows.values():
         if row.state in KEPT:
@@ -85,7 +85,7 @@ def _sold(verdict: Verdict, entries: list[Entry], stock: Mapping[str, int], book
 
 
 def _kept(verdict: Verdict, entry: Entry, row: Row | None) -> None:
-    """One client's word against the row."""
+    """Compares the answers that one client received with the row."""
     wrong = _broken_word(entry, row)
     if wrong:
         verdict.lost += 1
@@ -97,7 +97,7 @@ def _kept(verdict: Verdict, entry: Entry, row: Row | None) -> None:
 
 
 def _broken_word(entry: Entry, row: Row | None) -> str:
-    """What was said and is not so; empty when all is well."""
+    """The answer that the row contradicts; empty if there is none."""
     state = row.state if row else "absent"
     if not entry.held:
         return "committed without a claim" if state == "COMMITTED" else ""
@@ -108,10 +108,10 @@ def _broken_word(entry: Entry, row: Row | None) -> str:
     if entry.settled and state != entry.settled:
         return f"told {entry.settled}"
     if row.expires_ms < entry.expires_ms:
-        return f"told it holds until {entry.expires_ms}, holds until {row.expires_ms}"
+        return f"acknowledged until {entry.expires_ms}, holds until {row.expires_ms}"
     if not entry.settled:
         allowed = {"ACTIVE", "EXPIRED"}
-        if entry.settle_asked and not entry.settle_refused:  # its answer is missing: it may have been done
+        if entry.settle_asked and not entry.settle_refused:  # without an answer it may have been done
             allowed.add("RELEASED" if entry.intent == "release" else "COMMITTED")
         if state not in allowed:
             return "acknowledged and not settled by its client"
@@ -126,7 +126,7 @@ def _merged(entry: Entry) -> dict[str, int]:
 
 
 def _moved(verdict: Verdict, row: Row, books: Books) -> None:
-    """Each reservation took once and gave once."""
+    """Each reservation took stock once and returned it once."""
     units = sum(row.lines.values())
     expected: dict[str, tuple[int, int]] = {}
     if row.state != "ABORTED":

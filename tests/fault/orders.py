@@ -1,4 +1,4 @@
-"""A trickle of whole orders through the edge, from clients that never give up; and what must have become of them."""
+"""A small load of whole orders through the edge, from clients that never give up; and the checks of their outcomes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TOKENS = ("tok_ok", "tok_ok", "tok_ok", "tok_declined", "tok_ok", "tok_timeout")
 PAID = ("AUTHORIZED", "CAPTURED")
 DONE = ("CONFIRMED", "CANCELLED")
 UNFINISHED_AFTER_S = 120.0
-"""What the product promises: no order stays unfinished for longer."""
+"""The product's promise: no order stays unfinished for longer."""
 POLL_S = 0.5
 
 SALES: LiteralString = """
@@ -41,7 +41,7 @@ LEVEL: LiteralString = "SELECT reserved, committed FROM stock_levels WHERE sku =
 
 
 class Sale(NamedTuple):
-    """One order of the trickle as the books have it: a row of SALES."""
+    """One order of this load as the databases have it: a row of SALES."""
 
     order_id: str
     state: str
@@ -53,7 +53,7 @@ class Sale(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Deal:
-    """A sku of a try and the code that every second buyer of it presents."""
+    """A sku of a try, and the code that every second buyer of it uses."""
 
     name: str
     units: int
@@ -67,13 +67,13 @@ class Deal:
 
 @dataclass
 class Trickle:
-    """Orders of one try, in turns for a deal that ends early and for one that outlasts every fault."""
+    """Orders of one try, alternating between a deal that ends early and one that outlasts every fault."""
 
     cluster: Cluster
     run: str
     replies: list[Reply] = field(default_factory=list)
     troubles: Counter[str] = field(default_factory=Counter)
-    """Why buyers asked again."""
+    """Reasons for which buyers retried."""
     _stopped: bool = False
     _clients: list[asyncio.Task[None]] = field(default_factory=list)
     _pool: Pool | None = None
@@ -84,7 +84,7 @@ class Trickle:
         return Deal(f"{self.run}-FEW", 400, 30), Deal(f"{self.run}-MANY", 10_000_000, 10_000_000)
 
     async def begin(self) -> None:
-        """Goods, their codes, and buyers that go on until `end`."""
+        """Creates goods and their codes, and starts buyers that continue until `end`."""
         async with grpc.aio.insecure_channel(self.cluster.addresses["inventory"]) as channel:
             await shop.filled(channel, f"{self.run}-orders", {deal.name: deal.units for deal in self.deals})
         for deal in self.deals:
@@ -95,7 +95,7 @@ class Trickle:
         self._clients = [asyncio.create_task(self._buy(buyers, client)) for client in range(CLIENTS)]
 
     async def placed(self, number: int) -> None:
-        """Returns when so many more orders were answered."""
+        """Returns after this many more orders were answered."""
         wanted = len(self.replies) + number
         while len(self.replies) < wanted:
             for client in self._clients:
@@ -104,13 +104,13 @@ class Trickle:
             await asyncio.sleep(POLL_S / 10)
 
     async def end(self) -> None:
-        """No more orders; every one gets its answer."""
+        """Starts no more orders and waits for every answer."""
         self._stopped = True
         await asyncio.gather(*self._clients)
         await self._leave()
 
     async def abandon(self) -> None:
-        """No more orders, nor answers to those under way."""
+        """Starts no more orders and cancels those in flight."""
         for client in self._clients:
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
@@ -149,7 +149,7 @@ class Trickle:
             await call(stub.ActivatePromotion, activate)
 
     async def judged(self, healed_at: float) -> Verdict:
-        """Waits for the last order to end, for 120 s after the fault at most, then compares all books."""
+        """Waits until the last order ends, at most 120 s after the fault, then compares all databases."""
         deadline = healed_at + UNFINISHED_AFTER_S
         names = [deal.name for deal in self.deals]
         while True:
@@ -171,7 +171,7 @@ class Trickle:
         return verdict
 
     def _sold(self, verdict: Verdict, deal: Deal, sales: Sequence[Sale]) -> None:
-        """Stock behind every confirmed order, money for exactly those, and the level their sum."""
+        """Every confirmed order has stock and a payment, no other order has; the level is their sum."""
         inventory = self.cluster.database("inventory")
         claims = dict(databases.read(inventory, CLAIM, [sale.order_id for sale in sales]))
         units = 0
@@ -180,10 +180,10 @@ class Trickle:
             units += quantity if confirmed else 0
             if confirmed and claims.get(order_id) != "COMMITTED":
                 verdict.oversold += quantity
-                verdict.note(f"order {order_id} is confirmed, its reservation is {claims.get(order_id)}")
+                verdict.note(f"order {order_id} is confirmed, but its reservation is {claims.get(order_id)}")
             if (payment in PAID) != confirmed:
                 verdict.lost += 1
-                verdict.note(f"order {order_id} is {state}, its payment is {payment}")
+                verdict.note(f"order {order_id} is {state}, but its payment is {payment}")
         reserved, committed = databases.read(inventory, LEVEL, deal.name)[0]
         if units > deal.units:
             verdict.oversold += units - deal.units
@@ -195,7 +195,7 @@ class Trickle:
             )
 
     async def _used(self, verdict: Verdict, deal: Deal, used: int) -> None:
-        """The code was used by confirmed orders only, and not too often."""
+        """The code was used by confirmed orders only, and within its limit."""
         async with grpc.aio.insecure_channel(self.cluster.addresses["promo"]) as channel:
             stub: Any = PromotionServiceStub(channel)
             found = (await call(stub.GetPromotion, pb.GetPromotionRequest(promotion_id=deal.code))).promotion.used
@@ -216,15 +216,15 @@ class Trickle:
             verdict.note(f"the audit of uses finds {list(audit.examples)}")
 
     def _kept(self, verdict: Verdict, states: dict[str, str]) -> None:
-        """What buyers were told is so."""
+        """The answers that buyers received are true."""
         strange = Counter(reply.status for reply in self.replies if reply.status not in (201, 202, 402, 409))
         if strange:
             verdict.lost += strange.total()
-            verdict.note(f"answers that no rule knows: {dict(strange)}, such as {self._first(strange)}")
+            verdict.note(f"answers that match no rule: {dict(strange)}, such as {self._first(strange)}")
         for reply in self.replies:
             if reply.body.get("state") == "CONFIRMED" and states.get(named_order(reply)) != "CONFIRMED":
                 verdict.lost += 1
-                verdict.note(f"told {named_order(reply)} is confirmed, is {states.get(named_order(reply))}")
+                verdict.note(f"{named_order(reply)}: answer confirmed, state {states.get(named_order(reply))}")
 
     def _first(self, strange: Counter[int]) -> str:
         reply = next(reply for reply in self.replies if reply.status in strange)

@@ -1,7 +1,7 @@
 """Named points between two steps of the product, where a test may end or stop the process.
 
-The product knows nothing of it: `install` wraps methods of the imported service, in processes started by
-`python -m tests.fault.process` only. A point is armed by a file and fires once: who removes the file, fires.
+The product contains no hooks: `install` wraps methods of the imported service, only in processes started by
+`python -m tests.fault.process`. A file arms a point; the process that removes the file fires it, so that it fires once.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ POINTS = (
 
 
 def install(service: str, armed: Path) -> None:
-    """Wraps the points of this service; AttributeError when the product no longer has one of them."""
+    """Wraps the points of this service; AttributeError if the product no longer has one of them."""
     for point in POINTS:
         if service in point.services:
             module, _, path = point.target.partition(":")
@@ -60,9 +60,9 @@ def install(service: str, armed: Path) -> None:
 
 
 def arm(armed: Path, service: str, name: str, number: signal.Signals) -> Path:
-    """The next process of the service that passes the point gets the signal. Returns the file, which is then gone."""
+    """The next process of the service that reaches the point gets the signal. Returns the file, which is gone after that."""
     if not any(point.name == name and service in point.services for point in POINTS):
-        raise KeyError(f"{service} has no point {name}")
+        raise KeyError(f"{service} has no point named {name}")
     path = armed / service / name
     path.parent.mkdir(parents=True, exist_ok=True)
     written = path.with_suffix(".new")

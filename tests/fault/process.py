@@ -1,4 +1,4 @@
-"""`python -m tests.fault.process inventory`: a service as it is, with named points and, where asked, a shifted clock."""
+"""`python -m tests.fault.process inventory`: an unchanged service with named points and, on request, a shifted clock."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Clock:
         self._seconds = seconds
 
     def time(self) -> float:
-        """Seconds since 1970, off by what was asked."""
+        """Seconds since 1970, shifted."""
         return time.time() + self._seconds
 
     def __getattr__(self, name: str) -> Any:
@@ -36,13 +36,13 @@ class Clock:
 def shift_clock(seconds: float) -> None:
     """Moves the wall clock, `time.time`, of the product's modules.
 
-    gRPC's own is left alone: it reckons deadlines with two clocks that a real host would move together. Monotonic clocks,
-    `datetime.now`, Postgres and Valkey keep theirs.
+    gRPC's own clock is unchanged: it computes deadlines with two clocks that a real host would move together. Monotonic
+    clocks, `datetime.now`, Postgres and Valkey keep theirs.
     """
     clock = Clock(seconds)
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] in PRODUCT and getattr(module, "time", None) is time:
-            setattr(module, "time", clock)  # noqa: B010 - a module has no such attribute to mypy
+            setattr(module, "time", clock)  # noqa: B010 - mypy knows no such attribute of a module
 
 
 def main() -> None:

@@ -13,12 +13,12 @@ Upstream: TypeAlias = tuple[str, int]
 CHUNK = 65_536
 REDIAL_S = 0.02
 FIRST_REPLIES = 4
-"""Of a connection: greetings and the like are not cut, else nobody would ever get to ask anything."""
+"""Replies of a connection that are never cut: they are greetings and the like, without which no request is sent."""
 
 
 @dataclass(eq=False)
 class Link:
-    """One client's connection and the one to the upstream behind it."""
+    """One client's connection and its connection to the upstream."""
 
     client: asyncio.StreamWriter
     upstream: asyncio.StreamWriter | None = None
@@ -33,18 +33,18 @@ class Link:
 
 
 class Proxy:
-    """Listens at `port` and passes on what it gets. Toxics are attributes and methods; all are off at first."""
+    """Listens at `port` and forwards all data. Toxics are attributes and methods; all are off at first."""
 
     def __init__(self, upstream: Upstream) -> None:
         self.upstream = upstream
         self.port = 0
         self.cut_share = 0.0
-        """Share of the upstream's replies that are dropped together with their connection: the request was done."""
+        """Share of the upstream's replies that are dropped together with their connection, after the request was done."""
         self.cut = 0
         self.latency_s = 0.0
-        """Added to each packet, either way."""
+        """Added to each packet, in both directions."""
         self.keeps = False
-        """A client stays connected when its upstream is lost; what was under way is lost with it."""
+        """A client stays connected when its upstream is lost; data in flight is lost."""
         self._links: set[Link] = set()
         self._open = asyncio.Event()
         self._open.set()
@@ -71,7 +71,7 @@ class Proxy:
         return len(self._links)
 
     def silence(self) -> None:
-        """Nothing passes, nothing is refused; connections stay and what is sent arrives after `speak`."""
+        """No data passes and no connection is refused; connections stay open, and data sent meanwhile arrives after `speak`."""
         self._open.clear()
 
     def speak(self) -> None:
@@ -79,7 +79,7 @@ class Proxy:
         self._open.set()
 
     def forget(self) -> None:
-        """The connections of now stay silent for good, as after a firewall lost its table; new ones work."""
+        """The current connections stay silent for good, as after a firewall lost its table; new ones work."""
         for link in self._links:
             link.flowing.clear()
 
@@ -89,7 +89,7 @@ class Proxy:
             link.close()
 
     def swing(self, upstream: Upstream) -> None:
-        """Another upstream from now on; connections to the old one end."""
+        """Switches to another upstream; connections to the old one end."""
         self.upstream = upstream
         self.drop()
 
@@ -119,7 +119,7 @@ class Proxy:
             link.close()
 
     async def _upstreams(self, link: Link) -> AsyncIterator[asyncio.StreamReader]:
-        """A connection to the upstream; when that is lost and the client stays, the next one."""
+        """Yields a connection to the upstream; if that is lost and the client stays, the next one."""
         while not link.client.is_closing():
             await self._open.wait()
             try:

@@ -21,7 +21,7 @@ COLUMNS = ("fault", "tries", "requests", "oversold", "lost", "stranded", "events
 TRY_S = 11.0
 """A try without its pause: goods, load before and after, the last answers."""
 WAVE_S = 45.0
-"""A cluster of its own, and the wait for what was left behind."""
+"""A cluster of its own, and the wait for leftovers."""
 
 
 def expected_minutes(settings: Settings, faults: Sequence[Fault]) -> float:
@@ -39,7 +39,7 @@ def cells(row: Row) -> list[str]:
 
 
 def show(console: Console, rows: Sequence[Row]) -> None:
-    """The table, then what was told, then all that is not as it should be."""
+    """Prints the table, then the notes, then every failure."""
     table = Table()
     for column in COLUMNS:
         table.add_column(column, justify="left" if column == "fault" else "right", no_wrap=True)

@@ -1,4 +1,4 @@
-"""One try of one fault: a load on goods of its own, what a fault may do in the middle of it, and what it notes."""
+"""One try of one fault: a load on its own goods, the actions that a fault may take during it, and its notes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ POLL_S = 0.02
 
 @dataclass
 class Scene:
-    """What a fault's function gets."""
+    """The argument of a fault's function."""
 
     cluster: Cluster
     settings: Settings
@@ -33,37 +33,37 @@ class Scene:
     run: str
     goods: Goods
     trickle: Trickle | None = None
-    """Whole orders, where the fault concerns them."""
+    """Whole orders, if the fault concerns them."""
     healed_at: float = 0.0
-    """Monotonic; the end of the fault's function unless it says so itself."""
+    """Monotonic; the end of the fault's function unless the fault sets it earlier."""
     failed: list[str] = field(default_factory=list)
-    """What was expected of this fault beyond the oracle and did not come true."""
+    """Expectations of this fault beyond the oracle that did not hold."""
     told: list[str] = field(default_factory=list)
-    """Figures worth a line below the table."""
+    """Figures that are printed below the table."""
     afterwards: list[Callable[[Ledger], None]] = field(default_factory=list)
-    """Called with what the clients were told."""
+    """Called with the ledger of the load."""
 
     def expect(self, holds: bool, what: str) -> None:
-        """Notes what does not hold."""
+        """Records an expectation that does not hold."""
         if not holds:
             self.failed.append(what)
 
     def healed(self) -> None:
-        """From now on the product must get well by itself."""
+        """Marks the moment from which the product must recover by itself."""
         self.healed_at = time.monotonic()
 
     @property
     def inventory(self) -> Supervised:
-        """The process that is under load."""
+        """The process under load."""
         return self.cluster.services["inventory"]
 
     async def more_answers(self, number: float) -> None:
-        """Returns when so many more requests have been answered."""
+        """Returns after this many more requests were answered."""
         wanted = self.generators.answered + number
         await self.comes_true(lambda: self.generators.answered >= wanted, f"{number:g} more answers")
 
     async def kill_at(self, service: str, point: str, then: Callable[[], None] = lambda: None) -> None:
-        """Ends the service's process with SIGKILL at the point. `then` brings it there, if the load does not."""
+        """Ends the service's process with SIGKILL at the point. `then` makes it reach the point, if the load does not."""
         process = self.cluster.services[service]
         process.ended.clear()
         points.arm(self.cluster.points, service, point, signal.SIGKILL)
@@ -75,7 +75,7 @@ class Scene:
     async def stop_at(self, service: str, point: str) -> None:
         """Stops the process at the point, with SIGSTOP; returns when it has stopped."""
         armed = points.arm(self.cluster.points, service, point, signal.SIGSTOP)
-        await self.comes_true(lambda: not armed.exists(), f"{service} passes {point}")
+        await self.comes_true(lambda: not armed.exists(), f"{service} reaches {point}")
 
     async def comes_true(self, condition: Callable[[], bool], what: str, within_s: float = PASSED_WITHIN_S) -> None:
         """Returns when the condition holds; TimeoutError with `what`."""

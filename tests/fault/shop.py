@@ -1,4 +1,4 @@
-"""What a load sells: a location, and skus of its own for every try, made through public interfaces."""
+"""The goods of a load: a location, and separate skus for every try, made through public interfaces."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PRICE_MINOR = 1_999
 
 @dataclass(frozen=True)
 class Goods:
-    """One load's skus and how many units each had; the hot one runs out on the way."""
+    """One load's skus and their initial units; the hot one sells out during the load."""
 
     hot: str
     skus: tuple[str, ...]
@@ -31,7 +31,7 @@ class Goods:
 
 
 async def opened(channel: grpc.aio.Channel) -> None:
-    """The location, and the sku that is asked for to see whether anybody serves."""
+    """Creates the location, and the sku that health checks ask for."""
     stock: Any = StockServiceStub(channel)
     location = location_pb2.Location(location=LOCATION, name="Fault")
     await call(stock.CreateLocation, stock_service_pb2.CreateLocationRequest(request_id=LOCATION, location=location))
@@ -39,7 +39,7 @@ async def opened(channel: grpc.aio.Channel) -> None:
 
 
 async def goods(channel: grpc.aio.Channel, run: str, hot_units: int, scarce_units: int) -> Goods:
-    """New skus: one hot, a quarter of the others scarce, the rest more than anybody asks for."""
+    """Creates skus: one hot, a quarter of the others scarce, the rest with more units than are asked for."""
     hot = f"{run}-HOT"
     skus = tuple(f"{run}-S{number:02}" for number in range(SPREAD))
     units = {sku: scarce_units if number % 4 == 0 else PLENTY for number, sku in enumerate(skus)}
@@ -49,7 +49,7 @@ async def goods(channel: grpc.aio.Channel, run: str, hot_units: int, scarce_unit
 
 
 async def filled(channel: grpc.aio.Channel, run: str, stock: dict[str, int]) -> None:
-    """Skus with so many units each; `run` makes the requests different from others'."""
+    """Creates skus with the given units; `run` makes the request ids differ from those of other loads."""
     catalog: Any = CatalogServiceStub(channel)
     stub: Any = StockServiceStub(channel)
     price = Money(currency="EUR", amount_minor=PRICE_MINOR)

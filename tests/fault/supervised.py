@@ -1,4 +1,4 @@
-"""One service process, started again whenever it ends, as any supervisor would."""
+"""One service process, restarted whenever it ends, as any supervisor would do."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ GRACE_S = 12.0
 
 
 class Supervised:
-    """`python -m tests.fault.process` for one service. `ends` counts how often it ended unasked."""
+    """`python -m tests.fault.process` for one service. `ends` counts unexpected ends."""
 
     def __init__(self, service: str, environment: Mapping[str, str], log: Path, watchdog: Watchdog) -> None:
         self.service = service
         self.ends = 0
         self.ended = asyncio.Event()
-        """Set at each end that nobody asked for; whoever waits for one clears it first."""
+        """Set at each unexpected end; a caller that waits for one clears it first."""
         self._environment = dict(environment)
         self.log = log
         self._watchdog = watchdog
@@ -34,11 +34,11 @@ class Supervised:
 
     @property
     def pid(self) -> int | None:
-        """Its process, while there is one."""
+        """The process id, while it runs."""
         return self._process.pid if self._process is not None else None
 
     def set(self, name: str, value: str) -> None:
-        """A variable of its environment from the next start on."""
+        """Sets a variable of its environment, from the next start on."""
         self._environment[name] = value
 
     async def start(self) -> None:
@@ -48,7 +48,7 @@ class Supervised:
         self._task = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
-        """SIGTERM, and SIGKILL when that is not enough; it is not started again."""
+        """SIGTERM, then SIGKILL if necessary; it is not restarted."""
         self._stopping = True
         self.send(signal.SIGTERM)
         if self._task is not None:
@@ -58,7 +58,7 @@ class Supervised:
             await self._task
 
     def send(self, number: signal.Signals) -> None:
-        """A signal to the process of now, if there is one."""
+        """Sends a signal to the current process, if it runs."""
         if self.pid is not None:
             os.kill(self.pid, number)
 

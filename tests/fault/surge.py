@@ -1,7 +1,7 @@
-"""More than can be served: reservations of one unit from a process of its own, as cheap as a client can be.
+"""Overload: reservations of one unit from a separate process, as cheap as a client can be.
 
-First a closed loop finds the peak, then an open loop offers a multiple of it. The process is nicer than the servers, so
-that it does not win their processors by offering more than there is.
+First a closed loop finds the peak, then an open loop offers a multiple of it. The process has a higher nice value than
+the servers, so that it does not take their processors by offering more than they can serve.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ METHOD = "/inventory.v1.ReservationService/ReserveStock"
 IN_FLIGHT = 128
 MOST_IN_FLIGHT = 80_000
 DEADLINE_S = 2.0
-"""Of a buyer in a crowd."""
+"""The deadline of each call."""
 TICK_S = 0.005
 TTL_S = 4
 NICE = 5
@@ -33,7 +33,7 @@ NICE = 5
 
 @dataclass(slots=True)
 class Counted:
-    """What one loop saw within its time. `goodput` are acknowledgements a second."""
+    """Counts of one loop within its time. `goodput` is acknowledgements a second."""
 
     offered: float = 0.0
     goodput: float = 0.0
@@ -44,7 +44,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Who asks for what, for how long, and how many times the peak."""
+    """The load: callers, goods, duration, and the multiple of the peak."""
 
     run: str
     address: str
@@ -55,7 +55,7 @@ class Crowd:
 
 
 async def surge(crowd: Crowd) -> tuple[Counted, Counted]:
-    """The peak, then the overload."""
+    """Runs the peak, then the overload."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
     process = spawn.Process(target=_serve, args=(theirs, crowd), daemon=True)
@@ -96,7 +96,7 @@ class _Loop:
         self._end = 0.0
 
     async def closed(self, seconds: float) -> Counted:
-        """As many at once as keep the server busy: each answer is followed by the next request."""
+        """Enough concurrent calls to keep the server busy: the next request follows each answer."""
         self._end = time.monotonic() + seconds
         for _ in range(IN_FLIGHT):
             self._one(follow=True)
@@ -104,7 +104,7 @@ class _Loop:
         return self._result(seconds)
 
     async def open(self, seconds: float, rate: float) -> Counted:
-        """So many a second, whatever is answered."""
+        """A fixed rate per second, whatever the answers are."""
         begin = time.monotonic()
         self._end = begin + seconds
         while (now := time.monotonic()) < self._end:

@@ -1,4 +1,4 @@
-"""The short form of `make fault`: a few of its faults, those most likely to break something, on one cluster."""
+"""The short form of `make fault`: the faults that most likely break something, on one cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHORT = Settings(rate=150.0, pauses=0.1)
 
 @pytest.fixture(scope="module")
 async def rows() -> dict[str, Row]:
-    """All of them have run, and what they left behind had its time to go."""
+    """Rows after all faults have run and their leftovers had time to go."""
     return {row.fault: row for row in await trials.wave(SHORT, short(), print)}
 
 

@@ -1,4 +1,4 @@
-"""The oracle must be able to turn red: each promise broken in the books or in a client's word."""
+"""The oracle must be able to fail: each promise broken once, in the database or in a client's answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Named points are where the product has something to wrap: a method that was renamed shows here first."""
+"""Every named point has a method of the product to wrap: a renamed method fails here first."""
 
 from __future__ import annotations
 

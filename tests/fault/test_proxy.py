@@ -1,4 +1,4 @@
-"""The proxy's toxics, against a server that answers what it is told."""
+"""The proxy's toxics, against a server with known replies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SILENT_S = 0.1
 
 @dataclass
 class Echo:
-    """Answers each line with its name and the line."""
+    """Replies to each line with its name and the line."""
 
     name: str
     heard: list[str] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Client:
     writer: asyncio.StreamWriter
 
     async def ask(self, word: str) -> str:
-        """The answer; empty when the connection ended instead."""
+        """Returns the answer; empty if the connection ended instead."""
         self.writer.write(f"{word}\n".encode())
         try:
             return (await self.reader.readline()).decode().strip()
@@ -128,7 +128,7 @@ async def test_a_client_that_is_kept_does_not_notice_another_upstream(proxy: Pro
 
 
 async def ended_upstream(proxy: Proxy, successor: tuple[str, int]) -> None:
-    """The upstream's side of the only connection ends, and the proxy has dialled the successor."""
+    """The upstream's side of the only connection ends, and the proxy has connected to the successor."""
     proxy.upstream = successor
     (link,) = proxy._links
     before = link.upstream

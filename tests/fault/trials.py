@@ -1,4 +1,4 @@
-"""Runs the faults of one wave after each other, waits once for what they left behind, judges each by its own goods."""
+"""Runs the faults of one wave after each other, waits once for their leftovers, judges each fault by its own goods."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Say: TypeAlias = Callable[[str], None]
 BEFORE_S = 2.0
 """Load before and after the fault, in seconds of answers at the wanted rate."""
 ORDERS = 20
-"""Before and after the fault, where whole orders are placed."""
+"""Orders before and after the fault, if whole orders are placed."""
 HOT_FOR_S = 4.0
-"""The hot sku is sold out after about so many seconds of load."""
+"""The hot sku sells out after about this many seconds of load."""
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class Row:
 
     @property
     def clean(self) -> bool:
-        """True when all that must be zero is."""
+        """True if all numbers that must be zero are zero."""
         return self.verdict.clean and not self.failed
 
 
@@ -62,7 +62,7 @@ class Trial:
 
 
 async def wave(settings: Settings, faults: Sequence[Fault], say: Say) -> list[Row]:
-    """All tries of some faults, on one cluster unless a try ends before its time: the rest has the next cluster."""
+    """All tries of some faults, on one cluster; if a try aborts, the remaining ones get a new cluster."""
     rows = {fault.name: Row(fault.name) for fault in faults}
     left = [(fault, number) for fault in faults for number in range(settings.tries)]
     while left:
@@ -78,10 +78,10 @@ async def wave(settings: Settings, faults: Sequence[Fault], say: Say) -> list[Ro
                     trials.append(await _try(settings, running, generators, fault, number, row))
                 except Exception as ended:
                     row.tries += 1
-                    row.failed.append(f"ended before its time: {ended!r}")
+                    row.failed.append(f"aborted: {ended!r}")
                     say(f"{fault.name}: {ended!r}")
                     break
-                say(f"{fault.name}: {trials[-1].ledger.requests} requests, well after {row.healthy_s:.1f} s")
+                say(f"{fault.name}: {trials[-1].ledger.requests} requests, healthy after {row.healthy_s:.1f} s")
             await _judge(running, trials, say)
     return list(rows.values())
 
@@ -96,7 +96,7 @@ async def _generators(settings: Settings) -> AsyncIterator[Generators]:
 
 
 async def _opened(running: Cluster) -> None:
-    """The location, and a first acknowledgement."""
+    """Creates the location and waits for a first acknowledgement."""
     async with grpc.aio.insecure_channel(running.addresses["inventory"]) as channel:
         await shop.opened(channel)
     await healing.acknowledged(running.addresses["inventory"], "start")
@@ -141,7 +141,7 @@ async def _try(
 
 
 async def _acted(scene: Scene, fault: Fault, spec: Spec) -> float:
-    """Load, the fault, load again; the monotonic time of the first good answers after it."""
+    """Load, the fault, load again; returns the monotonic time of the first good answers after it."""
     await _in_the_middle(scene, spec.rate)
     await fault.act(scene)
     scene.healed_at = scene.healed_at or time.monotonic()
@@ -160,7 +160,7 @@ async def _in_the_middle(scene: Scene, rate: float) -> None:
 
 
 async def _levelled(running: Cluster, trials: Sequence[Trial]) -> None:
-    """Gate and journal agree on the goods of all tries so far; where they do not in time, that is stranded."""
+    """Waits until gate and journal agree on the goods of all tries so far; a remaining difference is stranded."""
     runs = {trial.scene.run: list(trial.scene.goods.stock) for trial in trials}
     left = await Drain(running, runs).level(time.monotonic() + STRANDED_AFTER_S)
     for trial in trials:
@@ -186,4 +186,4 @@ async def _judge(running: Cluster, trials: Sequence[Trial], say: Say) -> None:
         if trial.scene.trickle is not None:
             row.verdict.join(await trial.scene.trickle.judged(trial.scene.healed_at))
             trickle = trial.scene.trickle
-            row.told.append(f"{len(trickle.replies)} answers to orders, asked again after {dict(trickle.troubles)}")
+            row.told.append(f"{len(trickle.replies)} answers to orders, retried after {dict(trickle.troubles)}")

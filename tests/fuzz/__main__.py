@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz [rpc|rest]`: one side, or both one after the other. Ends with 1 when there is something to report."""
+"""`python -m tests.fuzz [rpc|rest]`: one side, or both one after the other. Exits with 1 if there are findings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SIDES = ("rpc", "rest")
 
 
 def main() -> None:
-    """Each side has a `run` module, whose `main` says how many findings it reported."""
+    """Each side has a `run` module, whose `main` returns the number of its findings."""
     wanted = sys.argv[1:] or list(SIDES)
     if not set(wanted) <= set(SIDES):
         raise SystemExit(f"python -m tests.fuzz [{'|'.join(SIDES)}]")

@@ -1,4 +1,4 @@
-"""What a fuzz run reads from the environment."""
+"""Settings of a fuzz run, from the environment."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ DEFAULT_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How long each side goes on, and the seed of everything that chance decides."""
+    """The duration of each side, and the seed of all random choices."""
 
     seconds: float
     seed: int
 
 
 def load() -> Settings:
-    """FUZZ_SECONDS, FUZZ_SEED."""
+    """Reads FUZZ_SECONDS, FUZZ_SEED."""
     return Settings(float(os.environ.get("FUZZ_SECONDS", str(DEFAULT_SECONDS))), int(os.environ.get("FUZZ_SEED", "1")))

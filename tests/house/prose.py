@@ -18,13 +18,13 @@ WORDS_MIN = 3
 
 
 class Passage(NamedTuple):
-    """Lines of prose that belong together, and where the first of them stands."""
+    """Lines of prose that belong together, and the position of the first one."""
 
     path: str
     line: int
     text: str
     opens: bool = False
-    """A docstring or the comment above a proto's declaration, which begins a text of its own."""
+    """A docstring or the comment above a proto's declaration, which begins a new text."""
 
 
 @functools.cache

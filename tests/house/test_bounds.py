@@ -1,4 +1,4 @@
-"""House rules of what callers may send: every field of a request has its bounds, and no text of a caller becomes a pattern."""
+"""House rules of callers' input: every field of a request has its bounds, and no text of a caller becomes a pattern."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ NUMBERS = {
     FieldDescriptor.CPPTYPE_UINT64,
 }
 FREE = {FieldDescriptor.CPPTYPE_BOOL, FieldDescriptor.CPPTYPE_ENUM}
-"""Have few values; servicers say what they think of an enum's number that they do not know."""
+"""Have few values; servicers report unknown numbers of an enum."""
 PATTERN_FUNCTIONS = {"compile", "match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
 MAY_COMPILE = {
     "chassis/bounds_check.py": "the patterns are those of chassis/bounds.py",
-    "edge/app.py": "the patterns are those of our own routes",
-    "edge/headers.py": "the patterns are constants that the document shows, too",
+    "edge/app.py": "the patterns are those of the edge's routes",
+    "edge/headers.py": "the patterns are constants that the document also shows",
     "edge/schemas/bounds.py": "the patterns are those of chassis/bounds.py",
-    "edge/schemas/fields.py": "the patterns are constants, put together of smaller ones",
-    "edge/webhooks/standard.py": "the patterns are constants that the document shows, too",
+    "edge/schemas/fields.py": "the patterns are constants, built from smaller ones",
+    "edge/webhooks/standard.py": "the patterns are constants that the document also shows",
 }
 MAY_GLOB = {"edge/push/topics.py": "the patterns are a constant table, the results are kept"}
 
@@ -37,7 +37,7 @@ def test_every_field_that_a_request_can_hold_is_bounded() -> None:
     for service in _services():
         for method in service.methods:
             broken.extend(f"{path}: {what}" for path, what in _unbounded(method.input_type))
-    tree.holds("says its bounds with (common.v1.bounds)", set(broken))
+    tree.holds("declares its bounds with (common.v1.bounds)", set(broken))
 
 
 def test_bounds_that_are_declared_can_be_kept() -> None:
@@ -89,7 +89,7 @@ def _services() -> Iterator[ServiceDescriptor]:
 
 
 def _fields(message: Descriptor, seen: frozenset[str] = frozenset()) -> Iterator[FieldDescriptor]:
-    """Every field of a message and of the messages of ours in it."""
+    """Every field of a message and of the product's own messages within it."""
     for field in message.fields:
         yield field
         inner = field.message_type
@@ -109,7 +109,7 @@ def _unbounded(message: Descriptor) -> Iterator[tuple[str, str]]:
         elif field.cpp_type in NUMBERS:
             missing = "has no minimum and maximum" if None in (said.minimum, said.maximum) else ""
         else:
-            missing = "" if field.cpp_type in FREE else "is of a kind that bounds know nothing of"
+            missing = "" if field.cpp_type in FREE else "is of a kind that bounds do not cover"
         if missing:
             yield field.full_name, missing
 
@@ -121,4 +121,4 @@ def _missing_of_message(field: FieldDescriptor) -> str:
     if bounds.is_a(field, MASK):
         return "" if said.max_items and said.max_length else "has no max_items and max_length"
     ours = field.message_type is not None and not field.message_type.full_name.startswith("google.")
-    return "" if ours or bounds.is_a(field, TIMESTAMP) else "is of a kind that bounds know nothing of"
+    return "" if ours or bounds.is_a(field, TIMESTAMP) else "is of a kind that bounds do not cover"

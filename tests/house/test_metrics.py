@@ -1,4 +1,4 @@
-"""House rules of metrics: the table in chassis/METRICS.md and the declarations in the code say the same."""
+"""House rules of metrics: the table in chassis/METRICS.md agrees with the declarations in the code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LABELS = {
     "state",
 }
 LABELS |= {"status", "version", "why"}
-"""Every label there may be. Each has a bounded set of values, which callers cannot widen; ids and skus never are labels."""
+"""Every allowed label. Each has a bounded set of values, which callers cannot extend; ids and skus are never labels."""
 NOT_NAMES = re.compile(r"\{.*?\}|\[.*?\]|\bby \(.*?\)|\w+(?= ?\()|\b(?:by|max|sum)\b")
 """Parts of PromQL that name no metric: labels, ranges, groupings, functions."""
 METRIC_NAME = re.compile(r"\b[a-z]\w+\b")
@@ -35,7 +35,7 @@ ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| ([^|]+) \|([^|]*)\| (.+) \|$")
 
 
 class Declared(NamedTuple):
-    """One metric, as the table or the code has it."""
+    """One metric, as in the table or in the code."""
 
     kind: str
     labels: tuple[str, ...]
@@ -80,11 +80,11 @@ def test_dashboards_and_alerts_ask_only_for_metrics_that_exist() -> None:
         for name in METRIC_NAME.findall(NOT_NAMES.sub(" ", question)):
             if name not in known and re.sub(r"_(bucket|sum|count)$", "", name) not in known:
                 broken.append(f"{path}: {name}")
-    tree.holds("ask for what the table has", broken)
+    tree.holds("use only metrics of the table", broken)
 
 
 def _asked() -> list[tuple[str, str]]:
-    """Every expression of PromQL in deploy/, with its file."""
+    """Every PromQL expression in deploy/, with its file."""
     found = []
     for path in tree.files():
         if path.startswith("deploy/"):

@@ -1,4 +1,4 @@
-"""House rules of the tree: what folders tell of themselves, and nothing of any one machine."""
+"""House rules of the tree: a README in each folder, and no trace of a single machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TELL_OF_THEMSELVES = (*tree.PRODUCT, "chassis/gate", "protos", "gen", "tests")
 MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:work|root|home|Users)/|(?<![\w.}])/tmp/[a-z]\b")
 REGISTRY_HOST = re.compile(r"https?://[^\s\"'<>]*(?:pypi|pythonhosted|artifactory|registry|mirror|/simple\b)")
 FROM_AN_INDEX = re.compile(r"\b(?:pip3?|pipx|uv|poetry)\s+(?:\w+\s+)*(?:-\S+\s+)*['\"]?one[-_]stock")
-"""Our packages are on no public index: whoever takes the name there would be installed."""
+"""The packages are on no public index: a package that claims the name there would be installed."""
 CONSTRAINT = re.compile(r"\bCONSTRAINT\s+(?!IF\b)\"?(\w+)")
 CONSTRAINT_UNDERSCORES = 2
 
@@ -21,7 +21,7 @@ def test_folders_have_a_readme_that_says_what_they_own() -> None:
 
 
 def test_no_file_knows_a_path_of_one_machine() -> None:
-    tree.holds("take the path from where it is known", _lines_with(MACHINE_PATH))
+    tree.holds("read the path from its source", _lines_with(MACHINE_PATH))
 
 
 def test_no_file_names_a_package_registry() -> None:
@@ -40,7 +40,7 @@ def test_names_of_constraints_are_sentences() -> None:
             continue
         for number, line in enumerate(tree.text(path).splitlines(), 1):
             broken += [f"{path}:{number}: {name}" for name in CONSTRAINT.findall(line) if not _is_sentence(name)]
-    tree.holds("say what the constraint keeps", broken)
+    tree.holds("name the rule that the constraint enforces", broken)
 
 
 def test_checks_and_keys_over_columns_have_names() -> None:

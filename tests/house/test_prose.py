@@ -19,7 +19,7 @@ HEADLESS = (
 
 
 class Pattern(NamedTuple):
-    """What no sentence may hold, and what to write instead."""
+    """A pattern that no sentence may match, and its replacement."""
 
     name: str
     expression: re.Pattern[str]

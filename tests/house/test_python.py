@@ -1,4 +1,4 @@
-"""House rules of Python files: their size, names and words, and what only one file may do."""
+"""House rules of Python files: their size, names and words, and actions that only one file may do."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import sys
 from tests.house import tree
 
 FILE_LINES = 400
-"""Over it, split by noun. Most files have under 200."""
+"""If longer, split by noun. Most files have under 200."""
 FUNCTION_LINES = 60
-"""Over it, split by step. Most functions have under 25."""
+"""If longer, split by step. Most functions have under 25."""
 EMPTY_NAMES = {"utils.py", "util.py", "helpers.py", "helper.py", "common.py", "manager.py", "misc.py"}
 SENTENCE_WORDS = 3
 MAY_SLEEP = {
     "chassis/local/lock.py": "waits for another process's file lock, before there is an event loop",
-    "chassis/local/watchdog.py": "a process of its own that outlives the runner",
-    "tests/servers.py": "polls servers that have no signal to give",
+    "chassis/local/watchdog.py": "a separate process that outlives the runner",
+    "tests/servers.py": "polls servers that send no signal",
 }
 """Files that may call time.sleep, and why."""
 MAY_PAUSE = {
-    "tests/chassis/gate/test_failover.py": "a buyer's pause before the next try; a replica's link is up when it says so",
-    "tests/inventory_svc/test_reservations.py": "expiry is decided by the clock of Postgres, which calls nobody",
+    "tests/chassis/gate/test_failover.py": "a buyer's pause before the next try; polls a replica for the state of its link",
+    "tests/inventory_svc/test_reservations.py": "the clock of Postgres decides expiry and sends no signal",
 }
-"""Test files that may call asyncio.sleep, and why. Everywhere else a job's run_once() or a signal does."""
+"""Test files that may call asyncio.sleep, and why. All others use a job's run_once() or a signal."""
 TEST_FILE = re.compile(r"(^|/)test_\w+\.py$")
 ENVIRONMENT = ("environ", "environb", "getenv")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -103,7 +103,7 @@ def test_names_of_tests_are_sentences() -> None:
     for path, node in tree.nodes(*FUNCTIONS):
         if TEST_FILE.search(path) and node.name.startswith("test_") and node.name.count("_") < SENTENCE_WORDS:
             broken.append(f"{path}:{node.lineno}: {node.name}")
-    tree.holds("say what holds, in words", broken)
+    tree.holds("state in words what holds", broken)
 
 
 def test_only_the_database_of_the_chassis_commits() -> None:
@@ -120,7 +120,7 @@ def test_only_the_database_of_the_chassis_commits() -> None:
 
 
 def _calls(owner: str, name: str) -> list[str]:
-    """`path:line` of every call `owner.name(...)`; a call with a plain 0 only yields to the loop and is none."""
+    """`path:line` of every call `owner.name(...)`; a call with a plain 0 only yields to the loop and does not count."""
     found = []
     for path, call in tree.nodes(ast.Call):
         if not isinstance(call.func, ast.Attribute) or not isinstance(call.func.value, ast.Name):

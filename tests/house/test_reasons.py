@@ -1,4 +1,4 @@
-"""House rules of error reasons: each is documented once, in an ErrorReason enum, and none is made up in code."""
+"""House rules of error reasons: each is documented once, in an ErrorReason enum, and none is invented in code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REASON_ARGUMENT = {
 }
 """Functions that take a reason by position."""
 HTTP_ONLY = "edge/problems.py", "edge/app.py", "edge/call.py", "edge/front/refusals.py"
-"""Files that may say reasons of HTTP itself, which no gRPC error has; edge/README.md lists those."""
+"""Files that may use reasons of HTTP itself, which no gRPC error has; edge/README.md lists those."""
 CODES = {code.name for code in grpc.StatusCode}
 ENTRY = re.compile(r"((?: *//[^\n]*\n)*) *ERROR_REASON_(\w+) = \d+")
 
@@ -42,7 +42,7 @@ def test_no_reason_is_documented_twice() -> None:
     for path in _enums():
         for _, name in ENTRY.findall(tree.text(path)):
             if name != "UNSPECIFIED" and name in seen:
-                broken.append(f"{path}:{_line_of(path, name)}: {name} stands in {seen[name]} too")
+                broken.append(f"{path}:{_line_of(path, name)}: {name} is also in {seen[name]}")
             seen.setdefault(name, path)
     tree.holds("one home per reason", broken)
 
@@ -75,7 +75,7 @@ def _given() -> Iterator[tuple[str, int, str]]:
 
 
 def _values(node: ast.Assign | ast.Compare | ast.Call) -> Iterator[ast.expr]:
-    """The expressions of one node that stand where a reason does."""
+    """The expressions of one node at the position of a reason."""
     if isinstance(node, ast.Assign):
         if any("reason" in _name(target).lower().split("_") for target in node.targets):
             yield node.value

@@ -17,7 +17,7 @@ FAMILIES = {
     "_WORKERS": ("EDGE", *SERVICES),
     "_CONNECTIONS": SERVICES,
 }
-"""Endings of names that are put together from a process's name, and the processes that have one."""
+"""Endings of names that are composed with a process's name, and the processes that have one."""
 
 
 def test_the_table_of_settings_names_what_is_read_and_nothing_else() -> None:
@@ -38,11 +38,11 @@ def test_each_setting_has_a_default_a_meaning_and_a_reader() -> None:
 
 
 def test_every_readme_that_speaks_of_settings_leads_to_the_table() -> None:
-    """A second list would soon say something else."""
+    """A second list would soon differ."""
     broken = []
     for path in [
         path for path in tree.files("README.md") if not path.startswith("tests/")
-    ]:  # programs with options of their own
+    ]:  # programs with their own options
         lists = re.search(r"^\| `[A-Z]+_[A-Z_]+`", tree.text(path), re.MULTILINE)
         headed = re.search(r"^## Settings", tree.text(path), re.MULTILINE)
         if lists or (headed and TABLE not in tree.text(path)):
@@ -51,7 +51,7 @@ def test_every_readme_that_speaks_of_settings_leads_to_the_table() -> None:
 
 
 def _read() -> Iterator[tuple[str, str]]:
-    """Every name that a config.py of the product holds as a text, whole or as the ending of one; and where."""
+    """Every name that a config.py of the product contains as a text, whole or as an ending; and its position."""
     for path, node in tree.nodes(ast.Constant, ast.JoinedStr):
         if not tree.of_product(path) or not path.endswith("/config.py"):
             continue

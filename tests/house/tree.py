@@ -1,4 +1,4 @@
-"""The tracked tree as the house rules see it: files, parsed modules, and how a broken rule is told."""
+"""The tracked tree as the house rules see it: files, parsed modules, and the report of a broken rule."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEVER_OURS = {".git", ".venv", ".local", "build", "__pycache__"}
 
 @functools.cache
 def files(suffix: str = "") -> tuple[str, ...]:
-    """Paths from the root of all tracked files that end so, without what is generated."""
+    """Paths from the root of all tracked files with this ending, without generated ones."""
     return tuple(path for path in _tracked() if path.endswith(suffix) and not path.startswith(GENERATED))
 
 
@@ -31,7 +31,7 @@ def generated() -> tuple[str, ...]:
 
 @functools.cache
 def text(path: str) -> str:
-    """What a file says; bytes that are no UTF-8 read as U+FFFD."""
+    """The text of a file; invalid UTF-8 bytes are read as U+FFFD."""
     return (ROOT / path).read_text(encoding="utf-8", errors="replace")
 
 
@@ -58,7 +58,7 @@ def of_product(path: str) -> bool:
 
 
 def holds(rule: str, broken: Iterable[str]) -> None:
-    """Fails with one line per broken place; each place begins with `path:line`."""
+    """Fails with one line per violation; each line begins with `path:line`."""
     places = sorted(broken)
     assert not places, "\n".join([f"{rule}:", *places])
 

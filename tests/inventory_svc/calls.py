@@ -1,4 +1,4 @@
-"""Short ways to call the service in tests."""
+"""Short forms of calls to the service, for tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TIMEOUT_S = 30.0
 
 
 class Stubs:
-    """The three services behind one channel."""
+    """The three services over one channel."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.catalog: Any = CatalogServiceStub(channel)
@@ -34,7 +34,7 @@ class Stubs:
 
 
 def new_id(prefix: str) -> str:
-    """Another id at every call."""
+    """Returns a new id at every call."""
     return f"{prefix}-{next(_numbers)}"
 
 
@@ -51,7 +51,7 @@ async def located(inventory: Stubs, name: str, time_zone: str = "UTC", priority:
 
 
 async def stocked(inventory: Stubs, on_hand: int = 0, location: str = "berlin", **fields: Any) -> str:
-    """A new sku with so many units there."""
+    """A new sku with this many units there."""
     sku = sku_pb2.Sku(
         **{"sku": new_id("SKU"), "name": "Serum", "price": Money(currency="EUR", amount_minor=999), **fields}
     )
@@ -64,7 +64,7 @@ async def stocked(inventory: Stubs, on_hand: int = 0, location: str = "berlin", 
 async def received(
     inventory: Stubs, sku: str, quantity: int, location: str = "berlin", **fields: Any
 ) -> stock_pb2.StockLevel:
-    """Goods come in."""
+    """Receives goods."""
     request = stock_pb.ReceiveStockRequest(
         **{"request_id": new_id("receive"), "sku": sku, "location": location, "quantity": quantity, **fields}
     )

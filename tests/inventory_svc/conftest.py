@@ -1,4 +1,4 @@
-"""An inventory_svc inside the test's process, on a database and a gate of its own, and stubs that talk to it."""
+"""An inventory_svc inside the test's process, with its own database and gate, and stubs that call it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.inventory_svc.calls import Stubs, located
 
 GATE_DATABASE = 7
 STREAM_DATABASE = 8
-"""Redis databases of these tests: their gate may be emptied without touching anybody else's."""
+"""Redis databases of these tests: their gate may be emptied without effect on other tests."""
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tests.inventory_svc.calls import Stubs, call, line, refused
 Query = Callable[..., list[tuple[object, ...]]]
 HUGE = 2**62
 FORGED = base64.urlsafe_b64encode(b'["0123abcd",["x"]]').decode()
-"""As tokens were before they were signed."""
+"""A token as it was before tokens were signed."""
 ONE = line("SERUM")
 
 

@@ -1,4 +1,4 @@
-"""Whose reservation it is: only its owner changes it, or a person who forces the change and says why."""
+"""Ownership of a reservation: only its owner changes it, or an operator who forces the change and gives a reason."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ EVENTS = {
 
 
 def change(inventory: Stubs, verb: str, reservation_id: str, owner: str = "", force_reason: str = "") -> Awaitable[Any]:
-    """One change of a reservation, in somebody's name."""
+    """One change of a reservation, in the name of `owner`."""
     more: dict[str, Any] = {"ttl_seconds": 60} if verb == "Extend" else {}
     request = getattr(pb, f"{verb}ReservationRequest")(
         request_id=new_id("change"), reservation_id=reservation_id, owner=owner, force_reason=force_reason, **more
@@ -56,7 +56,7 @@ def change(inventory: Stubs, verb: str, reservation_id: str, owner: str = "", fo
 
 
 async def owned(inventory: Stubs, verb: str, owner: str = OWNER) -> tuple[str, str]:
-    """A reservation of 5 units that is ready for this verb: its id, its sku."""
+    """A reservation of 5 units that is ready for this verb: its id and its sku."""
     sku = await stocked(inventory, 5)
     reservation_id = (await reserved(inventory, line(sku, 5), owner=owner)).reservation_id
     if verb in AFTER_COMMIT:
@@ -65,7 +65,7 @@ async def owned(inventory: Stubs, verb: str, owner: str = OWNER) -> tuple[str, s
 
 
 def events_of(sql: Sql, reservation_id: str) -> list[tuple[str, dict[str, Any]]]:
-    """Its events in their order: the kind, and what the event says, which its message must be able to hold."""
+    """Its events in order: the kind, and the payload, which must fit its message."""
     rows = sql("SELECT type, payload FROM outbox WHERE key = %s ORDER BY id", reservation_id)
     for type_, payload in rows:
         assert TYPES.encode(type_, payload)
@@ -206,7 +206,7 @@ async def test_units_that_leave_or_come_back_are_told_once_each_with_what_is_lef
         request_id=new_id("f"), reservation_id=reservation_id, lines=some, owner=OWNER
     )
     cancel = pb.CancelReservationRequest(request_id=new_id("c"), reservation_id=reservation_id, lines=some, owner=OWNER)
-    for _ in range(2):  # a repeat tells nothing
+    for _ in range(2):  # a repeat emits no event
         await call(inventory.reservations.FulfillReservation, fulfill)
         await call(inventory.reservations.CancelReservation, cancel)
     told = [(kind, payload["reservation"]) for kind, payload in events_of(sql, reservation_id)[2:]]
@@ -218,7 +218,7 @@ async def test_units_that_leave_or_come_back_are_told_once_each_with_what_is_lef
     assert told[0][1]["lines"] == [{**berlin, "fulfilled": 2, "cancelled": 0}]
     assert told[1][1]["lines"] == [{**berlin, "fulfilled": 2, "cancelled": 2}]
     made = events_of(sql, reservation_id)[0][1]["reservation"]
-    for name in ("create_time", "expire_time"):  # one rounds to the millisecond, the other cuts
+    for name in ("create_time", "expire_time"):  # one rounds to the millisecond, the other truncates
         apart = datetime.fromisoformat(told[0][1][name]) - datetime.fromisoformat(made[name])
         assert abs(apart) <= timedelta(milliseconds=1)
 

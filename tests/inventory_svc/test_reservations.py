@@ -79,7 +79,7 @@ async def test_a_reservation_lapses_by_itself(inventory: Stubs) -> None:
     read = pb.GetReservationRequest(reservation_id=reservation.reservation_id)
     async with asyncio.timeout(20):
         while (await call(inventory.reservations.GetReservation, read)).reservation.state == Reservation.STATE_ACTIVE:
-            await asyncio.sleep(0.1)  # the journal's clock is the signal, and it does not call
+            await asyncio.sleep(0.1)  # the journal's clock decides, and it sends no signal
         while (await stock_of(inventory, sku)).available == 0:
             await asyncio.sleep(0.1)
     await reserved(inventory, line(sku))

@@ -1,4 +1,4 @@
-"""Two skus that differ in case only are one mistake: the second is refused, whoever makes it and when."""
+"""Two skus that differ only in case are a mistake: the second is refused, for any caller and at any time."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def test_of_two_batches_at_once_that_spell_the_same_skus_otherwise_one_is_
 
 @pytest.fixture
 def old_url(postgres_url: str) -> Iterator[tuple[str, Callable[[str], None]]]:
-    """A database from before the rule, and what brings it to a revision."""
+    """A database from before the rule, and a function that migrates it to a revision."""
     url = databases.named(postgres_url, f"inventory_{new_id('forms').replace('-', '_')}")
     databases.drop(url)
     create_database(url)

@@ -32,7 +32,7 @@ Query = Callable[..., list[tuple[object, ...]]]
 
 
 def _day(offset: int) -> str:
-    """A date that many days away; two days are past in every time zone."""
+    """A date that many days from now; two days ago is past in every time zone."""
     return (datetime.now(UTC).date() + timedelta(days=offset)).isoformat()
 
 

@@ -26,7 +26,7 @@ OUTSIDE: dict[type, tuple[str, ...]] = {
 
 
 class Crash(BaseException):
-    """Not an Exception: no handler of ours may see it."""
+    """Not an Exception, so that no handler of the product catches it."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Plan:
     crashed: bool = False
 
     def check(self, after: bool) -> None:
-        """Raises when it is time, and at every call from then on: the process is gone."""
+        """Raises at the planned call, and at every later one: the process is gone."""
         if self.crashed or (self.calls == self.at and self.after is after):
             self.crashed = True
             raise Crash
@@ -47,7 +47,7 @@ class Plan:
 
 @contextmanager
 def crashing(at: int, after: bool) -> Iterator[Plan]:
-    """While it lasts, order_svc crashes as planned."""
+    """Within the block, order_svc crashes as planned."""
     plan = Plan(at, after)
     with pytest.MonkeyPatch.context() as patch:
         for owner, names in OUTSIDE.items():

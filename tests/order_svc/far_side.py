@@ -1,4 +1,4 @@
-"""Inventory and promo as order_svc sees them over the wire: hand-written, stateful, idempotent by id, and told to fail."""
+"""Inventory and promo as order_svc sees them over the wire: hand-written, stateful, idempotent, with planned failures."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class FakeInventory:
     reservations: dict[str, reservation_pb2.Reservation] = field(default_factory=dict)
     ttls: dict[str, int] = field(default_factory=dict)
     cancels: dict[str, tuple[Any, reservation_pb2.Reservation]] = field(default_factory=dict)
-    """Cancellations that were done, by request id: what was asked, what was answered."""
+    """Completed cancellations by request id: the request and its answer."""
 
     @property
     def methods(self) -> dict[str, Callable[[Any], Any]]:
-        """What it serves, by gRPC's names."""
+        """Its methods by their gRPC names."""
         return {
             "BatchGetSkus": self.skus,
             "ReserveStock": self.reserve,
@@ -56,7 +56,7 @@ class FakeInventory:
         }
 
     def held(self, sku: str) -> int:
-        """Units of live reservations, less what was cancelled."""
+        """Units of live reservations, minus cancelled ones."""
         return sum(
             line.quantity - line.cancelled
             for reservation in self.reservations.values()
@@ -183,11 +183,11 @@ class FakeInventory:
         return reservation_service_pb2.CancelReservationResponse(reservation=kept)
 
     def leave(self, reservation_id: str, sku: str, units: int) -> None:
-        """Goods leave, as many as are still open."""
+        """Ships goods, at most the units that are still open."""
         self._move(reservation_id, sku, units, "fulfilled")
 
     def give_back(self, reservation_id: str, sku: str, units: int) -> None:
-        """Goods go back on sale behind the order's back."""
+        """Returns goods to sale without the order's knowledge."""
         self._move(reservation_id, sku, units, "cancelled")
 
     def _move(self, reservation_id: str, sku: str, units: int, end: str) -> None:
@@ -211,13 +211,13 @@ class FakePromotions:
     wire: Wire = field(default_factory=Wire)
     codes: dict[str, int] = field(default_factory=dict)
     skips: dict[str, int] = field(default_factory=dict)
-    """Codes that are known and do not apply, with the reason."""
+    """Known codes that do not apply, with the reason."""
     limits: dict[str, int] = field(default_factory=dict)
     redemptions: dict[str, quote_pb2.Redemption] = field(default_factory=dict)
 
     @property
     def methods(self) -> dict[str, Callable[[Any], Any]]:
-        """What it serves, by gRPC's names."""
+        """Its methods by their gRPC names."""
         return {
             "QuotePromotions": self.quote,
             "RedeemPromotions": self.redeem,
@@ -321,7 +321,7 @@ BATCHES: dict[str, tuple[str, Any, Any, str]] = {
         "redemption",
     ),
 }
-"""What each batch is a batch of."""
+"""The single method behind each batch method."""
 
 
 class _Served:

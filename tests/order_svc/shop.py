@@ -1,4 +1,4 @@
-"""What tests of order_svc talk to: a running service, its far sides, its clock, and an audit of what must always hold."""
+"""The test bench of order_svc: a running service, its far sides, its clock, and an audit of the invariants."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _numbers = itertools.count(1)
 
 @dataclass
 class Clock:
-    """The service's clock: the real one, and as far ahead as a test says."""
+    """The service's clock: the real time plus an offset that the test sets."""
 
     ahead: timedelta = timedelta(0)
 
@@ -53,7 +53,7 @@ class Clock:
 
 @dataclass
 class Shop:
-    """`restart` gives a new process: nothing that was only in memory survives."""
+    """`restart` gives a new process: in-memory state is lost."""
 
     db: Database
     inventory: FakeInventory
@@ -65,9 +65,9 @@ class Shop:
     own_channel: grpc.aio.Channel = field(init=False)
     provider: PaymentProvider = field(init=False)
     patience_s: float = 5.0
-    """Deadline of calls that set none."""
+    """Deadline of calls without their own."""
     direct: bool = False
-    """Calls go past the wire, which would swallow a crash and leave the caller waiting."""
+    """Calls bypass the wire, which would swallow a crash and leave the caller waiting."""
 
     async def start(self, provider: PaymentProvider | None = None) -> None:
         """Serves from now on, with `provider` in the sandbox's place if given."""
@@ -100,7 +100,7 @@ class Shop:
         return await asyncio.create_task(handle())
 
     async def place(self, within_s: float | None = None, **fields: Any) -> order_service_pb2.PlaceOrderResponse:
-        """PlaceOrder of an ordinary basket, changed by `fields`. ServiceError when refused."""
+        """PlaceOrder with an ordinary basket, changed by `fields`. ServiceError if refused."""
         answer: order_service_pb2.PlaceOrderResponse = await self.call("PlaceOrder", basket(**fields), within_s)
         return answer
 
@@ -138,7 +138,7 @@ class Shop:
         return list(answer.sagas)
 
     async def resume(self) -> int:
-        """The worker's passes, with every lease and pause over, until nothing is due."""
+        """The worker's passes, with every lease and pause over, until no saga is due."""
         ran = 0
         for _ in range(20):
             await self.execute("UPDATE orders SET due_at = now() WHERE due_at IS NOT NULL")
@@ -168,12 +168,12 @@ class Shop:
             await connection.execute(statement, values)
 
     async def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """What a query finds."""
+        """Returns the rows of a query."""
         async with self.db.connection() as connection:
             return await (await connection.execute(statement, values)).fetchall()
 
     async def audit(self) -> None:
-        """What must hold whenever nothing is under way."""
+        """Checks the invariants that hold whenever no order is in flight."""
         orders = await self.rows(
             "SELECT order_id, state, payment_key, payment_status, discounts::text, lines, refunded_minor FROM orders"
         )
@@ -222,7 +222,7 @@ class Shop:
 
 
 def _audit_units(lines: list[dict[str, Any]], reservation: Any) -> None:
-    """Money = goods: each line is charged for what left or still may, unit by unit."""
+    """Money = goods: each line is charged for the units that left or may still leave, unit by unit."""
     cancelled = Counter[str]()
     for part in reservation.lines:
         assert 0 <= part.fulfilled + part.cancelled <= part.quantity, reservation
@@ -240,7 +240,7 @@ def _holds(reservation: Any) -> bool:
 
 
 def new_id() -> str:
-    """A request id nobody used."""
+    """Returns a new request id."""
     return f"test-{next(_numbers)}"
 
 

@@ -1,4 +1,4 @@
-"""The audit across services: what contradicts an order is found by two looks, told once, and repaired by one call."""
+"""The audit across services: contradictions are found by two checks, reported once, and repaired by one call."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ OPEN, REPAIRED, GONE = Finding.STATE_OPEN, Finding.STATE_REPAIRED, Finding.STATE
 
 @pytest.fixture(autouse=True)
 def an_hour_later(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Orders of these tests have rested; a second look comes at once."""
+    """Orders of these tests count as idle; a second check follows immediately."""
     shop.clock.ahead = timedelta(hours=1)
     monkeypatch.setattr(auditing, "SECOND_LOOK_S", 0.0)
 
 
 async def bought(shop: Shop, **fields: Any) -> str:
-    """An order that is confirmed and rests: its id."""
+    """A confirmed, idle order: its id."""
     shop.clock.ahead = timedelta(0)
     answer = await shop.place(**fields)
     shop.clock.ahead = timedelta(hours=1)
@@ -40,7 +40,7 @@ async def bought(shop: Shop, **fields: Any) -> str:
 
 
 async def cancelled(shop: Shop, **fields: Any) -> str:
-    """One that was cancelled since."""
+    """An order that was then cancelled: its id."""
     order_id = await bought(shop, **fields)
     shop.clock.ahead = timedelta(0)
     await shop.cancel(order_id)
@@ -49,7 +49,7 @@ async def cancelled(shop: Shop, **fields: Any) -> str:
 
 
 async def audited(shop: Shop, order_id: str = "", page_size: int = 0) -> list[Finding]:
-    """RunAudit over everything, or of one order."""
+    """RunAudit for all orders, or for one."""
     found: list[Finding] = []
     token = ""
     while True:

@@ -1,4 +1,4 @@
-"""What PlaceOrder and ListOrders refuse at once, with the field's path, and without storing anything."""
+"""Requests that PlaceOrder and ListOrders refuse immediately, with the field's path, and without storing anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CancelOrder: of confirmed orders, of orders under way, of goods that left, and while a dependency is down."""
+"""CancelOrder: of confirmed orders, of orders in progress, of shipped goods, and while a dependency is down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""order_svc dies at every single call it makes, before it or after it: the worker always ends in a state that adds up."""
+"""order_svc dies at every single call that it makes, before or after it: the worker always reaches a consistent state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.order_svc.shop import Shop, new_id
 from tests.order_svc.test_payments import request_that
 
 CALLS_MOST = 40
-"""More than any scenario makes; the loops end at the first plan that is never reached."""
+"""More than any scenario makes; the loops end at the first plan whose call is never reached."""
 FAR_CALLS = (
     "ReserveStock",
     "ExtendReservation",
@@ -107,7 +107,7 @@ SCENARIOS: list[Scenario] = [
 
 
 async def settle(shop: Shop) -> None:
-    """The worker does what is due; whoever still waits for the bank gets its yes, as webhooks are sent again."""
+    """The worker does all due work; orders that wait for the bank get its approval, as webhooks are repeated."""
     await shop.resume()
     for (reference,) in await shop.rows("SELECT reference FROM sandbox_payments WHERE status = 'ACTION_REQUIRED'"):
         await shop.report(reference)
@@ -115,7 +115,7 @@ async def settle(shop: Shop) -> None:
 
 
 async def attempt(shop: Shop, scenario: Scenario) -> None:
-    """Runs it; how it ends for its caller does not matter."""
+    """Runs it; the result for its caller does not matter."""
     shop.direct = True
     with contextlib.suppress(ServiceError, DomainError, Crash, grpc.aio.AioRpcError):
         await scenario(shop)
@@ -133,9 +133,9 @@ async def test_a_crash_at_any_call_leaves_nothing_that_does_not_add_up(
         await settle(shop)
         await shop.audit()
         if not plan.crashed:
-            assert at > 4, "the scenario made hardly any call"
+            assert at > 4, "the scenario made too few calls"
             return
-    raise AssertionError("the scenario never ran to its end")
+    raise AssertionError("the scenario never completed")
 
 
 @pytest.mark.parametrize("scenario", [buy, buy_with_a_bad_card, buy_and_cancel], ids=lambda scenario: scenario.__name__)
@@ -289,7 +289,7 @@ async def test_an_order_does_not_take_a_reservation_that_is_not_its_own(shop: Sh
 
 
 def owned_by_an_earlier_release(shop: Shop, order_id: str) -> None:
-    """Its reservation is as an earlier release made it, after the migration had renamed the owners of that day."""
+    """Its reservation is as an earlier release made it, after the migration had renamed the owners of that release."""
     shop.inventory.reservations[order_id].owner = order_id
 
 

@@ -1,4 +1,4 @@
-"""Cancelling a confirmed order whose goods were given back behind its back, or have left, all or in part."""
+"""Cancelling a confirmed order whose goods were released without its knowledge, or have been shipped, all or in part."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Order, Payment = order_pb2.Order, order_pb2.Payment
 
 
 async def bought(shop: Shop, units: int = 5, **fields: Any) -> order_pb2.Order:
-    """A confirmed order of so many serums at 13.00 each."""
+    """A confirmed order of `units` serums at 13.00 each."""
     order = (await shop.place(lines=[("SERUM", units)], **fields)).order
     assert order.state == Order.STATE_CONFIRMED
     return order
 
 
 async def states(shop: Shop, order_id: str) -> list[str]:
-    """Where it has been, and why it came to its last state."""
+    """Its states so far, and the cause of the last one."""
     history = (await shop.get(order_id)).history
     return [*(Order.State.Name(one.to_state).removeprefix("STATE_") for one in history), history[-1].cause]
 
@@ -73,7 +73,7 @@ async def test_an_order_of_which_a_part_has_left_gets_the_rest_back_and_its_mone
     assert (after.state, after.payment.status) == (Order.STATE_CONFIRMED, order.payment.status)
     assert (after.lines[0].cancelled_quantity, after.lines[0].refunded_minor) == (2, 2340)
     assert after.payment.refunded_minor == 2340
-    assert after.total == order.total, "what was bought does not change"
+    assert after.total == order.total, "the purchase does not change"
     assert await shop.rows("SELECT refunded_minor, amount_minor FROM sandbox_payments") == [(2340, 5850)]
     assert shop.inventory.held("SERUM") == 3
     assert (await states(shop, order.order_id))[-3:] == ["CANCELLING", "CONFIRMED", "PART_OF_GOODS_HAS_LEFT"]
@@ -102,7 +102,7 @@ async def test_what_left_counts_line_by_line(shop: Shop) -> None:
     shop.inventory.leave(order.order_id, "CREAM", 1)
     after = await shop.cancel(order.order_id)
     assert [line.cancelled_quantity for line in after.lines] == [0, 2, 1]
-    # 3 creams cost 29.97 less 3.00; of the discount two bear 2.00 together.
+    # 3 creams cost 29.97 less 3.00; two of them carry 2.00 of the discount.
     assert [line.refunded_minor for line in after.lines] == [0, 2 * 999 - 200, 0]
     assert after.payment.refunded_minor == 1798
     await shop.audit()

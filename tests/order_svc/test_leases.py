@@ -1,4 +1,4 @@
-"""One saga, several runners: leases run out, and whoever was overtaken gives way."""
+"""One saga, several runners: leases expire, and a superseded runner gives way."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from tests.servers import Running
 
 @pytest.fixture
 def own_postgres() -> Iterator[Running]:
-    """A server that this test alone may kill."""
+    """A server that only this test may kill."""
     with servers.running_postgres() as running:
         yield running
 

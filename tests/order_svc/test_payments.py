@@ -1,4 +1,4 @@
-"""Payments whose outcome is not known at once: timeouts, the customer's bank, late webhooks."""
+"""Payments whose outcome is not known immediately: timeouts, the customer's bank, late webhooks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Order, Payment, NextAction = order_pb2.Order, order_pb2.Payment, order_pb2.NextA
 
 
 def request_that(reaches: bool) -> str:
-    """A request id whose payment, with tok_timeout, reaches the provider or gets lost."""
+    """A request id whose payment, with tok_timeout, reaches the provider or is lost."""
     while True:
         request_id = new_id()
         if reaches_provider(payment_key(order_id(request_id))) is reaches:
@@ -154,7 +154,7 @@ async def test_a_confirmation_whose_webhook_got_lost_is_found_when_the_wait_ends
 
 
 class LateBank(Sandbox):
-    """Its bank authorizes even what was voided."""
+    """Its bank authorizes even voided payments."""
 
     async def hear(self, reference: str, authorized: bool, decline_code: str) -> ProviderPayment | None:
         payment = await self._ledger.find_reference(reference)
@@ -174,7 +174,7 @@ async def test_money_that_arrives_after_the_order_was_cancelled_is_given_back(sh
 
 
 class DeafProvider(LateBank):
-    """Takes payments, and is not reached by whoever wants them back."""
+    """Accepts payments, but is unreachable for refunds."""
 
     deaf = True
 
@@ -201,7 +201,7 @@ async def test_money_held_for_a_cancelled_order_is_never_given_up(shop: Shop) ->
 
 
 class CapturedProvider(Sandbox):
-    """Takes the money at once instead of only holding it."""
+    """Captures the money immediately instead of only holding it."""
 
     async def authorize(self, key: str, order_id: str, amount_minor: int, currency: str, token: str) -> ProviderPayment:
         await super().authorize(key, order_id, amount_minor, currency, token)
@@ -218,7 +218,7 @@ async def test_money_that_was_taken_is_refunded(shop: Shop) -> None:
 
 
 class SilentProvider(Sandbox):
-    """Authorizes and then says nothing any more."""
+    """Authorizes and then never answers again."""
 
     silent = True
 

@@ -1,4 +1,4 @@
-"""PlaceOrder from the outside: what is answered, stored and left claimed."""
+"""PlaceOrder from the outside: its answers, its rows and its remaining claims."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Order = order_pb2.Order
 
 
 async def refusal(shop: Shop, **fields: Any) -> ServiceError:
-    """What PlaceOrder is refused with."""
+    """The error with which PlaceOrder is refused."""
     with pytest.raises(ServiceError) as caught:
         await shop.place(**fields)
     return caught.value
@@ -74,7 +74,7 @@ async def test_the_event_in_the_outbox_is_the_protos_own_json(shop: Shop) -> Non
 async def test_a_repeat_answers_the_same_order(shop: Shop) -> None:
     request_id = new_id()
     first = await shop.place(request_id=request_id)
-    shop.promotions.wire.before["QuotePromotions"] = [lost()] * 1000  # what was accepted needs nobody any more
+    shop.promotions.wire.before["QuotePromotions"] = [lost()] * 1000  # an accepted order needs no more calls
     second = await shop.place(request_id=request_id)
     assert second.replayed
     assert second.order == first.order
@@ -224,7 +224,10 @@ async def test_while_promo_is_down_no_order_is_stored(shop: Shop) -> None:
     shop.promotions.wire.before["QuotePromotions"] = [lost()] * 1000
     error = await refusal(shop, within_s=0.6)
     assert error.reason == "DEPENDENCY_UNAVAILABLE"
-    assert error.metadata["dependency"] in ("promo", "order")  # who gave up first: the asking, or the caller's patience
+    assert error.metadata["dependency"] in (
+        "promo",
+        "order",
+    )  # whichever timeout was first: the call's, or the caller's
     assert await shop.rows("SELECT 1 FROM orders") == []
 
 

@@ -1,4 +1,4 @@
-"""What is owed for units that never left: exact, in any parts, whatever the price and the discount."""
+"""Refunds for units that never left: exact, in any parts, for any price and discount."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_refunds_of_parts_add_up_to_the_refund_of_the_whole(line: Line, data: st
     cuts = data.draw(st.lists(st.integers(0, line.quantity), max_size=6).map(sorted))
     bounds = [0, *cuts, line.quantity]
     parts = [refund.owed(line, after) - refund.owed(line, before) for before, after in pairwise(bounds)]
-    assert all(part >= 0 for part in parts), "nobody pays for cancelling more"
+    assert all(part >= 0 for part in parts), "cancelling more costs nothing"
     assert sum(parts) == line.total_minor
 
 

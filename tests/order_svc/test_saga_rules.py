@@ -1,4 +1,4 @@
-"""The saga's table, pauses and end of retries; the sandbox's and the prices' arithmetic."""
+"""The saga's table, pauses and retry limit; the arithmetic of the sandbox and of prices."""
 
 from __future__ import annotations
 

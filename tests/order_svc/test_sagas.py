@@ -1,4 +1,4 @@
-"""How people see and steer sagas."""
+"""How operators inspect and control sagas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of a payment provider, kept by the sandbox: parts are given back once each, never more than there is."""
+"""The contract of a payment provider, kept by the sandbox: each part is refunded once, never more than the payment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def provider(shop: Shop) -> PaymentProvider:
 
 
 async def held(provider: PaymentProvider, taken: bool) -> GiveBack:
-    """A payment of AMOUNT; returns what gives a part of it back."""
+    """A payment of AMOUNT; returns a function that refunds a part of it."""
     await provider.authorize(KEY, "o-1", AMOUNT, "EUR", "tok_ok")
     if not taken:
         return provider.void_part
@@ -54,7 +54,10 @@ async def test_parts_add_up_and_the_last_one_ends_the_payment(provider: PaymentP
 async def test_a_part_is_given_back_once_however_often_it_is_asked(provider: PaymentProvider, taken: bool) -> None:
     give_back = await held(provider, taken)
     answers = await asyncio.gather(*(give_back(KEY, "a", 300) for _ in range(10)))
-    assert {one.refunded_minor for one in answers} <= {0, 300}  # one that overtakes the first may see it before
+    assert {one.refunded_minor for one in answers} <= {
+        0,
+        300,
+    }  # an answer that overtakes the first may have the earlier state
     assert standing(await give_back(KEY, "a", 300))[1] == 300
 
 

@@ -1,4 +1,4 @@
-"""The wire between order_svc and its far sides: what goes wrong with a call before or after it is done."""
+"""The wire between order_svc and its far sides: failures of a call before or after it is done."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ FAILED = grpc.StatusCode.FAILED_PRECONDITION
 
 @dataclass
 class Wire:
-    """What goes wrong on the way: a method's name to what happens to its next calls."""
+    """Scripted failures: a method's name to the outcome of its next calls."""
 
     before: dict[str, list[ServiceError]] = field(default_factory=dict)
-    """The call fails and nothing is done."""
+    """The call fails and has no effect."""
     after: dict[str, list[ServiceError]] = field(default_factory=dict)
-    """It is done and the answer gets lost."""
+    """The call is done but its answer is lost."""
     held: dict[str, asyncio.Event] = field(default_factory=dict)
     """The call waits until the event is set."""
     calls: list[str] = field(default_factory=list)
     _watched: list[tuple[str, int, asyncio.Event]] = field(default_factory=list)
 
     async def called(self, name: str, times: int = 1) -> None:
-        """Returns once the method was called that often."""
+        """Returns once the method was called `times` times."""
         if self.calls.count(name) < times:
             event = asyncio.Event()
             self._watched.append((name, times, event))
@@ -54,10 +54,10 @@ def _raise_next(failures: dict[str, list[ServiceError]], name: str) -> None:
 
 
 def lost() -> ServiceError:
-    """A call whose answer never came."""
+    """A call whose answer never arrived."""
     return ServiceError(grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE", "connection reset")
 
 
 def refuses(reason: str, **metadata: str) -> ServiceError:
-    """A definite no."""
+    """A definite refusal."""
     return ServiceError(FAILED, reason, reason.lower(), metadata)

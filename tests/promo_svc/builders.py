@@ -1,4 +1,4 @@
-"""Promotions and carts for tests: short to write, every rule off unless named."""
+"""Promotions and carts for tests: short to write, with every rule off unless named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Short ways to call the service in tests."""
+"""Short forms of calls to the service, for tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TIMEOUT_S = 30.0
 
 
 def new_id(prefix: str) -> str:
-    """Another id at every call."""
+    """Returns a new id at every call."""
     return f"{prefix}-{next(_numbers)}"
 
 
@@ -51,13 +51,13 @@ async def active(promo: PromotionServiceStub, **fields: Any) -> str:
 
 
 async def paused(promo: PromotionServiceStub, promotion_id: str) -> None:
-    """Holds it back."""
+    """Pauses it."""
     request = pb.PausePromotionRequest(request_id="r", promotion_id=promotion_id)
     await client.call(promo.PausePromotion, request, TIMEOUT_S)
 
 
 async def updated(promo: PromotionServiceStub, promotion_id: str, *mask: str, **fields: Any) -> promotion_pb2.Promotion:
-    """Changes the fields, or those of the mask."""
+    """Changes the fields, or only those of the mask."""
     request = pb.UpdatePromotionRequest(
         request_id=new_id("update"), promotion=promotion_pb2.Promotion(promotion_id=promotion_id, **fields)
     )
@@ -91,21 +91,21 @@ async def redeemed(
 
 
 async def committed(promo: PromotionServiceStub, redemption_id: str) -> pb.CommitRedemptionResponse:
-    """The order stands."""
+    """Commits a redemption."""
     request = pb.CommitRedemptionRequest(redemption_id=redemption_id, request_id="r")
     answer: pb.CommitRedemptionResponse = await client.call(promo.CommitRedemption, request, TIMEOUT_S)
     return answer
 
 
 async def released(promo: PromotionServiceStub, redemption_id: str) -> pb.ReleaseRedemptionResponse:
-    """The order fell through, or was cancelled."""
+    """Releases a redemption."""
     request = pb.ReleaseRedemptionRequest(redemption_id=redemption_id, request_id="r")
     answer: pb.ReleaseRedemptionResponse = await client.call(promo.ReleaseRedemption, request, TIMEOUT_S)
     return answer
 
 
 async def used(promo: PromotionServiceStub, promotion_id: str) -> int:
-    """Uses given and not given back."""
+    """Uses given minus uses returned."""
     answer: pb.GetPromotionResponse = await client.call(
         promo.GetPromotion, pb.GetPromotionRequest(promotion_id=promotion_id), TIMEOUT_S
     )
@@ -113,9 +113,9 @@ async def used(promo: PromotionServiceStub, promotion_id: str) -> int:
 
 
 async def stands_still(sql: Callable[..., list[tuple[Any, ...]]], task: asyncio.Task[Any]) -> None:
-    """Returns when somebody waits for a lock in the database; fails when the task ends instead."""
+    """Returns when a session waits for a lock in the database; fails if the task ends instead."""
     while not sql("SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"):
-        assert not task.done(), "it waits for nobody"
+        assert not task.done(), "it waits for no lock"
         await asyncio.sleep(POLL_S)
 
 

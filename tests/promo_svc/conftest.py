@@ -1,4 +1,4 @@
-"""A promo_svc inside the test's process, on a database and a gate of its own, and a stub that talks to it."""
+"""A promo_svc inside the test's process, with its own database and gate, and a stub that calls it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests import databases
 
 GATE_DATABASE = 5
 STREAM_DATABASE = 6
-"""Redis databases of these tests: their gate may be emptied without touching anybody else's."""
+"""Redis databases of these tests: their gate may be emptied without effect on other tests."""
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def broker(settings: Settings) -> AsyncIterator[Broker]:
-    """Where the service listens."""
+    """The broker that the service uses."""
     one = brokers.connect(settings.broker_url)
     yield one
     await one.close()
@@ -82,13 +82,13 @@ async def broker(settings: Settings) -> AsyncIterator[Broker]:
 
 @pytest.fixture
 def event_types() -> EventTypes:
-    """What promo tells and listens to."""
+    """The event types that promo emits and consumes."""
     return EventTypes([events_pb2, order_events_pb2, inventory_events_pb2])
 
 
 @pytest.fixture
 async def on_orders(database: Database, broker: Broker, event_types: EventTypes) -> AsyncIterator[Consumer]:
-    """The consumer of orders, as the service makes it; another one than the service's own."""
+    """The consumer of orders, created as in the service, but separate from the service's own."""
     handle = OrderEvents(event_types, Purchases(database))
     one = Consumer(database, broker, "purchases", ["order"], order_events.TYPES, handle)
     yield one
@@ -97,7 +97,7 @@ async def on_orders(database: Database, broker: Broker, event_types: EventTypes)
 
 @pytest.fixture
 async def on_stock(database: Database, broker: Broker, event_types: EventTypes) -> AsyncIterator[Consumer]:
-    """The consumer of stock levels, as the service makes it."""
+    """The consumer of stock levels, created as in the service."""
     handle = StockEvents(event_types, Stock())
     one = Consumer(database, broker, "stock", ["inventory"], stock_events.TYPES, handle)
     yield one

@@ -1,4 +1,4 @@
-"""The copy of all promotions in each process: one query for many who ask, and no older than it says."""
+"""Each process's copy of all promotions: one query for many callers, and never older than its bound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A promotion for first orders is given to one order of a customer, however many come at once, and again when that one ends."""
+"""A promotion for first orders applies to one order of a customer, even among simultaneous ones, and again after its end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOT_FIRST = "FIRST_ORDER_ONLY"
 
 
 async def _outcome(call: Awaitable[pb.RedeemPromotionsResponse]) -> str:
-    """The order that won, or why it did not."""
+    """The winning order, or the reason of the refusal."""
     try:
         return (await call).redemption.redemption_id
     except ServiceError as error:

@@ -1,4 +1,4 @@
-"""Promotions for first orders and for good customers: judged at the quote, and again when they are redeemed."""
+"""Promotions for first orders and for good customers: checked at the quote, and again at the redemption."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Reason = quote_pb2.SkippedPromotion.Reason
 
 
 async def _bought(consumer: Consumer, customer_id: str, orders: int = 1) -> list[str]:
-    """So many orders of the customer are confirmed."""
+    """Confirms this many orders of the customer."""
     made = [calls.new_id("order") for _ in range(orders)]
     await consumer.take(told.batch(*(told.order(order, 2, customer_id=customer_id) for order in made)))
     return made

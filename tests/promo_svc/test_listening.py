@@ -1,4 +1,4 @@
-"""Events on their way through outbox, relay and broker to a consumer, and consumers that die. No service runs beside."""
+"""Events on their way through outbox, relay and broker to a consumer, and consumers that die. No service runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROW = "SELECT version, xmin::text FROM purchases WHERE order_id = %s"
 async def order_relay(
     new_database: Callable[[str], str], broker: Broker, event_types: EventTypes
 ) -> AsyncIterator[tuple[Database, Relay]]:
-    """order_svc's outbox and what carries it to the broker."""
+    """order_svc's outbox and the relay to the broker."""
     orders = Database(new_database("orders"))
     await orders.open()
     relay = Relay(orders, broker, "order", event_types)

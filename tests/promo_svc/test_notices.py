@@ -1,4 +1,4 @@
-"""Back-in-stock notices: first come first served, each told once, never more than what is there allows."""
+"""Back-in-stock notices: first come first served, each sent once, never more than the stock allows."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def _cancel(customers: CustomerServiceStub, customer_id: str, sku: str, re
 
 
 async def _crowd(database: Database, *, customers: str, skus: str, many_customers: bool, count: int) -> None:
-    """So many open requests: of many customers for one sku, or of one customer for many."""
+    """Inserts `count` open requests: of many customers for one sku, or of one customer for many."""
     async with database.transaction() as tx:
         await tx.execute(CROWD, (customers, many_customers, skus, many_customers, count))
 
@@ -95,7 +95,9 @@ async def test_those_who_came_first_are_told_first_and_no_more_than_the_units_al
     await on_stock.take(told.batch(told.level(sku, 1, 2)))
     assert [row[0] for row in sql(TOLD, sku)] == waiting[:NOTICES_PER_UNIT]
     await on_stock.take(told.batch(told.level(sku, 5, 3)))
-    assert [row[0] for row in sql(WAITING, sku)] == waiting[NOTICES_PER_UNIT:], "more of what is there is no crossing"
+    assert [row[0] for row in sql(WAITING, sku)] == waiting[NOTICES_PER_UNIT:], (
+        "more stock of an available sku is not a crossing"
+    )
     await on_stock.take(told.batch(told.level(sku, 0, 4)))
     await on_stock.take(told.batch(told.level(sku, 1, 5)))
     assert [row[0] for row in sql(TOLD, sku)] == waiting[: 2 * NOTICES_PER_UNIT]
@@ -109,7 +111,7 @@ async def test_units_that_are_owed_elsewhere_bring_nothing_back(
     await on_stock.take(told.batch(told.level(sku, -5, 1), told.level(sku, 0, 1, "paris")))
     await _ask(customers, "patient", sku)
     await on_stock.take(told.batch(told.level(sku, 5, 2, "paris")))
-    assert sql(TOLD, sku) == [], "five here, five owed there"
+    assert sql(TOLD, sku) == [], "five available here, five owed there"
     await on_stock.take(told.batch(told.level(sku, 8, 3, "paris"), told.level(sku, 2, 4, "paris")))
     assert sql(TOLD, sku) == [], "back and gone again within one batch"
     await on_stock.take(told.batch(told.level(sku, 0, 2)))
@@ -215,7 +217,7 @@ async def test_who_leaves_the_line_is_not_told(customers: CustomerServiceStub, o
     assert not (await _cancel(customers, "leaves", sku)).cancelled
     await on_stock.take(told.batch(told.level(sku, 1, 1)))
     assert sql(TOLD, sku) == [("stays",)]
-    assert not (await _cancel(customers, "stays", sku)).cancelled, "who was told waits no longer"
+    assert not (await _cancel(customers, "stays", sku)).cancelled, "a notified customer no longer waits"
 
 
 async def test_a_customer_waits_for_so_many_skus_at_most_however_they_ask(
@@ -262,7 +264,7 @@ async def test_so_many_customers_at_most_wait_for_a_sku_and_all_are_told_in_one_
     error = await calls.refused(_ask(customers, "one-more", sku))
     assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "SKU_NOTICES_FULL")
     assert dict(error.metadata) == {"sku": sku, "limit": str(MOST_OF_SKU)}
-    await _ask(customers, "crowd-7", sku)  # who stands in line already may ask again
+    await _ask(customers, "crowd-7", sku)  # a customer with an open request may repeat it
     await on_stock.take(told.batch(told.level(sku, 10**9, 1)))
     assert [row[0] for row in sql(TOLD, sku)] == [f"crowd-{number}" for number in range(1, MOST_OF_SKU + 1)]
 

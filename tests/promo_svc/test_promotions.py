@@ -1,4 +1,4 @@
-"""Promotions through the service: made, changed, activated, paused, listed, told of."""
+"""Promotions through the service: creation, changes, activation, pause, lists, events."""
 
 from __future__ import annotations
 

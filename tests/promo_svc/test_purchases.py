@@ -1,4 +1,4 @@
-"""The purchase history follows orders: each version once, the newest wins, whatever order they come in."""
+"""The purchase history follows orders: each version once, the newest wins, in any order of arrival."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quotes through the service: what was just written counts, and every refusal is told."""
+"""Quotes through the service: recent writes count, and every refusal is explained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Races for the last uses, across separate orders: exactly as many as the limit allows, whatever comes twice."""
+"""Races for the last uses, across separate orders: exactly the limit, even with repeated requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redemptions through the service: all counters in one step, each state, and what a repeat answers."""
+"""Redemptions through the service: all counters in one step, each state, and the answers to repeats."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ async def test_a_lost_gate_is_rebuilt_from_the_journal(promo: PromotionServiceSt
 async def test_a_level_that_the_gate_was_not_told_of_is_told_at_first_use(
     promo: PromotionServiceStub, process: Promo, sql: Sql
 ) -> None:
-    """Another process made the promotion and died, or waits, between its commit and the gate."""
+    """Another process created the promotion and died, or waits, between its commit and the gate."""
     promotion_id = await calls.active(promo, usage_limit=3)
     epoch = process.partition.epochs.current
     await process.gate_client.hdel(f"{{pro:0}}:{epoch}:available", promotion_id)

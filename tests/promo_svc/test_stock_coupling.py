@@ -1,4 +1,4 @@
-"""Promotions that follow stock: skipped while a sku is short, and each crossing told once."""
+"""Promotions that follow stock: skipped while a sku is short, and one event per crossing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SELECT coalesce((payload -> 'promotion' ->> 'suspended')::boolean, false) FROM o
  WHERE key = %s ORDER BY id DESC LIMIT 1"""
 PARKED = "SELECT key, state FROM parked_events WHERE consumer = 'stock' ORDER BY position"
 ROUNDS = 10
-"""A race is tried so often."""
+"""Number of tries of a race."""
 
 
 def _sku() -> str:
@@ -38,13 +38,13 @@ def _sku() -> str:
 
 
 async def _coupled(promo: PromotionServiceStub, *skus: str, minimum: int = 10, **fields: Any) -> tuple[str, str]:
-    """Id and code of an active promotion that wants so many of each sku."""
+    """Id and code of an active promotion that needs a minimum of each sku."""
     code = calls.new_id("COUPLED").upper()
     return await calls.active(promo, code=code, stock_skus=skus, minimum_available=minimum, **fields), code
 
 
 async def _skipped(promo: PromotionServiceStub, code: str) -> quote_pb2.SkippedPromotion | None:
-    """Why the code does not apply, None when it does."""
+    """Why the code does not apply; None if it does."""
     quote = await calls.quoted(promo, code)
     assert bool(quote.applied) != bool(quote.skipped)
     return quote.skipped[0] if quote.skipped else None
@@ -223,7 +223,7 @@ async def test_a_coupling_is_changed_and_undone_like_every_rule(
     after = await calls.updated(promo, made.promotion_id, minimum_available=101)
     assert after.suspended
     await on_stock.take(told.batch(told.level(rare, 500, 1)))
-    assert sql(CROSSINGS, made.promotion_id) == [], "the sku of before is none of its any more"
+    assert sql(CROSSINGS, made.promotion_id) == [], "the earlier sku is no longer one of its skus"
     after = await calls.updated(promo, made.promotion_id, "stock_skus", "minimum_available")
     assert (after.suspended, list(after.stock_skus)) == (False, [])
     await on_stock.take(told.batch(told.level(plenty, 500, 2)))

@@ -1,4 +1,4 @@
-"""Events of other services for tests, as their relays would bring them."""
+"""Events of other services for tests, as their relays would publish them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LIPSTICK = ("LIP-RED", 1, 1_500)
 
 
 def batch(*events: Event) -> Batch:
-    """What a broker would give of one partition."""
+    """A batch of one partition, as a broker would deliver it."""
     return Batch(events[0].source, events[0].partition, list(events))
 
 
@@ -65,7 +65,7 @@ def level(sku: str, available: int, version: int, location: str = "berlin", type
 
 
 def broken(source: str, type_: str, key: str) -> Event:
-    """One whose data is no message."""
+    """An event whose data is not a valid message."""
     return _event(source, type_, key, b"\xff\xff\xff")
 
 

@@ -1,4 +1,4 @@
-"""The invariants of the protocol, read from the real stores and held against the model."""
+"""The invariants of the protocol, read from the real stores and compared with the model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Rows: TypeAlias = list[tuple[Any, ...]]
 
 
 class Books:
-    """What the stores say of one example's skus and reservations, whose ids begin with `prefix`."""
+    """The rows of one example's skus and reservations in the stores; their ids begin with `prefix`."""
 
     def __init__(self, model: Model, skus: Sequence[str], prefix: str) -> None:
         self._model = model
@@ -39,7 +39,7 @@ class Books:
         self._ids = f"{prefix}%"
 
     async def check(self, shop: Shop) -> None:
-        """I1, I2, I3, I5 and I7; and that every number is the model's."""
+        """Checks I1, I2, I3, I5 and I7, and that every number equals the model's."""
         by_sku, by_id = (self._skus,), (self._ids,)
         asked: tuple[tuple[Any, tuple[Any, ...]], ...] = (
             (LEVELS, by_sku),
@@ -57,7 +57,7 @@ class Books:
         await self._check_gate(shop, pending)
 
     async def in_step(self, shop: Shop) -> None:
-        """I6: nothing is under way, so the gate has exactly what the journal has."""
+        """Checks I6: no work is in flight, so the gate has exactly the journal's numbers."""
         keys = sorted(self._model.levels)
         found = await shop.partition.gate.counters(shop.partition.epochs.current, keys) if keys else []
         expected = [self._model.levels[key].takeable for key in keys]
@@ -69,7 +69,7 @@ class Books:
             key: (level.on_hand, level.reserved, level.committed, 0, level.backorder_limit)
             for key, level in self._model.levels.items()
         }
-        assert {key: row[:5] for key, row in rows.items()} == expected, "I1: levels are not the model's"
+        assert {key: row[:5] for key, row in rows.items()} == expected, "I1: levels differ from the model"
         assert all(number >= 0 for row in rows.values() for number in row), "I1: below zero"
         assert {row[0]: row[1:] for row in sums} == expected, "I2: levels are not the sums of their movements"
         assert {(key, lot): units for key, lot, units in lots} == {
@@ -89,7 +89,7 @@ class Books:
         assert told == self._model.events, "I7: one event per change of state"
 
     async def _check_gate(self, shop: Shop, pending: Rows) -> None:
-        """Nothing when it does not serve; decreases that it has not heard of are known."""
+        """Checks nothing if it does not serve; decreases that have not reached it are allowed for."""
         epoch = (await shop.partition.epochs._rebuilds.serving()).epoch
         if not await shop.partition.gate.serves(epoch):
             return

@@ -1,4 +1,4 @@
-"""What buyers ask: to reserve, to repeat, to commit, release and extend, to have their goods or to cancel."""
+"""The buyers' requests: reserve, repeat, commit, release, extend, fulfill and cancel."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Buyers(Example):
         if held.state in ("ACTIVE", "COMMITTED") and answer is not None:
             assert answer.replayed
             assert taken_of(answer.reservation) == held.taken
-        else:  # what has ended is forgotten by the gate, which may have nothing to take again
+        else:  # the gate forgets ended reservations, and may have no stock to take again
             assert reason == ENDED.get(held.state) or (held.state != "ACTIVE" and self._is_short(held.basket, reason))
 
     @precondition(lambda self: self.model.held)
@@ -75,7 +75,7 @@ class Buyers(Example):
         self._settle(self._among(sorted(self.model.held), which), to)
 
     def _foreign(self, method: Callable[..., Any], request: Any) -> None:
-        """A foreign hand goes before each of the owner's; what the books say after both is the owner's alone."""
+        """A foreign call precedes each of the owner's; the books after both must show only the owner's."""
         assert self._call(method, request)[1] == "RESERVATION_OWNED_BY_ANOTHER"
 
     def _settle(self, id: str, to: str) -> None:

@@ -1,4 +1,4 @@
-"""One example of the state machine: what it is played on, what must hold after every step, and how things are said."""
+"""One example of the state machine: its servers, the checks after every step, and the translation of answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LINES = st.builds(
 BASKETS = st.lists(LINES, min_size=1, max_size=3).map(tuple)
 OWNER = "order:mine"
 WHICH = st.integers(0, 99)
-"""Picks among what there is."""
+"""Selects among existing items."""
 _examples = itertools.count(1)
 
 
@@ -44,7 +44,7 @@ class Runner:
         self._loop = asyncio.Runner()
         self.stores = self.run(self._open(database_url, gate_url))
         self.seen: Counter[str] = Counter()
-        """How often each answer was given."""
+        """Number of times that each answer was given."""
 
     async def _open(self, database_url: str, gate_url: str) -> Stores:
         db = Database(database_url, size=4)
@@ -52,11 +52,11 @@ class Runner:
         return Stores(db, redis.connect(gate_url))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Runs it to its end."""
+        """Runs it to the end."""
         return self._loop.run(work)
 
     def close(self) -> None:
-        """Lets go of the servers."""
+        """Closes the connections."""
         self.run(self._close())
         self._loop.close()
 
@@ -76,9 +76,9 @@ class Example(RuleBasedStateMachine):
         self.numbers = itertools.count(1)
         self.model = Model(LOCATIONS)
         self.behind = False
-        """Whether the gate may know less than the journal: what it refuses then need not be what the model refuses."""
+        """Whether the gate may lag behind the journal: then it may refuse requests that the model accepts."""
         self.orphans: dict[str, tuple[Line, ...]] = {}
-        """Ids that the gate may know and the journal does not."""
+        """Ids that the gate may know but the journal does not."""
         self.last_change: stock_pb.ReceiveStockRequest | None = None
         self.books = Books(self.model, [self.prefix + sku for sku in SKUS], self.prefix)
         self.shop = Shop(runner.stores, self.watch)
@@ -86,7 +86,7 @@ class Example(RuleBasedStateMachine):
         runner.run(self.shop.start())
 
     def swept(self) -> None:
-        """All that background loops would have brought by now."""
+        """Runs all background loops once, and updates the model."""
         self.runner.run(self.shop.sweep())
         for id, basket in self.orphans.items():
             if self.runner.run(self.shop.partition.journal.read([id])):
@@ -108,7 +108,7 @@ class Example(RuleBasedStateMachine):
                 self._call(*self._settling(id, "RELEASED"))
             self.runner.run(self.shop.close())
 
-    # How it is said.
+    # Translation of answers.
 
     def _reserved(self, id: str, basket: tuple[Line, ...]) -> None:
         """A claim under an id that the journal does not know yet."""
@@ -169,7 +169,7 @@ class Example(RuleBasedStateMachine):
 
 
 async def quiet(work: Coroutine[Any, Any, Any]) -> None:
-    """A refusal is an answer too, which nobody is there to hear."""
+    """Ignores a refusal: it is an answer, but no caller waits for it."""
     await reason_of(work)
 
 

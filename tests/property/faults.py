@@ -1,4 +1,4 @@
-"""What becomes of servers and processes: rebuilds, flushes, crashes; what mends them: sweeps and the audit."""
+"""Faults of servers and processes: rebuilds, flushes, crashes; and their repair: sweeps and the audit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SUCCEED = "UPDATE audits SET updated_at = updated_at - interval '1 minute' RETUR
 
 
 class Faults(Example):
-    """Rules of what goes wrong."""
+    """Rules for faults."""
 
     @rule()
     def rebuild(self) -> None:
@@ -34,7 +34,7 @@ class Faults(Example):
 
     @rule(kind=st.sampled_from(KINDS), basket=BASKETS, which=WHICH, key=KEYS, journalled=st.booleans())
     def crash(self, kind: str, basket: tuple[Line, ...], which: int, key: tuple[str, str], journalled: bool) -> None:
-        """The process ends in the midst of something, just before or just after the journal knows of it."""
+        """The process ends in the middle of its work, just before or just after the journal has it."""
         match kind:
             case "reserving":
                 self._crash_reserving(self._own(basket), journalled)
@@ -75,14 +75,14 @@ class Faults(Example):
 
     @rule()
     def audit(self) -> None:
-        """Looks for what is wrong, and finds nothing: what crashes left is no drift, or is not there long enough."""
+        """Audits and finds nothing: leftovers of crashes are not drift, or do not last long enough."""
         self.watch.passed_ms += LOOK_AGAIN_MS
-        self.runner.run(self.runner.stores.rows(SUCCEED))  # the process that led may have crashed
+        self.runner.run(self.runner.stores.rows(SUCCEED))  # the leading process may have crashed
         self.runner.run(self.shop.auditor.run_once())
 
     @rule(which=WHICH, units=st.integers(-3, 3).filter(bool))
     def drift(self, which: int, units: int) -> None:
-        """The gate's number changes by itself: the audit brings it back."""
+        """The gate's number changes without a cause: the audit restores it."""
         self.swept()
         if not self.model.levels:
             return
@@ -105,7 +105,7 @@ class Faults(Example):
         self.swept()
 
     def _crash(self, death: Coroutine[Any, Any, None]) -> None:
-        """The process ends there, the next one starts on the same servers."""
+        """The process ends there; the next one starts on the same servers."""
         self.runner.run(death)
         self.shop = Shop(self.runner.stores, self.watch)
         self.runner.run(self.shop.start())

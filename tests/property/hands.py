@@ -1,4 +1,4 @@
-"""What people do by hand: receive, adjust, count."""
+"""Manual changes: receive, adjust, count."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOTS = st.sampled_from(["", "L1"])
 
 
 class Hands(Example):
-    """Rules of warehouses."""
+    """Rules for warehouses."""
 
     @initialize(on_hand=st.lists(st.integers(0, 20), min_size=4, max_size=4))
     def open(self, on_hand: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""Stock as plain dictionaries: what the service must answer, and what its books must say, when nothing ever fails."""
+"""Stock as plain dictionaries: the service's correct answers and rows if nothing ever fails."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Taken: TypeAlias = dict[Key, int]
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a basket, as a caller wishes it; no locations means any."""
+    """One line of a basket, as a caller requests it; no locations means any."""
 
     sku: str
     quantity: int
@@ -37,11 +37,11 @@ class Level:
 
     @property
     def takeable(self) -> int:
-        """What may still be reserved."""
+        """Units that may still be reserved."""
         return self.on_hand - self.reserved - self.committed + self.backorder_limit
 
     def leave(self, quantity: int) -> None:
-        """Units go, the unnamed lot's first."""
+        """Removes units, those of the unnamed lot first."""
         for lot in sorted(self.lots):
             part = min(quantity, self.lots[lot])
             self.lots[lot] -= part
@@ -50,7 +50,7 @@ class Level:
 
 @dataclass
 class Held:
-    """A reservation: what was asked, what it took, and where it stands."""
+    """A reservation: its request, its taken units, and its state."""
 
     basket: tuple[Line, ...]
     taken: Taken
@@ -60,12 +60,12 @@ class Held:
 
     @property
     def open(self) -> Taken:
-        """Sold units that neither left nor came back."""
+        """Sold units that were neither shipped nor returned."""
         return {key: units - self.gone[key] for key, units in self.taken.items() if units > self.gone[key]}
 
 
 class Model:
-    """Levels, reservations, and the events that must have been told."""
+    """Levels, reservations, and the events that must have been emitted."""
 
     def __init__(self, locations: Sequence[str]) -> None:
         self._locations = tuple(locations)
@@ -74,11 +74,11 @@ class Model:
         self.events: Counter[tuple[str, str]] = Counter()
 
     def level(self, key: Key) -> Level:
-        """The level, made when there is none."""
+        """The level, created if there is none."""
         return self.levels.setdefault(key, Level())
 
     def allocate(self, basket: Sequence[Line]) -> Taken | None:
-        """What a basket takes, line by line; None when it does not fit."""
+        """The units that a basket takes, line by line; None if it does not fit."""
         left = {key: level.takeable for key, level in self.levels.items()}
         taken: Counter[Key] = Counter()
         for line in merged(basket):
@@ -92,7 +92,7 @@ class Model:
         return dict(taken)
 
     def fits(self, basket: Sequence[Line], taken: Taken) -> bool:
-        """Whether a basket may have been taken so, wherever from: enough of each sku, and no level overdrawn."""
+        """Whether a basket may have been taken like this, from any location: enough of each sku, and no level overdrawn."""
         wanted, got = Counter[str](), Counter[str]()
         for line in basket:
             wanted[line.sku] += line.quantity
@@ -101,14 +101,14 @@ class Model:
         return wanted == got and all(self.levels[key].takeable >= units for key, units in taken.items())
 
     def reserve(self, id: str, basket: tuple[Line, ...], taken: Taken) -> None:
-        """A reservation stands."""
+        """Adds a reservation."""
         self.held[id] = Held(basket, taken)
         for key, units in taken.items():
             self.levels[key].reserved += units
         self.events["created", id] += 1
 
     def end(self, id: str, state: str) -> None:
-        """An active reservation is COMMITTED, RELEASED or EXPIRED."""
+        """An active reservation becomes COMMITTED, RELEASED or EXPIRED."""
         held = self.held[id]
         held.state = state
         for key, units in held.taken.items():
@@ -117,12 +117,12 @@ class Model:
         self.events[state.lower(), id] += 1
 
     def abort(self, id: str, basket: tuple[Line, ...]) -> None:
-        """An id is dead before anything stood under it."""
+        """Marks an id as ended before a reservation existed under it."""
         self.held[id] = Held(basket, {}, "ABORTED")
         self.events["aborted", id] += 1
 
     def cancel(self, id: str) -> None:
-        """What is open of a sale comes back."""
+        """Returns the open units of a sale."""
         held = self.held[id]
         if held.open:
             self.events["cancelled", id] += 1
@@ -131,7 +131,7 @@ class Model:
             held.gone[key] += units
 
     def fulfill(self, id: str) -> bool:
-        """What is open of a sale leaves; False, and nothing happens, when it is not there."""
+        """Ships the open units of a sale; False, without any effect, if they are not there."""
         held = self.held[id]
         still_open = held.open
         if any(self.levels[key].on_hand < units for key, units in still_open.items()):
@@ -145,7 +145,7 @@ class Model:
 
 
 def merged(basket: Sequence[Line]) -> list[Line]:
-    """Lines that ask for the same are one."""
+    """Merges lines with the same sku and locations."""
     sums: dict[tuple[str, tuple[str, ...], bool], int] = {}
     for line in basket:
         same = (line.sku, line.locations, line.split)

@@ -1,4 +1,4 @@
-"""How long the state machine plays: `quick` in the gate, the same steps every time; `long` for a night, others each time."""
+"""The duration of the state machine: `quick` in the gate, with the same steps every time; `long` for a night, with others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests import config
 
 
 def chosen() -> settings:
-    """By TEST_PROFILE. Only `long` shrinks what failed: on real servers that takes minutes."""
+    """Chosen by TEST_PROFILE. Only `long` shrinks failures: on real servers that takes minutes."""
     long = config.load().profile == "long"
     phases = (Phase.generate, Phase.shrink) if long else (Phase.generate,)
     return settings(

@@ -1,4 +1,4 @@
-"""The inventory service's own objects in one process that a test may end anywhere, and its books on real servers."""
+"""The inventory service's own objects in one process that a test may end at any point, and its books on real servers."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Stores:
     client: redis.Client
 
     async def rows(self, statement: Any, *values: object) -> list[tuple[Any, ...]]:
-        """What a query answers."""
+        """Returns the rows of a query."""
         async with self.db.connection() as connection:
             return await (await connection.execute(statement, values)).fetchall()
 
 
 class Shop:
-    """One process, put together as `inventory_svc.__main__` does it, without a port and without background loops."""
+    """One process, assembled as in `inventory_svc.__main__`, without a port and without background loops."""
 
     def __init__(self, stores: Stores, watch: Watch) -> None:
         db = stores.db
@@ -62,16 +62,16 @@ class Shop:
         )
 
     async def start(self) -> None:
-        """Serves."""
+        """Starts to serve."""
         self.partition.claims.start()
         await self.partition.epochs.watch()
 
     async def close(self) -> None:
-        """Ends as a process that was asked to."""
+        """Ends normally."""
         await self.partition.close()
 
     async def kill(self) -> None:
-        """Ends in the midst of it: nothing of what it had begun goes on."""
+        """Ends in the middle of its work: none of it continues."""
         claims = self.partition.claims
         stages = (claims._gate_stage, claims._journal_stage, claims._settle_stage)
         tasks: list[asyncio.Task[None]] = [task for stage in stages for task in stage._tasks]
@@ -83,7 +83,7 @@ class Shop:
         self.partition.gate.close()
 
     async def dies_in(self, owner: Any, step: str, work: Coroutine[Any, Any, object], *, after: bool = False) -> None:
-        """Runs `work` up to where it calls `owner.step`, or has done so, and no further; or to its end when it does not."""
+        """Runs `work` until it calls `owner.step`, or has called it, and no further; or to its end if it does not."""
         reached, real = asyncio.Event(), getattr(owner, step)
 
         async def last(*arguments: Any, **named: Any) -> None:
@@ -101,7 +101,7 @@ class Shop:
         await self.kill()
 
     async def sweep(self) -> None:
-        """All that the background loops of a running process would have brought by now."""
+        """Runs all background loops of a process once."""
         await self.partition.epochs.watch()
         self.watch.passed_ms += 120_000
         await self.partition.sweeper.run_once(FAR_MS)
@@ -121,7 +121,7 @@ async def reason_of(call: Awaitable[Any]) -> tuple[Any, str]:
 
 
 async def opened(stores: Stores, skus: Sequence[str]) -> None:
-    """The skus, and both locations, berlin first."""
+    """Creates the skus, and both locations, berlin first."""
     await stores.rows(
         "INSERT INTO locations (location, name, priority) SELECT name, name, place"
         " FROM unnest(%s::text[]) WITH ORDINALITY AS l(name, place) ON CONFLICT DO NOTHING RETURNING 1",

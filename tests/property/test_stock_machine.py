@@ -1,4 +1,4 @@
-"""Whatever is asked of the inventory service, in whatever order, ended wherever: its books are the model's."""
+"""Any sequence of calls to the inventory service, interrupted at any point, leaves the books in the model's state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.property.hands import Hands
 from tests.property.profile import chosen
 
 GATE_DATABASE = 9
-"""A Redis database of its own: it is flushed again and again."""
+"""A separate Redis database: it is flushed repeatedly."""
 ANSWERS = {
     "ReserveStock",
     "ReserveStock again",
@@ -39,12 +39,12 @@ ANSWERS = {
 
 
 class StockMachine(Buyers, Hands, Faults):
-    """All of it at once."""
+    """All rules together."""
 
 
 @pytest.fixture
 def runner(new_database: Callable[[str], str], valkey_url: str) -> Iterator[Runner]:
-    """A fresh database and an empty gate for all examples; each has skus and ids of its own."""
+    """A fresh database and an empty gate for all examples; each has its own skus and ids."""
     loud = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50), cache_logger_on_first_use=False)
     made = Runner(new_database("inventory"), databases.emptied(valkey_url, GATE_DATABASE))
@@ -55,4 +55,4 @@ def runner(new_database: Callable[[str], str], valkey_url: str) -> Iterator[Runn
 
 def test_whatever_is_asked_in_whatever_order_the_books_are_the_models(runner: Runner) -> None:
     run_state_machine_as_test(lambda: StockMachine(runner), settings=chosen())  # type: ignore[arg-type]
-    assert set(runner.seen) >= ANSWERS, "an answer that was never given is one that nothing was said about"
+    assert set(runner.seen) >= ANSWERS, "an answer that was never given was not tested"

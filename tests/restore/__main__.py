@@ -11,7 +11,7 @@ BEFORE, DURING, AFTER = 300, 200, 700
 
 
 def main() -> int:
-    """Prints a row per drill; 1 when one fails."""
+    """Prints a row per drill; 1 if one fails."""
     results = [asyncio.run(play(one_instant, BEFORE, DURING, AFTER)) for one_instant in (True, False)]
     print("| backup | orders lost | levels wrong at the start | seconds until none is | found | repaired | left |")
     print("|---|---|---|---|---|---|---|")
@@ -23,7 +23,7 @@ def main() -> int:
 
 
 def holds(result: Result) -> bool:
-    """Whether everything was found, repaired, and is sound."""
+    """Whether everything was found, repaired, and is now consistent."""
     return result.sound and result.left == 0 and result.repaired == result.found and result.open == 0
 
 

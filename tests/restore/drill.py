@@ -1,4 +1,4 @@
-"""One drill: orders, a backup under load, more orders, the end, the restore, the start, the audit that finds and repairs."""
+"""One drill: orders, a backup under load, more orders, stop, restore, start, then the audit that finds and repairs."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from tests.restore.shop import Shop
 from tests.stack import Stack
 
 HEALED_WITHIN_S = 10.0
-"""What is promised: after the start no level is wrong for longer."""
+"""The promise: after the start no level is wrong for longer."""
 AUDIT_S = 300.0
 FINDING = re.compile(r"^ +(OPEN|REPAIRED|GONE) +(\S+)/(\w+):", re.MULTILINE)
 AGED = (
     ("orders", "UPDATE orders SET updated_at = updated_at - interval '2 minutes'"),
     ("inventory", "UPDATE reservations SET created_at = created_at - interval '2 minutes'"),
 )
-"""Makes the backup two minutes old: what changed within the last minute is not judged, and a drill need not wait for that."""
+"""Makes the backup two minutes old: changes of the last minute are not judged, and a drill need not wait for that."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one drill came to."""
+    """The result of one drill."""
 
     backup: str
     lost: int
@@ -43,13 +43,13 @@ class Result:
     left: int
     """Findings of a second audit."""
     sound: bool
-    """Whether the second audit's every line holds."""
+    """Whether every line of the second audit holds."""
 
 
 async def play(one_instant: bool, before: int, during: int, after: int, noted: bool = True) -> Result:
-    """`before` orders, the backup while `during` are placed, `after` more; then the restore.
+    """Places `before` orders, `during` more while the backup runs, `after` more; then restores.
 
-    Without `noted` nobody says that there was one: services and gate must find out.
+    Without `noted` the product gets no notice of the restore: services and gate must detect it.
     """
     with servers.running() as (backups, valkey):
         environment = {
@@ -65,7 +65,7 @@ async def play(one_instant: bool, before: int, during: int, after: int, noted: b
                 backups.restore_instant(backup)
             else:
                 backups.restore_dumps(backup)
-            if noted:  # as docs/operations/backup-restore.md says; without it the gate notices by itself
+            if noted:  # as in docs/operations/backup-restore.md; without it the gate notices by itself
                 run("chassis.restored", product, **environment)
                 databases.emptied(valkey.url, 1)
             for database, statement in AGED:
@@ -111,14 +111,14 @@ async def _started(product: Stack, backup: str, lost: int) -> Result:
 
 
 def audit(product: Stack, repair: bool) -> subprocess.CompletedProcess[str]:
-    """`make audit`, with REPAIR=1 if it shall repair."""
+    """`make audit`, with REPAIR=1 if `repair` is set."""
     result = run("chassis.local.audit", product, REPAIR="1" if repair else "")
     print(result.stdout[-1_500:], result.stderr[-1_500:])
     return result
 
 
 def run(program: str, product: Stack, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A program of the product, in the environment of this one."""
+    """Runs a program of the product, in this process's environment."""
     known = {**config.load().environment, **product.environment, "LOCAL_DIR": str(product.local)}
     return subprocess.run(  # noqa: S603 our own program
         [sys.executable, "-m", program],

@@ -18,7 +18,7 @@ from tests.databases import named
 from tests.servers import Running, folder
 
 DATABASES = ("inventory", "promo", "webhooks", "orders")
-"""In the order in which the bad backup dumps them: what an order needs comes before the order, so that the newest orders
+"""The order in which the bad backup dumps them: the data that an order needs precedes the order, so that the newest orders
 are in a dump without their goods."""
 
 
@@ -34,13 +34,13 @@ class Backups:
         server.place.account.give(self._folder)
 
     def of_one_instant(self) -> Path:
-        """pg_basebackup: every database of the server as it was at one instant, with the log up to there."""
+        """pg_basebackup: every database of the server at one instant, with the log up to it."""
         target = self._folder / secrets.token_hex(4)
         self._run("pg_basebackup", "--pgdata", str(target), "--checkpoint=fast", "--wal-method=stream")
         return target
 
     def dumps(self) -> Path:
-        """pg_dump of each database, one after the other: each of an instant of its own."""
+        """pg_dump of each database, one after the other: each at its own instant."""
         target = self._folder / secrets.token_hex(4)
         target.mkdir()
         for name in DATABASES:
@@ -50,7 +50,7 @@ class Backups:
         return target
 
     def restore_instant(self, backup: Path) -> None:
-        """The server's files are those of the backup."""
+        """Replaces the server's files by the backup."""
         self.running.stop()
         data = self._server.place.data
         shutil.rmtree(data)
@@ -61,7 +61,7 @@ class Backups:
         self.running.start()
 
     def restore_dumps(self, backup: Path) -> None:
-        """The databases are made anew from their dumps."""
+        """Recreates the databases from their dumps."""
         for name in DATABASES:
             self._run("dropdb", "--force", name)
             self._run("createdb", name)

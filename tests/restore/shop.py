@@ -1,4 +1,4 @@
-"""The product under orders: skus with plenty of stock, buyers that never stop, and what the services say of themselves."""
+"""The product under orders: skus with plenty of stock, buyers that never stop, and the services' own reports."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Shop:
         self.confirmed = 0
 
     async def fill(self) -> None:
-        """Skus and their stock."""
+        """Creates skus and their stock."""
         location = location_pb2.Location(location="berlin", time_zone="UTC")
         await self._call(
             self.stock.CreateLocation, stock_service_pb2.CreateLocationRequest(request_id="berlin", location=location)
@@ -54,7 +54,7 @@ class Shop:
             await self._call(self.stock.ReceiveStock, request)
 
     async def buy(self, prefix: str) -> None:
-        """One order of one or two units."""
+        """Places one order of one or two units."""
         number = next(self._numbers)
         request = order_service_pb2.PlaceOrderRequest(
             request_id=f"{prefix}-{number}",
@@ -69,7 +69,7 @@ class Shop:
 
     @contextlib.asynccontextmanager
     async def under_orders(self, prefix: str) -> AsyncIterator[None]:
-        """Buyers buy until the end of it; what a stopping product refuses is theirs to repeat."""
+        """Buyers buy until the end of the block; they repeat requests that a stopping product refuses."""
 
         async def keep_buying() -> None:
             while True:
@@ -87,13 +87,13 @@ class Shop:
             await asyncio.wait(buyers)
 
     async def bought(self, more: int) -> None:
-        """Returns once that many orders more are confirmed."""
+        """Returns once this many more orders are confirmed."""
         goal = self.confirmed + more
         while self.confirmed < goal:
             await asyncio.sleep(POLL_S)
 
     async def wrong_levels(self) -> tuple[int, int]:
-        """Levels that are not what the journal says, and all levels."""
+        """Levels that differ from the journal, and all levels."""
         found = await self._call(self.stock.AuditStock, stock_service_pb2.AuditStockRequest())
         return int(found.gate_mismatches), int(found.levels)
 

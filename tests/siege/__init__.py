@@ -1,1 +1,1 @@
-"""Attacks on a running product, and what its callers notice of them."""
+"""Attacks on a running product, and their effect on its callers."""

@@ -1,4 +1,4 @@
-"""`python -m tests.siege`: read it from top to bottom."""
+"""`python -m tests.siege`: its order of work, from top to bottom."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def row(one: Verdict) -> str:
 
 
 def main() -> int:
-    """Every attack on a product of its own; 1 when a promise did not hold."""
+    """Runs every attack on a separate product; returns 1 if a promise did not hold."""
     console = Console(soft_wrap=True)
     process.allow_many_connections()
     try:

@@ -1,7 +1,7 @@
-"""One attack in a process of its own: `python -m tests.siege.attack NAME TARGET`.
+"""One attack in a separate process: `python -m tests.siege.attack NAME TARGET`.
 
-It says `ready` when it holds, and ends when stdin does.
-It runs at the lowest priority and ends by itself after MOST_S: an attacker shares the machine with what it attacks.
+It prints `ready` once the attack holds, and ends when stdin is closed.
+It runs at the lowest priority and ends by itself after MOST_S: the attacker shares the machine with the product.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NICE = 19
 
 
 async def nothing(_target: Target) -> AsyncIterator[int]:
-    """What the machine does without an attack, for comparison."""
+    """No attack, for comparison."""
     while True:
         yield 0
         await asyncio.sleep(1)
@@ -42,7 +42,7 @@ ATTACKS: dict[str, Callable[[Target], AsyncIterator[int]]] = {
 
 
 async def attack(name: str, target: Target) -> None:
-    """Until stdin is closed."""
+    """Runs until stdin is closed."""
     over = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     holding = asyncio.create_task(_hold(ATTACKS[name](target)))
     await asyncio.wait([over, holding], timeout=MOST_S, return_when=asyncio.FIRST_COMPLETED)
@@ -64,7 +64,7 @@ def main() -> None:
     process.allow_many_connections()
     os.nice(NICE)
     uvloop.run(attack(sys.argv[1], parsed(sys.argv[2])))
-    os._exit(0)  # a reader of stdin may still wait
+    os._exit(0)  # a thread may still wait for stdin
 
 
 if __name__ == "__main__":

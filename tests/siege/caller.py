@@ -31,34 +31,34 @@ MIX: Sequence[Asked] = (
 
 @dataclass
 class Observed:
-    """Seconds of each answer from the moment that it was due, and what failed."""
+    """Seconds of each answer, counted from the time when the request was due, and the failures."""
 
     seconds: list[float] = field(default_factory=list)
     failures: dict[str, int] = field(default_factory=dict)
 
     def failed(self, why: str) -> None:
-        """One more."""
+        """Counts one failure."""
         self.failures[why] = self.failures.get(why, 0) + 1
 
     def quantile_ms(self, part: float) -> float:
-        """0.99 for p99; 0 when nothing was answered."""
+        """0.99 for p99; 0 if there was no answer."""
         ordered = sorted(self.seconds)
         return ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000 if ordered else 0.0
 
 
 class Caller:
-    """Opens a shop of its own, then calls."""
+    """Creates its own goods, then calls."""
 
     def __init__(self, stack: Stack) -> None:
         timeout = aiohttp.ClientTimeout(total=ANSWER_WITHIN_S)
         self._session = aiohttp.ClientSession(stack.edge, headers=stack.headers, timeout=timeout)
-        # A probe comes by a connection of its own each time, as those of most supervisors do, and shows no token.
+        # Each probe uses a new connection, as most supervisors do, and no token.
         self._probe = aiohttp.ClientSession(
             stack.edge, timeout=timeout, connector=aiohttp.TCPConnector(force_close=True)
         )
 
     async def open(self) -> None:
-        """Goods for all there is to reserve."""
+        """Creates enough goods for all reservations."""
         price = {"currency": "EUR", "amount_minor": 1_000}
         place = {"location": LOCATION, "name": "Siege", "time_zone": "Europe/Berlin"}
         sku = {"sku": SKU, "name": "siege", "category": "siege", "price": price}
@@ -68,22 +68,22 @@ class Caller:
                 assert answer.status == 201, await answer.text()
 
     async def ticket(self) -> str:
-        """Of a public page."""
+        """Returns the ticket of a public page."""
         async with self._session.post("/v1/stream-tickets", json={"topics": ["stock"], "ttl_seconds": 3600}) as answer:
             return str((await answer.json())["ticket"])
 
     async def close(self) -> None:
-        """Hangs up."""
+        """Closes the connections."""
         await self._session.close()
         await self._probe.close()
 
     async def calls(self, seconds: float) -> Observed:
-        """Of the caller with the token, for so long."""
+        """Calls with the token for this many seconds."""
         mix = itertools.cycle(MIX)
         return await self._paced(self._session, PER_S, seconds, lambda: next(mix))
 
     async def probes(self, seconds: float) -> Observed:
-        """Of /healthz, for so long."""
+        """Probes /healthz for this many seconds."""
         return await self._paced(self._probe, PROBES_PER_S, seconds, lambda: ("GET", "/healthz", None))
 
     async def _paced(

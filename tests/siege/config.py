@@ -1,4 +1,4 @@
-"""What a siege reads from the environment."""
+"""Settings of a siege, from the environment."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 
 class ConfigError(Exception):
-    """The siege cannot start; its text is one line for the person who started it."""
+    """The siege cannot start; the text is one line for the developer who started it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How long each attack holds, and which ones: those whose name holds one of `only`. None means all."""
+    """Duration of each attack, and the chosen attacks: those whose name contains one of `only`. None means all."""
 
     seconds: float = 60.0
     only: tuple[str, ...] = ()
 
 
 def load() -> Settings:
-    """SIEGE_SECONDS, SIEGE_ONLY (parts of names with commas between them). ConfigError."""
+    """Reads SIEGE_SECONDS, SIEGE_ONLY (parts of names, separated by commas). ConfigError."""
     raw = os.environ.get("SIEGE_SECONDS", "60")
     try:
         seconds = float(raw)

@@ -1,4 +1,4 @@
-"""One attack on a product of its own: calm, the attack, calm again; what the caller noticed and what the edge held."""
+"""One attack on a separate product: calm, the attack, calm again; measures the caller and the edge's memory."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from tests.stack import Stack
 READY_WITHIN_S = 60.0
 SAMPLE_S = 0.25
 WARM_UP_S = 3.0
-"""Caches, pools and connections fill, before the edge's memory is looked at."""
+"""Caches, pools and connections fill before the edge's memory is measured."""
 CALM_WITHIN_S = 30.0
-"""From the end of an attack until memory and callers must be as before."""
+"""After the end of an attack, memory and callers must be back to normal within this time."""
 P99_MS = 250.0
 MOST_GROWTH_MIB = 200.0
 BACK_WITHIN_MIB = 64.0
-"""Of what it was before: an allocator keeps some pages."""
+"""Tolerance above the memory before the attack: an allocator keeps some pages."""
 MIB = 2**20
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One row of the table. Milliseconds of the caller with the token, MiB of the edge's process."""
+    """One row of the table. Milliseconds are the caller's (with the token), MiB those of the edge's process."""
 
     attack: str
     calls: int
@@ -48,7 +48,7 @@ class Verdict:
 
     @property
     def complaints(self) -> list[str]:
-        """Which promises did not hold."""
+        """The promises that did not hold."""
         found = []
         if self.p99_ms >= P99_MS:
             found.append(f"p99 {self.p99_ms:.0f} ms")
@@ -63,19 +63,19 @@ class Verdict:
         return found
 
     def document(self) -> dict[str, object]:
-        """For the results."""
+        """The row for the results file."""
         return {**asdict(self), "holds": not self.complaints, "complaints": self.complaints}
 
 
 class Memory:
-    """Of the edge's process, the most as it is sampled."""
+    """Memory of the edge's process, and the maximum of the samples."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self.most_mib = 0.0
 
     def now_mib(self) -> float:
-        """0 while there is no such process: it has died, which the caller's failures say."""
+        """0 if there is no such process: it has died, which the caller's failures show."""
         pid = self._stack.pid("edge")
         try:
             return float(psutil.Process(pid).memory_info().rss / MIB) if pid is not None else 0.0
@@ -83,14 +83,14 @@ class Memory:
             return 0.0
 
     async def watch(self) -> None:
-        """For ever."""
+        """Samples until cancelled."""
         while True:
             self.most_mib = max(self.most_mib, self.now_mib())
             await asyncio.sleep(SAMPLE_S)
 
 
 async def besieged(stack: Stack, name: str, seconds: float, scale: float = 1.0) -> Verdict:
-    """What came of it. The stack's own skus and location may not be there yet."""
+    """Runs one attack. The stack's own skus and location need not exist."""
     caller, memory = Caller(stack), Memory(stack)
     try:
         await caller.open()
@@ -108,7 +108,7 @@ async def besieged(stack: Stack, name: str, seconds: float, scale: float = 1.0) 
 
 
 async def calm(memory: Memory, before_mib: float) -> float:
-    """The memory when it has come back, or at the end of the time for that."""
+    """The memory once it is back to normal, or at the end of the time for that."""
     loop = asyncio.get_running_loop()
     end = loop.time() + CALM_WITHIN_S
     while memory.now_mib() - before_mib >= BACK_WITHIN_MIB and loop.time() < end:
@@ -117,7 +117,7 @@ async def calm(memory: Memory, before_mib: float) -> float:
 
 
 def verdict(name: str, calls: Observed, probes: Observed, memory_mib: tuple[float, float, float]) -> Verdict:
-    """The row."""
+    """Builds the row."""
     return Verdict(
         attack=name,
         calls=len(calls.seconds),
@@ -136,7 +136,7 @@ def verdict(name: str, calls: Observed, probes: Observed, memory_mib: tuple[floa
 
 @asynccontextmanager
 async def attacking(name: str, target: Target) -> AsyncIterator[Process]:
-    """Inside, the attack holds. Its process ends with the block, or when this one does."""
+    """The attack holds within the block. Its process ends with the block, or with this process."""
     command = (sys.executable, "-m", "tests.siege.attack", name, target.argument())
     attacker = await asyncio.create_subprocess_exec(
         *command, stdin=PIPE, stdout=PIPE, env=dict(config.load().environment)
@@ -145,7 +145,7 @@ async def attacking(name: str, target: Target) -> AsyncIterator[Process]:
     try:
         async with asyncio.timeout(READY_WITHIN_S):
             said = await attacker.stdout.readline()
-        assert said == b"ready\n", f"the attack {name} could not begin"
+        assert said == b"ready\n", f"the attack {name} could not start"
         yield attacker
         assert attacker.returncode is None, f"the attack {name} ended too early"
     finally:

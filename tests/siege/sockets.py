@@ -1,4 +1,4 @@
-"""Attacks that hold sockets: half requests, huge headers, WebSockets of one ticket, readers that never read."""
+"""Attacks that hold sockets: half requests, huge headers, WebSockets with one ticket, readers that never read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.siege.target import Target
 
 OPEN_PER_S = 1_000
 REOPEN_PER_S = 200
-"""New sockets per second when all have been open once and the edge closes some: this is about holding, not about a flood."""
+"""New sockets per second once all have been open and the edge closes some: these attacks hold sockets, they do not flood."""
 PACE_S = 0.02
 CHUNK = b"a" * 65_536
 HEADER_BYTES = 50 * 1024 * 1024
@@ -26,7 +26,7 @@ HANDSHAKE = (
 
 
 class Holder(asyncio.Protocol):
-    """Says its words and waits; opened again when the edge closes it."""
+    """Sends its bytes and waits; reconnects when the edge closes the connection."""
 
     def __init__(self, words: bytes, lost: Callable[[Holder], None], reads: bool) -> None:
         self._words = words
@@ -34,7 +34,7 @@ class Holder(asyncio.Protocol):
         self._reads = reads
 
     def connection_made(self, transport: Any) -> None:
-        """Speaks."""
+        """Sends the bytes."""
         if not self._reads:
             taken: socket.socket = transport.get_extra_info("socket")
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_BYTES)
@@ -43,12 +43,12 @@ class Holder(asyncio.Protocol):
             transport.pause_reading()
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """Comes back, at the attacker's pace."""
+        """Reconnects at the attacker's rate."""
         self._lost(self)
 
 
 async def held(target: Target, number: int, words: bytes, reads: bool = True) -> AsyncIterator[int]:
-    """Keeps so many sockets open for ever; yields how many are, first when all have been opened once."""
+    """Keeps `number` sockets open for ever; yields how many are open, first when all have been opened once."""
     loop = asyncio.get_running_loop()
     open_: set[Holder] = set()
     opened = 0
@@ -68,19 +68,19 @@ async def held(target: Target, number: int, words: bytes, reads: bool = True) ->
 
 
 async def half_bodies(target: Target) -> AsyncIterator[int]:
-    """5,000 webhooks of which one byte has come."""
+    """5,000 webhooks of which one byte of the body was sent."""
     async for now in held(target, target.number(5_000), WEBHOOK):
         yield now
 
 
 async def slow_headers(target: Target) -> AsyncIterator[int]:
-    """5,000 requests that are still in a header."""
+    """5,000 requests that stop within a header."""
     async for now in held(target, target.number(5_000), SLOW_HEADER):
         yield now
 
 
 async def one_ticket(target: Target) -> AsyncIterator[int]:
-    """2,000 WebSockets of one page's ticket."""
+    """2,000 WebSockets with one page's ticket."""
     words = HANDSHAKE.format(path=f"/ws/inventory?ticket={target.ticket}").encode()
     async for now in held(target, target.number(2_000), words):
         yield now
@@ -98,7 +98,7 @@ async def deaf_readers(target: Target) -> AsyncIterator[int]:
 
 
 async def huge_headers(target: Target) -> AsyncIterator[int]:
-    """Six sockets that send 50 MB of one header, again and again."""
+    """Six sockets that send 50 MB of one header, repeatedly."""
     number = target.number(6) if target.scale == 1 else 6
     sent = [0] * number
 

@@ -1,4 +1,4 @@
-"""What is attacked: addresses and credentials that an attacker is given, passed on to its process as one argument."""
+"""The target of an attack: addresses and credentials of the attacker, passed to its process as one argument."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import orjson
 
 @dataclass(frozen=True)
 class Target:
-    """`token` is for the attacks of a caller gone bad; the others use the ticket of a public page, or nothing."""
+    """`token` is for attacks by a legitimate caller; the others use the ticket of a public page, or nothing."""
 
     edge: str
     grpc: str
     token: str
     ticket: str
     scale: float = 1.0
-    """A part of the full number of sockets, for the short form."""
+    """Fraction of the full number of sockets, for the short form."""
 
     @property
     def host(self) -> str:
-        """Of the edge."""
+        """Host of the edge."""
         return str(urlsplit(self.edge).hostname)
 
     @property
     def port(self) -> int:
-        """Of the edge."""
+        """Port of the edge."""
         return int(urlsplit(self.edge).port or 0)
 
     @property
@@ -35,14 +35,14 @@ class Target:
         return self.edge.replace("http", "ws", 1)
 
     def number(self, full: int) -> int:
-        """So many in this run."""
+        """The scaled number for this run."""
         return max(1, int(full * self.scale))
 
     def argument(self) -> str:
-        """For a process's command line."""
+        """Serializes for a process's command line."""
         return orjson.dumps(asdict(self)).decode()
 
 
 def parsed(argument: str) -> Target:
-    """The other way round."""
+    """Parses the result of `argument`."""
     return Target(**orjson.loads(argument))

@@ -1,4 +1,4 @@
-"""The short form of `python -m tests.siege`: callers with the token and probes are served while strangers attack."""
+"""The short form of `python -m tests.siege`: callers with the token and probes are served while anonymous clients attack."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.stack import Stack
 
 SECONDS = 1.5
 SCALE = 0.3
-"""1,500 sockets: more than strangers may have."""
+"""1,500 sockets: more than anonymous clients may open."""
 STRANGERS = ("5,000 half-open bodies", "5,000 slow headers", "six headers of 50 MB")
 
 
 @pytest.fixture(scope="module")
 def besieged_stack() -> Iterator[Stack]:
-    """A product that nobody else needs."""
+    """A product that no other test uses."""
     with stacks.running() as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""Attacks by what is said: GraphQL whose fragments double, bytes that are no protobuf."""
+"""Attacks by content: GraphQL whose fragments double, bytes that are not a protobuf message."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ METHODS = (
 
 
 def bomb(depth: int) -> str:
-    """A query whose fragments, written out, are 2 to the power of `depth`."""
+    """A query whose fragments expand to 2 to the power of `depth`."""
     parts = [f"fragment F{one} on Query{{...F{one + 1} ...F{one + 1}}}" for one in range(depth)]
     return " ".join(["{...F0}", *parts, f"fragment F{depth} on Query{{__typename}}"])
 
@@ -68,7 +68,7 @@ async def _say(target: Target, depth: int) -> None:
 
 
 async def malformed_protobufs(target: Target) -> AsyncIterator[int]:
-    """300 calls per second whose messages are two bytes of nothing."""
+    """300 calls per second whose messages are two invalid bytes."""
     loop = asyncio.get_running_loop()
     sent = 0
     async with grpc.aio.insecure_channel(target.grpc) as channel:

@@ -1,4 +1,4 @@
-"""`make sim`: many seeds, over all cores; one seed alone is told step by step."""
+"""`make sim`: many seeds on all cores; a single seed is traced step by step."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PATHS = (
 
 @dataclass
 class Totals:
-    """What a run of seeds came to."""
+    """The result of a run of seeds."""
 
     seeds: int = 0
     operations: int = 0
@@ -48,7 +48,7 @@ class Totals:
     failed: list[Outcome] = field(default_factory=list)
 
     def add(self, other: Totals) -> None:
-        """Another part of the run."""
+        """Adds another part of the run."""
         self.seeds += other.seeds
         self.operations += other.operations
         self.steps += other.steps
@@ -57,14 +57,14 @@ class Totals:
         self.failed += other.failed
 
     def never_taken(self) -> list[str]:
-        """Recovery paths that this run says nothing about."""
+        """Recovery paths that this run did not take."""
         return [path for path in PATHS if not self.paths[path]]
 
 
 def play_many(first: int, count: int) -> Totals:
     """Plays seeds one after the other."""
     totals = Totals()
-    gc.disable()  # a collection at a random moment would cost more than it frees
+    gc.disable()  # a collection at a random moment would cost more than it gains
     try:
         for seed in range(first, first + count):
             outcome = play(seed)
@@ -95,7 +95,7 @@ def play_on_all_cores(first: int, count: int, within_s: float | None) -> Totals:
 
 
 def main() -> int:
-    """Runs what the environment asks for; 1 when an invariant broke or a recovery path was never taken."""
+    """Runs the seeds that the environment names; 1 if an invariant was violated or a recovery path was never taken."""
     wanted = config.load()
     if wanted.seeds == 1:
         outcome = play(wanted.first, trace=print)

@@ -1,4 +1,4 @@
-"""A process's connections as the audit uses them: AuditJournal, its rounds, and what it reads of the gate."""
+"""A process's connections as the audit uses them: AuditJournal, its rounds, and its reads of the gate."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AuditStore:
         self.told: list[tuple[str, str]] = []
 
     def claim(self, host: Host, leader: str, now_ms: int) -> bool:
-        """False while another process that lives is in a round, or did the last one not long ago."""
+        """False while another live process runs a round, or if the last round was recent."""
         fresh = now_ms - self.updated_ms < LEASE_MS and self.raw.get("leader", leader) != leader
         if fresh or (self.holder is not None and not self.holder.dead):
             return False
@@ -102,7 +102,7 @@ class AuditJournalLink:
             current = RoundLink(self._site, self._store, from_json(self._store.raw))
             yield current
             await self._site.wire.call(JOURNAL, lambda: self._keep(current))
-        finally:  # also when the claim's answer was lost: its session ends, and the lock with it
+        finally:  # also if the claim's answer was lost: its session ends, which frees the lock
             if self._store.holder is self._host:
                 self._store.holder = None
 
@@ -114,7 +114,7 @@ class AuditJournalLink:
 
 
 class AuditGateLink(GateLink):
-    """As chassis.gate.gate.Gate and chassis.gate.audit_gate.GatePages, a page being all there is."""
+    """As chassis.gate.gate.Gate and chassis.gate.audit_gate.GatePages; one page has all entries."""
 
     async def counters(self, epoch: int, keys: Sequence[str]) -> list[int | None]:
         """HMGET"""
@@ -130,7 +130,7 @@ class AuditGateLink(GateLink):
         return 0, [(entry.id, entry.nonce) for entry in found]
 
     async def drop_leftovers(self, _epoch: int) -> int:
-        """Nothing is left here: `drop` is whole."""
+        """Does nothing, since `drop` removes everything."""
         return 0
 
     async def _audited(self, effect: Callable[[GateServer], T]) -> T:

@@ -1,4 +1,4 @@
-"""What happens to servers and processes: each fault by name, as a step of the scenario."""
+"""Faults of servers and processes, by name, each a step of the scenario."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_SKEW_MS = 5_000
 
 
 class Chaos:
-    """Injects faults into the processes of one scenario. `kinds` are those this seed uses."""
+    """Injects faults into the processes of one scenario. `kinds` are those that this seed uses."""
 
     def __init__(self, site: Site, processes: list[Process], make: Callable[[str, int], Process]) -> None:
         self._site = site
@@ -38,7 +38,7 @@ class Chaos:
         self.kinds = site.random.sample(names, used)
 
     def strike(self) -> None:
-        """One fault of those this seed uses."""
+        """Injects one of the faults that this seed uses."""
         if not self.kinds:
             return
         name = self._site.random.choice(self.kinds)
@@ -47,14 +47,14 @@ class Chaos:
         self._faults[name]()
 
     def heal(self) -> None:
-        """No fault goes on: everybody runs and reaches the one gate."""
+        """Ends all faults: every process runs and reaches the one gate."""
         for process in self._processes:
             self._site.loop.resume(process.host)
         self._site.end_split()
         self._site.wire.calm = True
 
     def crash(self) -> None:
-        """One process ends in the midst of it; a new one starts."""
+        """Ends one process in the middle of its work; a new one starts."""
         random = self._site.random
         position = random.randrange(len(self._processes))
         old = self._processes[position]
@@ -62,7 +62,7 @@ class Chaos:
         self._made += 1
         new = self._make(f"p{self._made}", random.randint(-MOST_SKEW_MS, MOST_SKEW_MS))
         if random.random() < 0.3:
-            new.epochs.current = old.epochs.current  # it starts with what is no longer true
+            new.epochs.current = old.epochs.current  # it starts with stale values
         if old.host in self._site.reaching_deposed:
             self._site.reaching_deposed.add(new.host)
         self._processes[position] = new
@@ -79,7 +79,7 @@ class Chaos:
         self._site.random.choice(self._processes).lose_sessions()
 
     def restore(self) -> None:
-        """The journal comes back from a backup; every session with it has ended."""
+        """Restores the journal from a backup; every session with it has ended."""
         if self._site.restore_journal():
             self._site.tally["journal restored from a backup"] += 1
             for process in self._processes:

@@ -1,4 +1,4 @@
-"""What clients ask of the processes: baskets, repeats of any age, commits, releases, changes by hand, and giving up."""
+"""The clients' requests: baskets, repeats of any age, commits, releases, changes by hand, and cancelled calls."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ EXPECTED = (Refused, Reused, Aborted, Stale, GuardRefused, ServiceError, psycopg
 MOST_LINES = 3
 OWNERS = ("", "a", "b")
 FOREIGN_EVERY = 5
-"""Of the wishes to end a reservation, each fifth comes from a foreign owner."""
+"""Of the requests to end a reservation, each fifth comes from a foreign owner."""
 
 
 class Clients:
-    """Begins requests as tasks of a process; remembers every claim, so that any may be repeated."""
+    """Starts requests as tasks of a process; remembers every claim, so that any may be repeated."""
 
     def __init__(self, site: Site, keys: list[str]) -> None:
         self._site = site
@@ -35,7 +35,7 @@ class Clients:
         self.outcomes = site.tally
 
     def reserve_new(self, process: Process) -> Claim:
-        """A basket nobody asked for before."""
+        """Sends a new basket."""
         random = self._site.random
         lines = []
         for _ in range(1 + int(random.random() * random.random() * MOST_LINES)):
@@ -49,7 +49,7 @@ class Clients:
         return claim
 
     def repeat(self, process: Process) -> None:
-        """An earlier basket again, now and then with another body."""
+        """Repeats an earlier basket, sometimes with another body."""
         if not self._claims:
             return
         claim = self._chosen()
@@ -58,23 +58,23 @@ class Clients:
         self.repeat_as(process, claim)
 
     def repeat_as(self, process: Process, claim: Claim) -> None:
-        """This basket again."""
+        """Repeats this basket."""
         self._begin(process, self._reserve, process, claim)
 
     def settle(self, process: Process) -> None:
-        """Commits, releases or extends a reservation, perhaps one that is still under way or not begun."""
+        """Commits, releases or extends a reservation, perhaps one in flight or not begun."""
         random = self._site.random
         id = self._chosen().id if self._claims and random.random() < 0.95 else f"r{len(self._claims)}"
         to: Become = random.choice(("COMMITTED", "COMMITTED", "RELEASED", "RELEASED", "EXTENDED"))
         self.settle_as(process, id, to)
 
     def settle_as(self, process: Process, id: str, to: Become) -> None:
-        """This end for this reservation."""
+        """Ends this reservation in this way."""
         owner = "a foreigner" if self.begun % FOREIGN_EVERY == 0 else _owner(id)
         self._begin(process, self._settle, process, id, to, owner)
 
     def change(self, process: Process) -> None:
-        """Goods come in, or a count finds less."""
+        """Receives goods, or counts fewer."""
         random = self._site.random
         self._changes += 1
         delta = random.choice((-4, -2, -1, 1, 2, 4))
@@ -82,19 +82,19 @@ class Clients:
         self._begin(process, self._change, process, f"change-{self._changes}", key, delta)
 
     def job(self, process: Process) -> None:
-        """One round of a background job."""
+        """Runs one round of a background job."""
         self._begin(process, self._job, process, int(self._site.random.random() * len(process.jobs)))
 
     def sweep(self, process: Process) -> None:
-        """One round of the sweeper."""
+        """Runs one round of the sweeper."""
         self._begin(process, self._job, process, 1)
 
     def watch(self, process: Process) -> None:
-        """One round of the watch."""
+        """Runs one round of the watch."""
         self._begin(process, self._job, process, 0)
 
     def cancel(self) -> None:
-        """A client gives up."""
+        """Cancels the call of one client."""
         if self._tasks:
             self._site.tally["client cancelled"] += 1
             self._site.random.choice(self._tasks[-8:]).cancel()
@@ -125,7 +125,7 @@ class Clients:
 
     async def _settle(self, process: Process, id: str, to: Become, owner: str) -> None:
         self._site.tell(f"client wants {id} {to} as {owner!r}")
-        if _owner(id) in ("", owner):  # from anybody else it is as if nobody had asked
+        if _owner(id) in ("", owner):  # a request of any other owner has no effect
             self._site.oracle.asked.add((id, to))
         found, changed = await process.claims.settle(id, to, 60_000, owner)
         self._site.tell(f"answer: {id} {found and found.state} {changed}")
@@ -138,5 +138,5 @@ class Clients:
 
 
 def _owner(id: str) -> str:
-    """Whose reservation it is: by its number, so that no draw of the seed is spent on it."""
+    """The owner of a reservation: derived from its number, so that it uses no draw of the seed."""
     return OWNERS[int(id[1:]) % len(OWNERS)]

@@ -1,4 +1,4 @@
-"""What `make sim` and `make sim-mutations` are asked for: SEEDS and SEED_START."""
+"""Settings of `make sim` and `make sim-mutations`: SEEDS and SEED_START."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 DEFAULT_SEEDS = 20_000
 DEFAULT_WITHIN_S = 100.0
-"""Without SEEDS a run ends before two minutes, however slow the machine is."""
+"""Without SEEDS a run ends within two minutes, however slow the machine is."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Seeds from `first` on; `within_s` bounds a run that was not told how many."""
+    """Seeds from `first` on; `within_s` bounds a run without a number of seeds."""
 
     seeds: int
     first: int

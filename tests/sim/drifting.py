@@ -1,6 +1,6 @@
-"""A gate that drifts and that nothing else can see: a replica confirms changes by hand, then the old primary is back.
+"""A gate that drifts without another sign: a replica confirms changes by hand, then the old primary is back.
 
-Plays the real `Auditor` beside clients, crashes and lost messages, and asks whether gate = journal at the end.
+Runs the real `Auditor` beside clients, crashes and lost messages, and checks that gate = journal at the end.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from tests.sim.wire import Rates
 
 KEYS = ("a", "b", "c")
 BUSY, QUIET = 70, 120
-"""Rounds of every process's jobs after the drift, some seconds apart: with buyers, then without. A lack is certain only when
-nobody buys for a moment, and three looks take their time, more when a process takes over."""
+"""Rounds of every process's jobs after the drift, some seconds apart: first with buyers, then without. A deficit is only
+certain when no buyer takes for a moment; three checks take time, and more if another process takes over."""
 
 
 @dataclass
 class Played:
-    """What one seed came to."""
+    """The result of one seed."""
 
     violations: list[str]
     rebuilds: int
@@ -39,7 +39,7 @@ class Played:
 
 
 class Drifting:
-    """One seed. `audits` False takes the audit away."""
+    """One seed. `audits` False removes the audit."""
 
     def __init__(self, seed: int, audits: bool, drifts: bool) -> None:
         self._random = Random(seed)
@@ -47,7 +47,7 @@ class Drifting:
         self._drifts = drifts
         some = 0.03 if seed % 2 else 0.0
         self._site = Site(self._random, Rates(request_lost=some, reply_lost=some, slow=some), None)
-        setattr(self._site.oracle, "step", lambda: None)  # noqa: B010 - I5 is what is broken here, for a while
+        setattr(self._site.oracle, "step", lambda: None)  # noqa: B010 - I5 is deliberately violated here for a while
         self._store = AuditStore()
         self._clients = Clients(self._site, list(KEYS))
         self._auditors: dict[Process, Auditor] = {}
@@ -114,7 +114,7 @@ class Drifting:
                 await process.start(_job(job))
 
     async def _heal_to_the_old_primary(self) -> None:
-        """Within one round of the watch, and no request comes that would have noticed."""
+        """Within one round of the watch, and before a request that would notice it."""
         site, process = self._site, self._processes[0]
         await asyncio.sleep(90.0)
         await self._jobs()
@@ -130,7 +130,7 @@ class Drifting:
         site.primary = old
 
     def _crash(self) -> None:
-        """One process ends in the midst of it, perhaps in a round; another takes over."""
+        """Ends one process in the middle of its work, perhaps in a round; another takes over."""
         old = self._processes[1]
         old.crash()
         del self._auditors[old]
@@ -138,7 +138,7 @@ class Drifting:
 
 
 def play(seed: int, *, audits: bool = True, drifts: bool = True) -> Played:
-    """The same seed plays the same."""
+    """The same seed gives the same run."""
     loud = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50), cache_logger_on_first_use=False)
     try:

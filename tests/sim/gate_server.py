@@ -1,6 +1,6 @@
-"""A Redis as far as the gate's scripts see it: chassis/gate/lua and the plain commands of Gate, each one atomic here.
+"""A Redis as seen by the gate's scripts: chassis/gate/lua and the plain commands of Gate, each one atomic here.
 
-Safeguards are attributes, so that tests/sim/mutations.py can take one away.
+Safeguards are attributes, so that tests/sim/mutations.py can remove one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from chassis.gate.model import NO_MARK, Claim, Mark, Refused, Reused, ShortLine,
 
 
 class Keys:
-    """The data: what is saved to disk, replicated and flushed. Scripts are none of it."""
+    """The data: saved to disk, replicated and flushed. Scripts are not part of it."""
 
     def __init__(self) -> None:
         self.pointer: int | None = None
@@ -26,7 +26,7 @@ class Keys:
         self.marks: dict[int, Mark] = {}
 
     def copied(self) -> Keys:
-        """As of now."""
+        """Returns a copy."""
         other = Keys()
         other.pointer, other.epochs = self.pointer, set(self.epochs)
         other.available = {epoch: dict(part) for epoch, part in self.available.items()}
@@ -38,7 +38,7 @@ class Keys:
 
 
 class GateServer:
-    """One server; its clock is given. `scripts` holds the epochs whose reserve script is loaded."""
+    """One server; its clock is injected. `scripts` holds the epochs whose reserve script is loaded."""
 
     scripts_survive = False
     checks_pointer = True
@@ -53,16 +53,16 @@ class GateServer:
         self.keys = keys
         self.scripts = scripts
         self.misplaced: set[int] = set()
-        """Epochs whose script came to this run though their keys were loaded into another: the watch sees it."""
+        """Epochs whose script is in this run although their keys were loaded into another: the watch detects it."""
 
     def restarted(self, run_id: str, keys: Keys) -> GateServer:
-        """The server after a restart, or a replica after its promotion: data, but no scripts."""
+        """The server after a restart, or a replica after its promotion: with data, but without scripts."""
         other = type(self)(run_id, keys.copied(), set(self.scripts) if self.scripts_survive else set())
         other.__dict__ |= {name: value for name, value in self.__dict__.items() if isinstance(value, bool)}
         return other
 
     def flush(self) -> None:
-        """FLUSHALL: the data goes, the scripts stay."""
+        """FLUSHALL: the data is gone, the scripts remain."""
         self.keys = Keys()
 
     def reserve(self, epoch: int, claims: Sequence[tuple[Claim, str]], now_ms: int, first_look_ms: int) -> list[Any]:
@@ -152,7 +152,7 @@ class GateServer:
             self.keys.due.setdefault(epoch, {})[entry.id] = due_ms
 
     def publish(self, epoch: int) -> list[int] | None:
-        """publish.lua: None when it may not be published, else the older epochs."""
+        """publish.lua: None if it may not be published, else the older epochs."""
         if (self.keys.pointer or 0) > epoch:
             return None
         if self.publish_announced_only and epoch not in self.keys.epochs:
@@ -187,7 +187,7 @@ class GateServer:
 def _take_line(
     line: WantedLine, left: dict[str, int], mine: dict[str, int], taken: dict[str, int]
 ) -> tuple[int, bool] | None:
-    """Takes a line out of `mine`; answers the most there is, and whether any counter is known, when it does not fit."""
+    """Takes a line from `mine`; if it does not fit, returns the available number, and whether any counter is known."""
     most = total = 0
     known = False
     for key in line.keys:

@@ -1,7 +1,7 @@
-"""A Postgres as far as the journal's functions see it: chassis/gate/sql and the statements of Journal and Rebuilds.
+"""A Postgres as seen by the journal's functions: chassis/gate/sql and the statements of Journal and Rebuilds.
 
-Each method is one transaction, all at once: that is what the advisory lock and the row locks make of the real ones.
-Safeguards are attributes, so that tests/sim/mutations.py can take one away.
+Each method is one atomic transaction: the advisory lock and the row locks give the real ones the same effect.
+Safeguards are attributes, so that tests/sim/mutations.py can remove one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ENDS = {"COMMITTED": "COMMIT", "RELEASED": "RELEASE", "EXPIRED": "EXPIRE"}
 
 
 class Refusal(psycopg.Error):
-    """What the guard raises."""
+    """The error that the guard raises."""
 
     sqlstate = "OS001"
 
@@ -38,12 +38,12 @@ class Level:
 
     @property
     def takeable(self) -> int:
-        """What may still be taken."""
+        """The units that may still be taken."""
         return self.on_hand - self.reserved - self.committed - self.unavailable + self.backorder_limit
 
 
 class JournalServer:
-    """One partition's journal; its clock is given. `movements` are (kind, reference, key, number, delta)."""
+    """One partition's journal; its clock is injected. `movements` are (kind, reference, key, number, delta)."""
 
     guards = True
     checks_epoch = True
@@ -63,10 +63,10 @@ class JournalServer:
         self.outbox: list[tuple[str, str]] = []
         self._last_noted = 0
         self.restored_in = -1
-        """The epoch that a restored journal names: what the gate has of it may be of a time that the journal has lost."""
+        """The epoch that a restored journal names: the gate's data of it may be from a time that the journal has lost."""
 
     def copied(self) -> JournalServer:
-        """A backup: all of it as of now."""
+        """A backup: a copy of everything."""
         other = type(self)(self.now_ms)
         other.__dict__ |= self.__dict__
         other.levels = {key: replace(level) for key, level in self.levels.items()}
@@ -130,7 +130,7 @@ class JournalServer:
         return True
 
     def expired(self, most: int) -> list[str]:
-        """Lapsed reservations, longest ago first."""
+        """Expired reservations, oldest first."""
         now = self.now_ms()
         lapsed = [row for row in self.rows.values() if row.state == "ACTIVE" and row.expires_ms < now - GRACE_MS]
         return [row.id for row in sorted(lapsed, key=lambda row: row.expires_ms)[:most]]
@@ -154,12 +154,12 @@ class JournalServer:
         return [row]
 
     def pending(self, most: int) -> list[Noted]:
-        """Changes noted a second ago or longer."""
+        """Changes noted at least a second ago."""
         now = self.now_ms()
         return [row for row in self.noted.values() if row.created_ms < now - 1_000][:most]
 
     def forget(self, ids: Sequence[int]) -> None:
-        """Notes that the gate has."""
+        """Removes the notes of changes that the gate has."""
         for id in ids:
             self.noted.pop(id, None)
 
@@ -168,7 +168,7 @@ class JournalServer:
         return Serving(self.epoch, self.run_id, True, self.mark)
 
     def advance(self, epoch: int, seen: Mark, token: str) -> Mark | None:
-        """The next mark, unless epoch or mark are not what was seen."""
+        """The next mark, unless epoch or mark have changed since they were read."""
         if (epoch, seen) != (self.epoch, self.mark):
             return None
         self.mark = Mark(seen.number + 1, token)
@@ -181,11 +181,11 @@ class JournalServer:
         return self.epoch
 
     def counters(self) -> list[tuple[str, int]]:
-        """What a rebuild reads of the levels."""
+        """The levels, as a rebuild reads them."""
         return [(key, level.takeable) for key, level in self.levels.items()]
 
     def live(self) -> list[Entry]:
-        """What a rebuild reads of the reservations."""
+        """The reservations, as a rebuild reads them."""
         return [
             Entry(row.id, row.fingerprint, row.nonce, row.taken, row.expires_ms)
             for row in self.rows.values()

@@ -1,4 +1,4 @@
-"""A process's connections: the methods of Gate, Journal and Rebuilds, answered by the simulated servers."""
+"""A process's connections: the methods of Gate, Journal and Rebuilds, served by the simulated servers."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ class JournalLink:
         await self._call(lambda: self._site.journal.forget(ids))
 
     async def change(self, reference: str, key: str, on_hand: int) -> list[Noted]:
-        """What a use case of inventory does in a transaction of its own."""
+        """A use case of inventory, in its own transaction."""
 
         def effect() -> list[Noted]:
             self._site.tell(f"journal changes {key} by {on_hand}")

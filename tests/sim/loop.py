@@ -1,6 +1,6 @@
 """An asyncio event loop with virtual time and a seeded choice of the next ready callback. No I/O, no threads.
 
-A callback belongs to the process whose context it runs in: dead processes' callbacks are dropped, those of paused ones wait.
+A callback belongs to the process in whose context it runs: callbacks of dead processes are dropped, those of paused ones wait.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Host:
-    """What may crash and be paused: the callbacks of one process."""
+    """A process that may crash and be paused: owns its callbacks."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -29,7 +29,7 @@ HOST: ContextVar[Host | None] = ContextVar("host", default=None)
 
 
 class SimulatedLoop(asyncio.AbstractEventLoop):
-    """As much of a loop as tasks, futures, sleep, shield and wait_for need."""
+    """The parts of a loop that tasks, futures, sleep, shield and wait_for need."""
 
     def __init__(self, random: Random, start_s: float) -> None:
         self._random = random
@@ -50,7 +50,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         return True
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """A task that a crash cut, or a failure nobody waits for: both are part of the game."""
+        """Ignores it: a task that a crash ended, or a failure that no caller awaits, is expected here."""
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
@@ -73,7 +73,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         return handle
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Cancelled timers are dropped when their time comes."""
+        """Cancelled timers are dropped at their due time."""
 
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)
@@ -98,20 +98,20 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             asyncio._set_running_loop(None)
 
     def resume(self, host: Host) -> None:
-        """Lets a paused process go on where it stood."""
+        """Lets a paused process continue from where it stopped."""
         host.paused = False
         self._ready += host.waiting
         host.waiting = []
 
     def unfinished(self) -> list[asyncio.Task[Any]]:
-        """Tasks that a crash cut or that nobody ended; kept, so that no clean-up of theirs runs at a random moment."""
+        """Tasks that a crash interrupted or that did not end; kept, so that their clean-up does not run at a random moment."""
         return [task for task in self._tasks if not task.done()]
 
     def _step(self) -> None:
         ready, timers = self._ready, self._timers
         if not ready:
             if not timers:
-                raise RuntimeError("everybody waits for ever")
+                raise RuntimeError("every task waits for ever")
             self._now_s = max(self._now_s, timers[0][0])
         while timers and timers[0][0] <= self._now_s:
             ready.append(heapq.heappop(timers)[2])

@@ -1,4 +1,4 @@
-"""The safeguards of the protocol, each taken away in the simulation only; every one of these must turn red."""
+"""The safeguards of the protocol, each removed in the simulation only; each removal must make a seed fail."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _journal(name: str) -> Callable[[Site], None]:
 
 
 def _gives_first(process: Process) -> None:
-    """Releases and expiries go to the gate before the journal has decided."""
+    """Releases and expiries reach the gate before the journal has decided."""
     settle_many = process.claims.settle_many
 
     async def gate_first(transitions: Sequence[Transition]) -> Settled:
@@ -38,7 +38,7 @@ def _gives_first(process: Process) -> None:
 
 
 def _no_tombstone(process: Process) -> None:
-    """The sweeper gives back what the journal does not know, at once."""
+    """The sweeper gives back a claim that the journal does not know at once."""
     settle_many = process.claims.settle_many
 
     async def without(transitions: Sequence[Transition]) -> Settled:
@@ -49,13 +49,13 @@ def _no_tombstone(process: Process) -> None:
 
 
 def _decrease_gate_first(process: Process) -> None:
-    """A count finds less: the gate is told before the journal."""
+    """A count finds less: the gate gets the change before the journal."""
 
     async def gate_first(reference: str, key: str, on_hand: int) -> None:
         if on_hand >= 0:
             await process.adjustments.apply(await process.journal.change(reference, key, on_hand))
             return
-        number = -int(reference.rsplit("-", 1)[1])  # an id of its own: the journal has not given one yet
+        number = -int(reference.rsplit("-", 1)[1])  # a substitute id: the journal has not assigned one yet
         await process.gate.adjust(process.epochs.current, [(number, key, on_hand, process.now_ms())])
         rows = await process.journal.change(reference, key, on_hand)
         await process.journal.forget([row.id for row in rows])
@@ -64,7 +64,7 @@ def _decrease_gate_first(process: Process) -> None:
 
 
 def _snapshot_without_lock(process: Process) -> None:
-    """The rebuild reads the journal after it let writers of the new epoch in."""
+    """The rebuild reads the journal after it has admitted writers of the new epoch."""
     begin = process.rebuilds.begin
     site = process.site
 
@@ -77,7 +77,7 @@ def _snapshot_without_lock(process: Process) -> None:
 
 
 def _no_run_watch(process: Process) -> None:
-    """The watch does not see that the server was exchanged."""
+    """The watch does not detect that the server was replaced."""
     serving = process.rebuilds.serving
 
     async def blind() -> Any:
@@ -88,7 +88,7 @@ def _no_run_watch(process: Process) -> None:
 
 
 def _no_marks(process: Process) -> None:
-    """Nobody asks which mark of the journal the gate remembers."""
+    """The watch does not read the journal's mark in the gate."""
 
     async def none(epoch: int) -> Mark:
         return NO_MARK
@@ -111,12 +111,12 @@ def _no_late_adjustments(process: Process) -> None:
 
 
 def _always_forgets(process: Process) -> None:
-    """A committed row's entry is forgotten whatever take it is of."""
+    """A committed row's entry is forgotten, whichever take it belongs to."""
     _verdicts(process, "forget")
 
 
 def _never_forgets(process: Process) -> None:
-    """A committed row's entry is given back, as if it always were of another take."""
+    """A committed row's entry is given back, as if it always belonged to another take."""
     _verdicts(process, "give")
 
 

@@ -1,4 +1,4 @@
-"""The invariants I1 to I7 of the protocol, looked at after every step or at the end."""
+"""The invariants I1 to I7 of the protocol, checked after every step or at the end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Oracle:
-    """Collects what must never be, and which recovery paths were taken."""
+    """Collects violations, and the recovery paths that were taken."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -25,10 +25,10 @@ class Oracle:
         self.acknowledged: set[str] = set()
         self.asked: set[tuple[str, str]] = set()
         self.lost: set[str] = set()
-        """Reservations that a backup of the journal did not have when it was restored."""
+        """Reservations that were missing in a backup of the journal when it was restored."""
 
     def broken(self, rule: str, text: str) -> None:
-        """Notes a violation; the first ones tell most."""
+        """Records a violation; the first ones are the most useful."""
         self._site.tell(f"!! {rule}: {text}")
         if len(self.violations) < 5:
             self.violations.append(f"{rule}: {text}")
@@ -38,14 +38,14 @@ class Oracle:
         for key in {key for take in takes for key, _ in take.taken}:
             level = self._site.journal.levels.get(key)
             if level is not None and (level.takeable < 0 or level.reserved < 0):
-                self.broken("I1", f"{key} sold beyond what there is: {level}")
+                self.broken("I1", f"{key} sold beyond its stock: {level}")
 
     def answered(self, claim: Claim) -> None:
-        """A client was told that its reservation stands."""
+        """A client was answered that its reservation exists."""
         row = self._site.journal.rows.get(claim.id)
         if row is None or row.state == "ABORTED" or row.fingerprint != claim.fingerprint:
             if claim.id in self.lost:
-                return  # its answer was on its way when the journal was restored
+                return  # its answer was in flight when the journal was restored
             self.broken("I4", f"{claim.id} was acknowledged, the journal has {row}")
         self.acknowledged.add(claim.id)
 
@@ -61,7 +61,7 @@ class Oracle:
                 self.broken("I5", f"{claim.id}: the gate serves but does not know {claim.lines[short.index].keys}")
 
     def settled(self, transitions: Sequence[Transition]) -> None:
-        """Before the journal settles: what somebody wanted."""
+        """Before the journal settles: records the requested ends."""
         for one in transitions:
             if one.to == "ABORTED" and one.id not in self._site.journal.rows:
                 self.paths["tombstone"] += 1
@@ -73,7 +73,7 @@ class Oracle:
         self.paths["duplicate after a rebuild" if rebuilt else "duplicate answered by the gate"] += 1
 
     def giving(self, role: str, gate: GateServer, epoch: int, settlements: Sequence[Settlement]) -> None:
-        """Before a word to the gate."""
+        """Before a request to the gate."""
         entries = gate.keys.reservations.get(epoch, {})
         for one in settlements:
             if one.action == "give" and one.id in entries and entries[one.id].nonce == one.nonce:
@@ -82,21 +82,21 @@ class Oracle:
                 self.paths["late duplicate after a commit given back" if late else f"{role} gave back"] += 1
 
     def gave(self, answer: str) -> None:
-        """After a word to the gate."""
+        """After a request to the gate."""
         if answer == "NEWER":
             self.paths["give skipped: a rebuild has counted it"] += 1
         if answer == "OLDER":
             self.paths["give postponed: the gate is behind"] += 1
 
     def step(self) -> None:
-        """After every effect on a server: the gate never lets through more than the journal has (I5)."""
+        """After every effect on a server: the gate never admits more than the journal has (I5)."""
         site = self._site
         journal, gate = site.journal, site.primary
         epoch = journal.epoch
         if gate.keys.pointer != epoch or epoch not in gate.scripts or epoch in gate.misplaced:
-            return  # it does not serve, or the watch is about to see why it should not
+            return  # it does not serve, or the watch is about to stop it
         if epoch == journal.restored_in:
-            return  # the watch is about to see that the journal was restored
+            return  # the watch is about to detect that the journal was restored
         left, applied = gate.keys.available.get(epoch, {}), gate.keys.applied.get(epoch, {})
         for key, level in journal.levels.items():
             over = left.get(key, 0) - level.takeable
@@ -117,7 +117,7 @@ class Oracle:
                 self.broken("I6", f"{when}: gate has {left.get(key)} of {key}, journal {level.takeable} ({level})")
 
     def books(self) -> None:
-        """Levels = movements (I2), takes and gives once (I3), acknowledged is there (I4), one event per change (I7)."""
+        """Levels = movements (I2), takes and gives once (I3), acknowledged rows exist (I4), one event per change (I7)."""
         journal = self._site.journal
         sums: Counter[tuple[str, str]] = Counter()
         reserved: Counter[str] = Counter()
@@ -146,11 +146,11 @@ class Oracle:
             if row is None or row.state == "ABORTED":
                 self.broken("I4", f"{id} was acknowledged and is {row}")
             elif row.state in ("RELEASED", "COMMITTED") and (id, row.state) not in self.asked:
-                self.broken("I4", f"{id} is {row.state}, nobody asked for it")
+                self.broken("I4", f"{id} is {row.state}, which no client asked for")
         for row in journal.rows.values():
             ends = [name for name in ("committed", "released", "expired", "aborted") if events[name, row.id]]
             if (
                 ends != ([] if row.state == "ACTIVE" else [row.state.lower()])
                 or events[ends[0] if ends else "", row.id] > 1
             ):
-                self.broken("I7", f"{row.id} is {row.state}, told of {ends}")
+                self.broken("I7", f"{row.id} is {row.state}, with events {ends}")

@@ -21,7 +21,7 @@ from tests.sim.site import Site
 
 
 class Process:
-    """Claims, epochs, sweeper and adjustments as chassis.gate.partition.Partition puts them together."""
+    """Claims, epochs, sweeper and adjustments, assembled as in chassis.gate.partition.Partition."""
 
     def __init__(self, site: Site, name: str, skew_ms: int = 0) -> None:
         self.site = site
@@ -54,21 +54,21 @@ class Process:
         self._context.run(self.claims.start)
 
     async def change(self, reference: str, key: str, on_hand: int) -> None:
-        """A change by hand, as the use cases of inventory make it: journal first, then gate."""
+        """A change by hand, in the order of inventory's use cases: journal first, then gate."""
         rows = await self.journal.change(reference, key, on_hand)
         await self.adjustments.apply(rows)
 
     def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Runs something as this process."""
+        """Runs a coroutine as this process."""
         return self.site.loop.create_task(work, context=self._context)
 
     def crash(self) -> None:
-        """Nothing of it goes on; its sessions end."""
+        """Stops all of its work; its sessions end."""
         self.host.dead = True
         self.lose_sessions()
 
     def lose_sessions(self) -> None:
-        """Its connections break: what the server held for them is free."""
+        """Closes its connections: the server releases their locks."""
         for session in self.rebuilds.sessions:
             self.site.lock.release(session)
 

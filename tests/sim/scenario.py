@@ -1,4 +1,4 @@
-"""One seed: a safety phase full of faults, then healing, then the liveness phase; the oracle looks on."""
+"""One seed: a safety phase full of faults, then healing, then the liveness phase, all checked by the oracle."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from tests.sim.tactics import Tactics
 from tests.sim.wire import Rates
 
 ROUNDS_S = (2.0, 31.0, 31.0, 24.0)
-"""The jobs run at these pauses after the faults stopped: 88 s, within the 90 s of I6."""
+"""Pauses between the jobs' rounds after the last fault: 88 s in all, within the 90 s of I6."""
 LATER_S = 700.0
-"""Then the gate forgets what was committed, which must change nothing."""
+"""After this the gate forgets committed claims, which must change nothing."""
 
 STALLS = 0.02
 REVISITS = 0.01
 EXCHANGES = 0.01
 RESTORES = 0.01
-"""How often an act is one of these plays."""
+"""Probability that an act is one of these plays."""
 
 
 @dataclass
 class Mutation:
-    """A safeguard taken away."""
+    """A removed safeguard."""
 
     name: str
     site: Callable[[Site], None] = field(default=lambda _site: None)
@@ -40,7 +40,7 @@ class Mutation:
 
 @dataclass
 class Outcome:
-    """What one seed came to."""
+    """The result of one seed."""
 
     seed: int
     violations: list[str]
@@ -51,7 +51,7 @@ class Outcome:
 
 
 def play(seed: int, mutation: Mutation | None = None, trace: Callable[[str], None] | None = None) -> Outcome:
-    """Plays one seed; the same seed plays the same."""
+    """Plays one seed; the same seed gives the same run."""
     loud = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50), cache_logger_on_first_use=False)
     try:
@@ -74,7 +74,7 @@ class Scenario:
         self._processes: list[Process] = []
 
     def play(self) -> Outcome:
-        """Runs it and closes what is left, outside of the simulated time."""
+        """Runs it and closes the rest, outside of the simulated time."""
         site = self._site
         try:
             site.loop.run(self._main())
@@ -157,7 +157,7 @@ class Scenario:
         return size * 40.0 if roll < 0.985 else 650.0
 
     async def _liveness(self) -> None:
-        """Every process runs its jobs; within 90 s gate = journal, and it stays so."""
+        """Every process runs its jobs; within 90 s gate = journal, and it stays that way."""
         site = self._site
         for pause_s in ROUNDS_S:
             await asyncio.sleep(pause_s)
@@ -178,7 +178,7 @@ class Scenario:
 async def _job(job: Callable[[], object]) -> None:
     try:
         await job()  # type: ignore[misc]
-    except Exception:  # a job that fails runs again in the next round, as in chassis.jobs
+    except Exception:  # a failed job runs again in the next round, as in chassis.jobs
         return
 
 
@@ -186,5 +186,5 @@ def _end(task: asyncio.Task[object]) -> None:
     coroutine = task.get_coro()
     try:
         coroutine.close()
-    except Exception:  # its clean-up cannot wait for anything, and need not any more
+    except Exception:  # its clean-up cannot await anything, and no longer needs to
         return

@@ -1,4 +1,4 @@
-"""Everything outside the processes: the servers, who reaches which gate, the rebuilder's session lock, what was counted."""
+"""Everything outside the processes: the servers, each process's gate, the rebuilder's session lock, the tallies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAVED_COPIES = 4
 
 
 class SessionLock:
-    """pg_advisory_lock of the rebuilder: freed when its session ends, also when its holder does not know that."""
+    """pg_advisory_lock of the rebuilder: freed when its session ends, even if its holder does not know that."""
 
     def __init__(self) -> None:
         self.holder: object | None = None
@@ -35,7 +35,7 @@ class SessionLock:
         await turn
 
     def release(self, session: object) -> None:
-        """Gives the lock to the next who still waits; nothing when the session does not hold it any more."""
+        """Gives the lock to the next waiter; does nothing if the session no longer holds it."""
         if self.holder is not session:
             return
         self.holder = None
@@ -58,7 +58,7 @@ class Site:
         self.journal = JournalServer(self.now_ms)
         self.primary = GateServer("run-0", Keys(), set())
         self.deposed: GateServer | None = None
-        """The old primary while some processes still speak to it."""
+        """The old primary while some processes still reach it."""
         self.reaching_deposed: set[Host] = set()
         self.lock = SessionLock()
         self.oracle = Oracle(self)
@@ -72,26 +72,26 @@ class Site:
         return int(self.loop.time() * 1000)
 
     def gate_of(self, host: Host) -> GateServer:
-        """The server that a process takes for the gate."""
+        """The server that a process regards as the gate."""
         if self.deposed is not None and host in self.reaching_deposed:
             return self.deposed
         return self.primary
 
     def tell(self, text: str) -> None:
-        """Adds a line to the trace, when there is one."""
+        """Adds a line to the trace, if there is one."""
         if self._trace is not None:
             host = HOST.get()
             self._trace(f"{self.loop.time() - START_S:10.3f} {host.name if host else '-':>4} {text}")
 
     def save(self) -> None:
-        """What a later restart or a replica may come back with, and a backup of the journal."""
+        """Saves the copies for later restarts and replicas, and a backup of the journal."""
         self._saved.append(self.primary.keys.copied())
         self._backups.append(self.journal.copied())
 
     def restore_journal(self) -> bool:
-        """The journal comes back as a backup has it; False when there is none that the gate could tell from the journal.
+        """Restores the journal from a backup; False if there is none that the gate could distinguish from the journal.
 
-        It can when it has seen a mark after the backup: the watch brings one every second.
+        It can if it has seen a mark after the backup: the watch sends one every second.
         """
         keys = self.primary.keys
         backups = [
@@ -123,13 +123,13 @@ class Site:
         self.primary = self.primary.restarted(f"run-{self._runs}", keys)
 
     def promote(self, stale: bool, hosts: list[Host]) -> None:
-        """A replica becomes the gate; `hosts` go on with the old one until the split ends."""
+        """A replica becomes the gate; `hosts` continue with the old one until the split ends."""
         old = self.primary
         self.restart_gate("some" if stale else "all")
         if self.deposed is None and hosts:
             self.deposed, self.reaching_deposed = old, set(hosts)
 
     def end_split(self) -> None:
-        """Nobody reaches the old primary any more."""
+        """Ends the access to the old primary."""
         self.deposed = None
         self.reaching_deposed = set()

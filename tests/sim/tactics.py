@@ -1,4 +1,4 @@
-"""Short plays that chance alone rarely writes: a stall between gate and journal, and old requests that come back."""
+"""Short plays that random choices rarely produce: a stall between gate and journal, and old requests that come back."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tests.sim.process import Process
 from tests.sim.site import Site
 
 STALL_S = (31.0, 75.0)
-"""Long enough for the sweeper to look at what the stalled process took."""
+"""Long enough for the sweeper to check the claims of the stalled process."""
 FORGOTTEN_S = 620.0
-"""After this the sweeper forgets what was committed."""
+"""After this the sweeper forgets committed claims."""
 
 
 class Tactics:
@@ -25,7 +25,7 @@ class Tactics:
         self._processes = processes
 
     async def stall(self) -> None:
-        """A process stands still somewhere between gate and journal while the others sweep; then it goes on."""
+        """A process stalls somewhere between gate and journal while the others sweep; then it resumes."""
         random = self._site.random
         self._site.tally["stalled between gate and journal"] += 1
         stalled = random.choice(self._processes)
@@ -39,7 +39,7 @@ class Tactics:
         await asyncio.sleep(random.random())
 
     async def revisit(self) -> None:
-        """A basket is sold and forgotten by the gate; then its requests come again, while processes die."""
+        """A basket is sold and forgotten by the gate; then its requests are repeated, while processes die."""
         random = self._site.random
         self._site.tally["sold long ago, asked again"] += 1
         claim = self._clients.reserve_new(random.choice(self._processes))
@@ -61,7 +61,7 @@ class Tactics:
             await asyncio.sleep(random.random() * 0.02)
 
     async def exchange(self) -> None:
-        """The gate is lost, and while it is loaded anew its server comes back with an older copy of that load."""
+        """The gate is lost, and while it is reloaded its server comes back with an older copy of that load."""
         random = self._site.random
         self._site.tally["server exchanged during a rebuild"] += 1
         self._site.primary.flush()
@@ -73,7 +73,7 @@ class Tactics:
         await asyncio.sleep(random.random() * 0.1)
 
     async def restore(self) -> None:
-        """Goods are sold after a backup, and a watch turns; then the journal comes back as the backup has it."""
+        """Goods are sold after a backup, and the watch runs; then the journal is restored from the backup."""
         random = self._site.random
         self._site.save()
         for _ in range(random.randint(1, 3)):

@@ -1,4 +1,4 @@
-"""The always-on audit in the simulator: it alone sees a gate that drifted, and it sees nothing where nothing drifted."""
+"""The always-on audit in the simulator: only it detects a gate that drifted, and it finds nothing without a drift."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def test_a_gate_that_came_back_from_before_is_in_step_again_and_it_was_told() ->
     for seed in range(SEEDS):
         played = play(seed)
         assert played.violations == [], seed
-        assert played.rebuilds >= 1, (seed, played)  # one whose messages are lost is tried again
+        assert played.rebuilds >= 1, (seed, played)  # a rebuild whose messages are lost is retried
         assert played.told == {"inventory.audit.drift_found": 1}, (seed, played)
 
 

@@ -1,4 +1,4 @@
-"""The simulated gate answers as the real scripts do on a real Valkey, whatever is asked of both."""
+"""The simulated gate answers like the real scripts on a real Valkey, for any sequence of calls."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Both:
         self.nonces: dict[str, list[str]] = {}
 
     async def call(self, method: str, *arguments: Any) -> Any:
-        """Answers alike, or fails. Both go by the real server's clock."""
+        """Returns the common answer, or fails. Both use the real server's clock."""
         seconds, micros = await self.client.time()
         self.site.loop._now_s = seconds + micros / 1e6
         answers = []
@@ -50,7 +50,7 @@ class Both:
         return answers[0]
 
     async def rebuild(self) -> None:
-        """A new epoch with counters and a live reservation, the way a rebuild loads it; sometimes flushed meanwhile."""
+        """A new epoch with counters and a live reservation, loaded as in a rebuild; sometimes flushed meanwhile."""
         self.epoch += self.random.choice((1, 1, 2))
         live = [Entry(f"r{self.random.randint(0, 9)}", "f", "loaded", (("a", 2),), 5_000)]
         await self.call("announce", self.epoch)
@@ -71,7 +71,7 @@ class Both:
         self.site.primary = self.site.primary.restarted("another", self.site.primary.keys)
 
     async def step(self) -> None:
-        """Any call of any method, and the state after it."""
+        """Any call of any method, then a comparison of the state."""
         roll = self.random.random()
         epoch = self.epoch if roll < 0.9 else max(1, self.epoch + self.random.choice((-1, 1)))
         method = self.random.choice(("reserve", "reserve", "reserve", "settle", "settle", "adjust", "due", "serves"))
@@ -137,7 +137,7 @@ def test_a_restarted_server_has_its_data_and_no_scripts() -> None:
 
 
 def _plain(answer: Any) -> Any:
-    if type(answer) is tuple and isinstance(answer[1], list):  # due at the same moment, but for milliseconds
+    if type(answer) is tuple and isinstance(answer[1], list):  # due at the same moment, up to some milliseconds
         return sorted(answer[1])
     if isinstance(answer, list):
         return [_plain(one) for one in answer]

@@ -1,4 +1,4 @@
-"""The simulated journal answers as the real functions do on a real Postgres, whatever batches both are given."""
+"""The simulated journal answers like the real functions on a real Postgres, for any batches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONG_MS = 900_000
 
 
 class Both:
-    """The same batch on the real journal and on the simulated one. Times are compared by state, not by number."""
+    """The same batch on the real journal and on the simulated one. Times are compared by state, not by value."""
 
     def __init__(self, db: Database, random: Random) -> None:
         self.db = db
@@ -34,7 +34,7 @@ class Both:
         self.model = JournalServer(lambda: 1_000_000_000)
 
     async def open_levels(self) -> None:
-        """The counters, opened as the model opens them."""
+        """Creates the counters as the model does."""
         async with self.db.transaction() as tx:
             await tx.execute("INSERT INTO locations (location, name) VALUES ('x', 'x')")
             for key in LEVELS:
@@ -75,7 +75,7 @@ class Both:
         assert await self.rebuilds.serving() == self.model.serving()
 
     async def reserve(self) -> None:
-        """A batch of takes, some of another epoch, some repeated, some too many."""
+        """A batch of takes, some from another epoch, some repeated, some too large."""
         random = self.random
         epoch = self.model.epoch + random.choice((0, 0, 0, 0, 1, -1))
         takes = [_take(f"r{id}", epoch, random) for id in random.sample(range(25), random.randint(1, 4))]
@@ -95,7 +95,7 @@ class Both:
         assert _settled(real) == _settled(model)
 
     async def look(self) -> None:
-        """What both have now: levels, movements, events, lapsed ids, rows under an epoch."""
+        """Compares the current levels, movements, events, expired ids, rows under an epoch."""
         rows = await self._rows("SELECT key, on_hand, reserved, committed FROM stock_levels")
         levels = self.model.levels.items()
         assert sorted(rows) == sorted((key, one.on_hand, one.reserved, one.committed) for key, one in levels)

@@ -11,7 +11,7 @@ from tests.sim.scenario import play
 SEEDS = 2_500
 REPEATED = 20
 QUICK_TO_TURN_RED = 300
-"""Seeds within which most mutations turn red; `make sim-mutations` gives the others the thousands they need."""
+"""Seeds within which most mutations fail; `make sim-mutations` runs the thousands that the others need."""
 RARE = {
     "the snapshot is taken under the lock (10)",
     "an epoch flushed while loading is not published (10)",

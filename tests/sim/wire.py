@@ -1,4 +1,4 @@
-"""The way to a server and back: requests and replies are delayed, lost, or arrive after the caller gave up."""
+"""The way to a server and back: requests and replies are delayed, lost, or arrive after the caller has given up."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_LATE_S = 40.0
 
 @dataclass(frozen=True)
 class Rates:
-    """How often a call meets each fault, of 1."""
+    """Probability of each fault for a call."""
 
     request_lost: float = 0.0
     reply_lost: float = 0.0
@@ -30,19 +30,19 @@ class Rates:
 
 
 class Wire:
-    """All connections of one simulation. `calm` lets every call through at once."""
+    """All connections of one simulation. `calm` lets every call through immediately."""
 
     def __init__(self, loop: SimulatedLoop, random: Random, rates: Rates, tally: Counter[str]) -> None:
         self._loop = loop
         self._random = random
         self._rates = rates
         self._tally = tally
-        self._nowhere = Context()  # what is on its way belongs to no process: it arrives even when its sender died
+        self._nowhere = Context()  # a message in flight belongs to no process: it arrives even if its sender has died
         self.calm = False
         self._lives = Counter[str]()
 
     def cut(self, reason: str) -> None:
-        """The server was replaced: requests that are on their way to it never arrive; answers on their way back do."""
+        """The server was replaced: requests in flight to it never arrive, while replies in flight still do."""
         self._lives[reason] += 1
 
     def life(self, reason: str) -> int:
@@ -50,7 +50,7 @@ class Wire:
         return self._lives[reason]
 
     async def call(self, reason: str, effect: Callable[[], T]) -> T:
-        """Runs `effect` at the server, at once and whole; UNAVAILABLE for `reason` when that stays unknown."""
+        """Runs `effect` at the server, immediately and atomically; UNAVAILABLE for `reason` if its outcome stays unknown."""
         if self.calm:
             return effect()
         life = self._lives[reason]
@@ -114,5 +114,5 @@ def _reply(answer: asyncio.Future[T], result: T) -> None:
 def _swallow(effect: Callable[[], object]) -> None:
     try:
         effect()
-    except Exception:  # the answer goes to nobody
+    except Exception:  # no caller waits for the answer
         return

@@ -1,4 +1,4 @@
-"""`make sim-mutations`: takes away each safeguard, one at a time, and shows which seed turns red."""
+"""`make sim-mutations`: removes each safeguard, one at a time, and shows which seed then fails."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLEAN_EVERY = 200
 
 
 def first_red(number: int, most: int = MOST_SEEDS) -> tuple[int, str] | None:
-    """The first seed that shows that the safeguard is missing, and how; None when none of `most` does."""
+    """The first seed that shows that the safeguard is missing, and how; None if none of `most` does."""
     gc.disable()
     for seed in range(most):
         outcome = play(seed, ALL[number])
@@ -27,14 +27,14 @@ def first_red(number: int, most: int = MOST_SEEDS) -> tuple[int, str] | None:
 
 
 def main() -> int:
-    """Prints a line per safeguard; 1 when one is missed by nobody."""
+    """Prints a line per safeguard; 1 if the removal of one goes unnoticed."""
     green = 0
     with ProcessPoolExecutor(os.cpu_count() or 1) as pool:
         for mutation, red in zip(ALL, pool.map(first_red, range(len(ALL))), strict=True):
             if red is not None:
                 print(f"red at seed {red[0]:>5}   {mutation.name:<56} {red[1]}", flush=True)
                 continue
-            print(f"GREEN               {mutation.name:<56} nothing tells that it is needed", flush=True)
+            print(f"GREEN               {mutation.name:<56} no seed shows that it is needed", flush=True)
             green += 1
     return 1 if green else 0
 

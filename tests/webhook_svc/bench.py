@@ -1,4 +1,4 @@
-"""What delivers, on a work bench: no loops, a clock that stands until it is moved, events made by hand."""
+"""The delivering parts under test control: no loops, a clock that the test moves, events made by hand."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ from webhook_svc.domain.endpoint import Endpoint, Wishes
 TYPE = "inventory.stock_level.changed"
 TYPES = EventTypes(MODULES)
 MOST_CLAIMS = 1_000
-"""Claims in one round: more means that something is held for ever."""
+"""Claims in one round: more means that a delivery is held for ever."""
 _positions = itertools.count(1)
 
 
 class Clock:
-    """Stands still until it is moved."""
+    """Stands still until the test moves it."""
 
     def __init__(self) -> None:
         self.at = datetime.now(UTC)
 
     def __call__(self) -> datetime:
-        """The instant."""
+        """The current time."""
         return self.at
 
     def move(self, **by: float) -> None:
-        """Later by so many `hours`, `seconds`, as timedelta names them."""
+        """Advances by `hours`, `seconds` and the like, named as in timedelta."""
         self.at += timedelta(**by)
 
 
 def event(key: str = "SERUM-30", type_: str = TYPE, payload: dict[str, Any] | None = None) -> Event:
-    """An event of inventory that was never told before."""
+    """A new event of inventory."""
     position = next(_positions)
     data = TYPES.encode(type_, {"level": {"sku": key, "on_hand": position}} if payload is None else payload)
     source = type_.partition(".")[0]
@@ -58,7 +58,7 @@ def event(key: str = "SERUM-30", type_: str = TYPE, payload: dict[str, Any] | No
 
 @dataclass
 class Bench:
-    """The parts, and short ways to use them."""
+    """The parts, and short forms of their use."""
 
     parts: Delivering
     consumer: Consumer
@@ -77,7 +77,7 @@ class Bench:
         return kept[-1], secret
 
     async def happens(self, *events: Event) -> None:
-        """The consumer takes these; what there is room for is sent, and recorded."""
+        """The consumer takes these events; deliveries with a free slot are sent and recorded."""
         by_partition: dict[tuple[str, int], list[Event]] = {}
         for one in events:
             by_partition.setdefault((one.source, partition_of(one.key)), []).append(one)
@@ -85,11 +85,11 @@ class Bench:
             await self.consumer.take(Batch(source, partition, batch))
 
     async def settled(self) -> None:
-        """Nothing is under way in this process."""
+        """Waits until no delivery is in flight in this process."""
         await self.parts.dispatch.idle()
 
     async def round(self, **by: float) -> None:
-        """After so much time: the directory is refreshed, what is due is sent and recorded, until nothing is due any more."""
+        """Moves the clock, refreshes the directory, then sends and records all due deliveries."""
         await self.settled()
         self.clock.move(**by)
         for _ in range(MOST_CLAIMS):
@@ -106,7 +106,7 @@ class Bench:
         return page[::-1]
 
     async def now(self, endpoint: Endpoint) -> Endpoint:
-        """As it is by now."""
+        """The current version of the endpoint."""
         return await self.parts.endpoints.get(endpoint.endpoint_id)
 
 
@@ -126,6 +126,6 @@ async def bench(
 
 
 def expected(secrets: Sequence[str], endpoint: Endpoint, told: Event, body: bytes, at: datetime) -> str:
-    """The signature header that such a delivery has."""
+    """The correct signature header of such a delivery."""
     message_id = signing.webhook_id(endpoint.endpoint_id, told.id)
     return signing.signature_header([signing.key_of(one) for one in secrets], message_id, int(at.timestamp()), body)

@@ -30,7 +30,7 @@ def settings(new_database: Callable[[str], str], valkey_url: str) -> Settings:
 
 
 def settings_for(database_url: str, broker_url: str, timeout_s: float = 5.0) -> Settings:
-    """As in development."""
+    """Settings as in development."""
     return Settings(
         address="127.0.0.1:0",
         database_url=database_url,
@@ -52,7 +52,7 @@ async def process(settings: Settings) -> AsyncIterator[Webhooks]:
 
 @pytest.fixture(scope="module")
 async def stub(process: Webhooks) -> AsyncIterator[WebhookEndpointServiceStub]:
-    """Connected to the service."""
+    """A stub connected to the service."""
     async with client.connect(f"127.0.0.1:{process.server.port}") as channel:
         yield WebhookEndpointServiceStub(channel)
 
@@ -65,7 +65,7 @@ def sql(settings: Settings) -> Callable[..., list[tuple[object, ...]]]:
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    """Somebody who is told."""
+    """A receiver of webhooks."""
     one = Receiver()
     await one.start()
     yield one
@@ -74,7 +74,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 def clock() -> Clock:
-    """Begins now."""
+    """A clock that starts at the current time."""
     return Clock()
 
 
@@ -89,14 +89,14 @@ async def db(new_database: Callable[[str], str]) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def work(db: Database, clock: Clock) -> AsyncIterator[Bench]:
-    """What delivers, without loops: nothing happens unless the test says so."""
+    """The delivering parts, without loops: each step is the test's."""
     async with bench(db, clock) as one:
         yield one
 
 
 @pytest.fixture
 async def hang(receiver: Receiver) -> AsyncIterator[Callable[[Received], Awaitable[web.Response]]]:
-    """An answer that comes when the test is over."""
+    """An answer that arrives when the test is over."""
     over = asyncio.Event()
 
     async def wait(_received: Received) -> web.Response:

@@ -1,4 +1,4 @@
-"""A receiver of webhooks: a real HTTP server in the test's process that remembers what it got and answers what it is told."""
+"""A receiver of webhooks: a real HTTP server in the test's process that records requests and returns scripted answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 
 
 class Received(NamedTuple):
-    """One request that arrived. `path` tells which endpoint it was for."""
+    """One request that arrived. `path` identifies the endpoint."""
 
     path: str
     body: bytes
@@ -20,12 +20,12 @@ class Received(NamedTuple):
 
     @property
     def event_id(self) -> str:
-        """Of the event in it."""
+        """The id of its event."""
         return str(orjson.loads(self.body)["event_id"])
 
     @property
     def webhook_id(self) -> str:
-        """What a receiver deduplicates by."""
+        """The id by which a receiver deduplicates."""
         return self.headers["webhook-id"]
 
 
@@ -33,7 +33,7 @@ Answer = Callable[[Received], Awaitable[web.StreamResponse] | web.StreamResponse
 
 
 class Receiver:
-    """`answer` may be replaced; by default everything is taken."""
+    """`answer` may be replaced; by default every request is accepted."""
 
     def __init__(self) -> None:
         self.got: list[Received] = []
@@ -48,28 +48,28 @@ class Receiver:
         await self._server.start_server()
 
     async def stop(self) -> None:
-        """Listens no more; nobody is waited for."""
+        """Stops listening; waits for no request."""
         await self._server.close()
 
     def url(self, path: str = "/") -> str:
-        """Where it listens."""
+        """Its URL."""
         return str(self._server.make_url(path))
 
     def at(self, path: str) -> list[Received]:
-        """What arrived there."""
+        """Requests that arrived there."""
         return [one for one in self.got if one.path == path]
 
     def under(self, beginning: str) -> list[Received]:
-        """What arrived at paths that begin so."""
+        """Requests that arrived at paths with this beginning."""
         return [one for one in self.got if one.path.startswith(beginning)]
 
     async def turn(self) -> None:
-        """Lets everything else that is ready go first."""
+        """Lets all other ready tasks run first."""
         for _ in range(5):
             await asyncio.sleep(0)
 
     async def has_at(self, beginning: str, number: int, within_s: float = 20.0) -> None:
-        """Returns when so many requests have arrived at paths that begin so."""
+        """Returns when `number` requests have arrived at paths with this beginning."""
         async with asyncio.timeout(within_s), self._arrived:
             await self._arrived.wait_for(lambda: len(self.under(beginning)) >= number)
 
@@ -80,7 +80,7 @@ class Receiver:
         return next(one for one in self.got if fits(one))
 
     async def has(self, number: int, within_s: float = 10.0) -> None:
-        """Returns when so many requests have arrived altogether."""
+        """Returns when `number` requests have arrived in total."""
         async with asyncio.timeout(within_s), self._arrived:
             await self._arrived.wait_for(lambda: len(self.got) >= number)
 
@@ -95,5 +95,5 @@ class Receiver:
 
 
 def says(status: int, **headers: str) -> Answer:
-    """Answers always so."""
+    """Returns the same answer to every request."""
     return lambda _received: web.Response(status=status, headers={k.replace("_", "-"): v for k, v in headers.items()})

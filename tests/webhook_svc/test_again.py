@@ -1,4 +1,4 @@
-"""What is sent again because somebody asks: tests, single deliveries, time spans; and what secrets and changes do to it."""
+"""Deliveries that are sent again on request: tests, single ones, time spans; and the effect of secrets and changes on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each answer of a receiver makes of a delivery and of its endpoint."""
+"""The effect of each answer of a receiver on a delivery and on its endpoint."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def test_410_disables_the_endpoint_at_once_and_tells_it(work: Bench, recei
     assert delivery.state is State.FAILED
     [(type_, key, payload)] = await outbox(work)
     assert (type_, key) == ("webhook.endpoint.disabled", endpoint.endpoint_id)
-    # The relay brings it to the broker, and from there it comes to the consumer like any event.
+    # The relay publishes it to the broker, from which the consumer gets it like any event.
     await work.happens(event(key, type_, payload), event())
     await work.round()
     [told] = receiver.at("/watching")

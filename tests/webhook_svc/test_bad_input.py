@@ -22,7 +22,7 @@ AT = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 def ask(kind: Any, **fields: Any) -> Any:
-    """A request of plain data: protobuf takes dictionaries and datetimes, which its stubs do not know."""
+    """A request of plain data: protobuf accepts dictionaries and datetimes, which its stubs do not declare."""
     return kind(**fields)
 
 

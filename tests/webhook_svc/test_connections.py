@@ -1,4 +1,4 @@
-"""When one attempt may POST twice: only after a reused connection was closed before the first byte of an answer."""
+"""The only case in which one attempt may POST twice: a reused connection closed before the first byte of an answer."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ BODY = b'{"event": 1}'
 
 
 class Scripted:
-    """A receiver that answers each request with the next bytes of its script, then closes where the script says so.
+    """A receiver that answers each request with the next bytes of its script, and closes where the script says so.
 
-    `posts` has one entry per request that arrived whole: the number of its connection.
+    `posts` has one entry per completely received request: the number of its connection.
     """
 
     def __init__(self, *script: tuple[bytes, bool]) -> None:
@@ -53,7 +53,7 @@ async def listening(scripted: Scripted) -> AsyncIterator[str]:
 
 
 async def outcomes(scripted: Scripted, sends: int) -> Sequence[str]:
-    """What became of these sends, one after another."""
+    """The outcomes of these sends, one after another."""
     found: list[str] = []
     sender = Receiver(allow_private=True, timeout_s=5.0)
     async with listening(scripted) as url:

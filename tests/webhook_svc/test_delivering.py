@@ -1,4 +1,4 @@
-"""From an event to a signed request at a real receiver, and what becomes of each answer."""
+"""From an event to a signed request at a real receiver, and the effect of each answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing is sent inside: the address that is judged is the one that would be connected to, whatever a name says."""
+"""No request is sent to internal addresses: the checked address is the one that is connected to, whatever the name is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ V4, V6 = socket.AF_INET, socket.AF_INET6
 
 
 class Names:
-    """A name server that answers with these addresses, one list per question; the last one stays."""
+    """A name server that returns these addresses, one list per query; the last one is repeated."""
 
     def __init__(self, *answers: Sequence[tuple[int, str]]) -> None:
         self._answers = [list(answer) for answer in answers]
@@ -30,7 +30,7 @@ class Names:
 
 
 async def refusal(url: str, lookup: Lookup) -> str:
-    """Why nothing was sent."""
+    """Why no request was sent."""
     sender = clients.Receiver(allow_private=False, timeout_s=2.0, lookup=lookup)
     try:
         with pytest.raises(SendFailed) as caught:
@@ -65,7 +65,7 @@ async def test_a_name_that_leads_inside_is_not_followed(family: int, address: st
 async def test_a_name_that_turns_inside_after_its_first_use_is_judged_again(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DNS rebinding. The test's receiver plays a public host; it speaks no TLS, so the first request fails after connecting."""
+    """DNS rebinding. The test's receiver plays a public host without TLS, so the first request fails after connecting."""
     monkeypatch.setattr("webhook_svc.domain.addresses.is_public", lambda address: address == "127.0.0.1")
     monkeypatch.setattr(clients, "DNS_S", 0)
     names = Names([(V4, "127.0.0.1")], [(V4, "127.0.0.2")])
@@ -105,7 +105,7 @@ async def test_of_several_addresses_an_inside_one_is_never_connected_to() -> Non
 async def test_a_url_that_was_kept_in_other_times_is_judged_again_when_it_is_used(url: str) -> None:
     names = Names([(V4, "127.0.0.1")])
     assert (await refusal(url, names)).startswith("address refused: the url must")
-    assert names.asked == 0, "nobody was asked where it leads"
+    assert names.asked == 0, "no name server was asked"
 
 
 async def test_a_name_without_an_address_says_so() -> None:

@@ -1,4 +1,4 @@
-"""What a database of an earlier release becomes."""
+"""Migration of a database of an earlier release."""
 
 from __future__ import annotations
 

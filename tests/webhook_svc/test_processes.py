@@ -1,4 +1,4 @@
-"""Several processes of the service on one database, of which some die: nothing is lost, and leases are fences."""
+"""Several processes of the service on one database, some of which die: no delivery is lost, and leases are fences."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ DIE = "a process that was killed records nothing and gives nothing back"
 
 
 async def killed(work: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As kill -9 would: what it holds stays under its leases, and nobody hears of it again."""
+    """Acts like kill -9: its deliveries stay under their leases, and the process never reports again."""
     dispatch = work.parts.dispatch
 
     async def nothing(_tried: object) -> None:
-        """Says nothing."""
+        """Does nothing."""
 
     monkeypatch.setattr(dispatch, "_record", nothing)
     for task in list(dispatch._tasks):
@@ -90,7 +90,7 @@ async def test_a_process_that_wakes_after_its_lease_changes_nothing_any_more(
         wakes.set()
         await paused.settled()
         [after] = await other.log(endpoint)
-        assert after == delivery, "its failure is noted as an attempt, and moves nothing"
+        assert after == delivery, "its failure is recorded as an attempt, and changes nothing else"
         assert len(await other.parts.deliveries.attempts(endpoint.endpoint_id, delivery.delivery_id)) == 2
 
 

@@ -1,4 +1,4 @@
-"""Receivers that are away, slow or dead: nothing is lost, order is kept where it is asked for, and nobody else waits."""
+"""Receivers that are unavailable, slow or dead: no delivery is lost, order is kept on request, and no other receiver waits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PENDING = "SELECT count(*) FROM deliveries WHERE state = 'PENDING'"
 
 
 def positions(received: list[Received], key: str) -> list[int]:
-    """Of the events of one key, in the order in which they were taken first."""
+    """Positions of the events of one key, in the order in which they were first accepted."""
     bodies = [orjson.loads(one.body) for one in received]
     return list(dict.fromkeys(body["sequence"] for body in bodies if body["key"] == key))
 
@@ -103,7 +103,7 @@ async def test_a_hundred_hanging_endpoints_of_a_thousand_delay_none_of_the_other
     for _ in range(3):
         await work.happens(event(f"k{_}"))
     working = 0
-    for _ in range(20):  # what found no slot at once is claimed, as the job does
+    for _ in range(20):  # deliveries without a free slot are claimed, as the job does
         await receiver.has_at("/works", min(working + 900, 2_700))
         working = len(receiver.under("/works"))
         if working == 2_700:
@@ -121,7 +121,7 @@ async def test_who_does_not_answer_is_asked_by_one_request_at_a_time(
         await work.endpoint(receiver.url())
         await work.happens(*(event(f"k{number}") for number in range(30)))
         await work.settled()
-        assert len(receiver.got) == 5, "four slots, then the one that is left to who fails; the others were given back"
+        assert len(receiver.got) == 5, "four slots, then the one of a failing endpoint; the others were given back"
         await work.parts.claim.run_once()
         await work.settled()
         assert len(receiver.got) == 6

@@ -1,4 +1,4 @@
-"""The answer that every alternative gives: as large as the product's."""
+"""The answer of every alternative: as large as the product's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TTL_S = 900
 
 
 def made(request: pb.ReserveStockRequest) -> pb.ReserveStockResponse:
-    """A reservation that stands."""
+    """A granted reservation."""
     now_ms = int(time.time() * 1000)
     reservation = reservation_pb2.Reservation()
     reservation.reservation_id = request.request_id
@@ -28,5 +28,5 @@ def made(request: pb.ReserveStockRequest) -> pb.ReserveStockResponse:
 
 
 def short(sku: str) -> ServiceError:
-    """Sold out."""
+    """The error for a sold-out sku."""
     return ServiceError(grpc.StatusCode.FAILED_PRECONDITION, "INSUFFICIENT_STOCK", f"{sku} is sold out", {"sku": sku})

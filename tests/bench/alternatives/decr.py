@@ -1,4 +1,4 @@
-"""DECRBY on a Redis counter and nothing else: fast, and gone with the server. Nothing tells who holds what."""
+"""DECRBY on a Redis counter and nothing else: fast, lost with the server, and without a record of the holders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.bench.alternatives import answers
 
 
 class Decr:
-    """One command, and one more to take it back when it was too much. A repeat takes again."""
+    """One command, and a second one to undo it if it took too many. A repeated call takes again."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

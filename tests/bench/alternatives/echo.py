@@ -1,4 +1,4 @@
-"""The ceiling: a call that does nothing but say which request it answers."""
+"""The ceiling: a call that only returns the id of its request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gen.inventory.v1 import reservation_service_pb2 as pb
 
 
 class Echo:
-    """Reads the request, answers its id. A larger answer would lower the ceiling."""
+    """Reads the request, returns its id. A larger answer would lower the ceiling."""
 
     async def ReserveStock(self, request: pb.ReserveStockRequest, _rpc: Any) -> pb.ReserveStockResponse:
         return pb.ReserveStockResponse(reservation=reservation_pb2.Reservation(reservation_id=request.request_id))

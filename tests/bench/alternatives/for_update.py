@@ -1,4 +1,4 @@
-"""SELECT ... FOR UPDATE: lock the level, look, change it, write the reservation; as the books say it."""
+"""SELECT ... FOR UPDATE: lock the level, read it, change it, write the reservation; the textbook way."""
 
 from __future__ import annotations
 

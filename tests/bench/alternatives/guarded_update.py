@@ -1,4 +1,4 @@
-"""A guarded UPDATE and the reservation's INSERT, in one statement: the fewest round trips that plain SQL can do with."""
+"""A guarded UPDATE and the reservation's INSERT in one statement: the fewest round trips that plain SQL needs."""
 
 from __future__ import annotations
 

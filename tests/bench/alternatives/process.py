@@ -1,4 +1,4 @@
-"""One alternative in a process of its own, behind the product's server: same interceptors, same loop, same limits."""
+"""One alternative in its own process, behind the product's server: same interceptors, same loop, same limits."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ READY_WITHIN_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Where it listens, and whose processor time it uses."""
+    """Its address, and the process whose processor time it uses."""
 
     address: str
     pid: int
@@ -47,7 +47,7 @@ class Alternative:
 
 @contextlib.contextmanager
 def running(name: str, database_url: str, redis_url: str) -> Iterator[Alternative]:
-    """Starts it; it ends when the pipe does, hence with us."""
+    """Starts it; it ends when the pipe closes, so at the latest with this process."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
     arguments = (theirs, name, database_url, redis_url)
@@ -101,7 +101,7 @@ async def _servicer(name: str, database_url: str, redis_url: str) -> AsyncIterat
 
 
 class Whole:
-    """The server asks for every method of the service; an alternative has only ReserveStock."""
+    """The server requires every method of the service; an alternative has only ReserveStock."""
 
     def __init__(self, part: object) -> None:
         self._part = part
@@ -110,7 +110,7 @@ class Whole:
         return getattr(self._part, name, self._unimplemented)
 
     async def _unimplemented(self, _request: Any, _rpc: Any) -> Any:
-        raise ServiceError(grpc.StatusCode.UNIMPLEMENTED, "UNIMPLEMENTED", "an alternative only reserves")
+        raise ServiceError(grpc.StatusCode.UNIMPLEMENTED, "UNIMPLEMENTED", "an alternative supports only ReserveStock")
 
 
 async def _always_ready() -> bool:

@@ -1,4 +1,4 @@
-"""The product's promises without its design: journal_reserve for each request alone, no gate before it, no batch.
+"""The product's promises without its design: journal_reserve for each single request, without gate and batch.
 
 Idempotent by request id, a reservation, a movement, outbox rows and a guarded UPDATE: one statement, one transaction.
 """

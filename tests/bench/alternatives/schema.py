@@ -1,4 +1,4 @@
-"""The alternatives' tables: levels as numbers, units as rows, and the reservations that all of them write."""
+"""The alternatives' tables: levels as numbers, units as rows, and the reservations that every alternative writes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CREATE TABLE reservations (
 
 
 def fill(database_url: str, skus: list[str], on_hand: int, hot_units: int) -> None:
-    """Makes the database; `hot_units` are the rows of the first sku."""
+    """Fills the database; `hot_units` is the number of rows for the first sku."""
     create_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(TABLES)

@@ -1,4 +1,4 @@
-"""One row per unit: a reservation marks free rows that nobody else is marking. No row is hot; every unit is a row."""
+"""One row per unit: a reservation marks free rows that no other one is marking. No row is hot; every unit is a row."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""`make bench-push`: how long a stock change takes to reach those who follow it."""
+"""`make bench-push`: the delay with which a stock change reaches its followers."""

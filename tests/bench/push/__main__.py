@@ -1,4 +1,4 @@
-"""`make bench-push`: stock changes at a steady rate, and how late WebSocket clients and webhook receivers hear of them."""
+"""`make bench-push`: stock changes at a steady rate, and their delay to WebSocket clients and webhook receivers."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ SELECT DISTINCT event_time(created_at), extract(epoch FROM pg_xact_commit_timest
  WHERE created_at > now() - interval '5 minutes' AND kind = 'RESERVE'"""
 WARM_UP_S = 3.0
 SETTLE_S = 2.0
-"""For what was told in the last moment to arrive."""
+"""Time in which the last changes may still arrive."""
 REST_S = 15.0
-"""For what a start leaves behind: services look more often just after it, and Postgres writes down what was made."""
+"""Wait after a start: services poll more often at first, and Postgres writes its new data to disk."""
 
 
 def groups(settings: Settings, listeners: int) -> list[str]:
-    """The skus that each listener follows: each sku has one listener, so that each change is told once."""
+    """The skus that each listener follows: each sku has one listener, so that each change is delivered once."""
     skus = [shop.sku(number) for number in range(settings.skus)]
     return [",".join(skus[first::listeners]) for first in range(listeners)]
 
 
 @contextlib.asynccontextmanager
 async def listening(listen: Any, *arguments: Any) -> AsyncIterator[tuple[Ears, Any]]:
-    """A listening process, and what it tells of itself."""
+    """Yields a listening process and the result of its start."""
     one = Ears(listen, *arguments)
     try:
         yield one, await one.opened()
@@ -58,7 +58,7 @@ async def listening(listen: Any, *arguments: Any) -> AsyncIterator[tuple[Ears, A
 async def measured(
     settings: Settings, stack: Stack, number: int, all_ears: Sequence[Ears]
 ) -> tuple[list[Heard], dict[str, Any]]:
-    """Reserves at the settings' rate while they listen. `number` differs from slice to slice."""
+    """Reserves at the settings' rate while they listen. `number` differs between slices."""
     with contextlib.closing(Clients(1)) as clients:
         load = Load(
             "grpc", stack.address("inventory"), RESERVE, messages.reserve([shop.sku(n) for n in range(settings.skus)])
@@ -84,7 +84,7 @@ async def measured(
 
 
 async def raw(settings: Settings, url: str) -> list[Heard]:
-    """The ceiling: PUBLISH at the same rate to as many subscribers, nothing kept, nothing filtered."""
+    """The ceiling: PUBLISH at the same rate to as many subscribers, without storage or filters."""
     rate = settings.per_s // settings.clients or 1
     async with listening(ears.channel_subscribers, url, settings.clients) as (one, _):
         async with redis.asyncio.Redis.from_url(url) as client:
@@ -97,7 +97,7 @@ async def raw(settings: Settings, url: str) -> list[Heard]:
 
 
 async def idle(settings: Settings, stack: Stack) -> dict[str, float]:
-    """Cores that each process uses while nobody asks for anything."""
+    """Cores that each process uses without requests."""
     pids = servers.pids(stack)
     before = processor.used_s(pids)
     await asyncio.sleep(settings.idle_seconds)
@@ -122,10 +122,10 @@ async def endpoints(stack: Stack, settings: Settings, port: int) -> None:
 
 
 def figures(heard: Sequence[Heard], seconds: float, committed: Callable[[str], float]) -> dict[str, Any]:
-    """How late it came, and how much. `committed` answers when what tells of this time was committed."""
+    """Delays and rates. `committed` returns the commit time of the change with this time."""
     late = sorted(arrived - committed(told) for each in heard for told, arrived in each.arrivals)
     if not late:
-        raise SystemExit("nothing was heard")
+        raise SystemExit("no listener received anything")
 
     def percentile(share: float) -> float:
         return round(late[min(len(late) - 1, math.ceil(len(late) * share) - 1)] * 1000, 2)
@@ -141,7 +141,7 @@ def figures(heard: Sequence[Heard], seconds: float, committed: Callable[[str], f
 
 
 def commits(stack: Stack) -> Callable[[str], float]:
-    """When what has an event's time was committed: events and movements of one transaction have the same time, its begin."""
+    """Commit times by event time: events and movements of one transaction share one time, that of its begin."""
     rows = databases.read(stack.database("inventory"), COMMITS)
     found = dict(rows)
     return lambda told: float(found[told])
@@ -171,10 +171,10 @@ async def run(settings: Settings, stack: Stack, say: Callable[[str], None]) -> d
 
 
 async def product(settings: Settings, stack: Stack, say: Callable[[str], None]) -> dict[str, Any]:
-    """What one product costs while it is idle, then every row."""
+    """The cost of one idle product, then every row."""
     await asyncio.to_thread(servers.remember_commits, stack)
     await shop.fill(stack, settings.skus)
-    say(f"nothing for {settings.idle_seconds:g} s")
+    say(f"no load for {settings.idle_seconds:g} s")
     await asyncio.sleep(REST_S)
     cores = await idle(settings, stack)
     rows = await run(settings, stack, say)

@@ -1,4 +1,4 @@
-"""What a push bench reads from the environment."""
+"""Settings of a push bench, from the environment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How much changes, and who follows."""
+    """The rate of changes, and the numbers of followers."""
 
     per_s: int = 1_000
     seconds: float = 10.0
@@ -19,7 +19,7 @@ class Settings:
 
 
 def load() -> Settings:
-    """PUSH_PER_S, PUSH_SECONDS, PUSH_CLIENTS, PUSH_ENDPOINTS, PUSH_IDLE_SECONDS."""
+    """Reads PUSH_PER_S, PUSH_SECONDS, PUSH_CLIENTS, PUSH_ENDPOINTS, PUSH_IDLE_SECONDS."""
     default = Settings()
     return Settings(
         per_s=int(os.environ.get("PUSH_PER_S", default.per_s)),

@@ -1,4 +1,4 @@
-"""Who listens: processes of their own, each told what to listen to, which answer with what came and when."""
+"""Listeners in separate processes: each gets its filters, and reports the events that arrived and when."""
 
 from __future__ import annotations
 
@@ -26,15 +26,14 @@ Listen: TypeAlias = Callable[..., Coroutine[Any, Any, None]]
 
 
 class Heard(NamedTuple):
-    """Per event and listener the time that it tells of itself and when it arrived, unix seconds; and the processor time that
-    listening took."""
+    """Per event and listener the event's own time and its arrival time, unix seconds; and the processor time of listening."""
 
     arrivals: list[tuple[str, float]]
     cpu_s: float
 
 
 class Ears:
-    """One listening process. `open` returns when it listens, `hear` what came in the seconds from then on."""
+    """One listening process. `open` returns when it listens, `hear` returns the events of the seconds since then."""
 
     def __init__(self, listen: Listen, *arguments: Any) -> None:
         spawn = multiprocessing.get_context("spawn")
@@ -44,16 +43,16 @@ class Ears:
         theirs.close()
 
     async def opened(self) -> Any:
-        """What the listener tells of itself when it is ready, such as its port."""
+        """The value that the listener reports when it is ready, such as its port."""
         return await self._answer()
 
     async def begin(self) -> None:
-        """Forgets what was heard before."""
+        """Discards earlier events."""
         self._pipe.send("begin")
         await self._answer()
 
     async def heard(self) -> Heard:
-        """What came since `begin`."""
+        """Events that arrived since `begin`."""
         self._pipe.send("tell")
         return Heard(*await self._answer())
 
@@ -70,7 +69,7 @@ class Ears:
 
 
 class _Book:
-    """What one process has heard."""
+    """Events that one process has received."""
 
     def __init__(self) -> None:
         self.arrivals: list[tuple[str, float]] = []
@@ -132,14 +131,14 @@ async def websocket_clients(book: _Book, ready: asyncio.Future[int], url: str, t
 
 
 async def webhook_receiver(book: _Book, ready: asyncio.Future[int]) -> None:
-    """Answers every POST with 200 and notes when what it tells of happened."""
+    """Replies to every POST with 200 and records the time that the event carries."""
     server = await asyncio.get_running_loop().create_server(lambda: _Receiver(book), "127.0.0.1", 0)
     ready.set_result(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 
 
 async def channel_subscribers(book: _Book, ready: asyncio.Future[int], url: str, number: int) -> None:
-    """So many subscribers of one channel: the ceiling."""
+    """`number` subscribers of one channel: the ceiling."""
     client = redis.asyncio.Redis.from_url(url)
 
     async def follow() -> None:
@@ -160,7 +159,7 @@ async def channel_subscribers(book: _Book, ready: asyncio.Future[int], url: str,
 
 
 class _Receiver(asyncio.Protocol):
-    """As little HTTP as a client needs: the bench measures who sends, not who receives."""
+    """The minimum of HTTP that a client needs: the bench measures the sender, not the receiver."""
 
     def __init__(self, book: _Book) -> None:
         self._book = book

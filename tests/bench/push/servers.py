@@ -1,4 +1,4 @@
-"""The servers below a product that is measured: the embedded ones and those that TEST_DATABASE_URL and TEST_REDIS_URL name."""
+"""The servers of the measured product: the embedded ones, and those named by TEST_DATABASE_URL and TEST_REDIS_URL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EMBEDDED, GIVEN = "embedded", "given"
 
 
 def environments() -> Mapping[str, Mapping[str, str]]:
-    """What a product on each kind of servers is started with. Redis keeps the gate and the events in different databases."""
+    """Environments that start a product on each kind of server. Redis keeps gate and events in different databases."""
     found: dict[str, Mapping[str, str]] = {EMBEDDED: {}}
     given = config.load()
     if given.database_url is not None and given.redis_url is not None:
@@ -29,7 +29,7 @@ def environments() -> Mapping[str, Mapping[str, str]]:
 
 
 def pids(stack: Stack) -> Mapping[str, int]:
-    """Every process of the product, and its Postgres and Redis although somebody else may have started them."""
+    """Every process of the product, and its Postgres and Redis even if another process started them."""
     with psycopg.connect(str(stack.run["database"]), autocommit=True) as connection:
         postmaster = psutil.Process(connection.info.backend_pid).ppid()
     with redis.Redis.from_url(str(stack.run["redis"])) as client:
@@ -38,7 +38,7 @@ def pids(stack: Stack) -> Mapping[str, int]:
 
 
 def remember_commits(stack: Stack) -> None:
-    """Has Postgres record when each transaction was committed, which it begins to do when it is started anew."""
+    """Makes Postgres record the commit time of each transaction, which takes effect when it restarts."""
     with psycopg.connect(str(stack.run["database"]), autocommit=True) as connection:
         if connection.execute("SHOW track_commit_timestamp").fetchone() == ("on",):
             return
@@ -46,8 +46,8 @@ def remember_commits(stack: Stack) -> None:
     before = stack.pid("postgres")
     if before is None:
         raise SystemExit(
-            "TEST_DATABASE_URL's Postgres was given track_commit_timestamp=on: restart it, then run this again"
+            "track_commit_timestamp is now on in TEST_DATABASE_URL's Postgres: restart it, then run this again"
         )
     os.kill(before, signal.SIGINT)
-    wait_for(lambda: stack.pid("postgres") not in (None, before), "Postgres is started again")
+    wait_for(lambda: stack.pid("postgres") not in (None, before), "Postgres has restarted")
     wait_for(lambda: httpx.get(f"{stack.edge}/readyz").is_success, "the product is ready again")

@@ -56,7 +56,7 @@ async def broker(stream_url: str) -> AsyncIterator[Broker]:
 
 @pytest.fixture
 def event_types() -> EventTypes:
-    """What promo tells."""
+    """The event types of promo."""
     return EventTypes([events_pb2])
 
 
@@ -70,7 +70,7 @@ async def relay(db: Database, broker: Broker, event_types: EventTypes) -> AsyncI
 
 @pytest.fixture
 def put(db: Database) -> Put:
-    """Tells of a redemption, whose id is the number."""
+    """Writes the event of a redemption, whose id is the number."""
 
     async def put(key: str, number: int) -> None:
         async with db.transaction() as tx:

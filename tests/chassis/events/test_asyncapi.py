@@ -1,4 +1,4 @@
-"""The AsyncAPI document: it has the specification's form, tells of every event type, and events are as it says."""
+"""The AsyncAPI document: it is valid, describes every event type, and events match it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gen.promo.v1 import events_pb2 as promo
 from gen.webhook.v1 import events_pb2 as webhook
 
 DEPTH = 4
-"""A message that holds itself is filled no deeper."""
+"""Depth of a filled message; deeper fields of a recursive one stay empty."""
 NUMBERS = {"int32": 32, "int64": 64, "uint32": 32, "uint64": 64}
 TYPES: dict[str, Any] = {
     "object": dict,
@@ -108,7 +108,7 @@ def test_headers_are_those_that_the_broker_sends(protocol: str) -> None:
 @pytest.mark.parametrize("type_", list(EVENT_TYPES.types()))
 @pytest.mark.parametrize("depth", [0, DEPTH])
 def test_events_of_every_type_are_as_their_schema_says(type_: str, depth: int) -> None:
-    """Empty ones and ones of which every field is set, through the code that gives consumers their JSON."""
+    """Empty ones and fully set ones, through the code that produces the JSON for consumers."""
     message = GetMessageClass(EVENT_TYPES.types()[type_])()
     if depth:
         _fill(message, depth)
@@ -121,12 +121,12 @@ def test_events_of_every_type_are_as_their_schema_says(type_: str, depth: int) -
 
 def test_the_check_of_this_test_finds_what_is_wrong() -> None:
     schema = {"$ref": "#/components/schemas/inventory.v1.StockLevelChanged"}
-    assert _wrong(schema, {"cause": 1}, "x") == ["x.cause: 1 is no string"]
+    assert _wrong(schema, {"cause": 1}, "x") == ["x.cause: 1 is not of type string"]
     assert _wrong(schema, {"unheard_of": 1}, "x") == ["x.unheard_of is not in the schema"]
     assert _wrong(schema, {"level": {"sku": []}}, "x") == ["x.level fits none"]
-    assert _wrong({"type": "integer", "format": "int32"}, 2**31, "x") == ["x: 2147483648 is no int32"]
-    assert _wrong({"type": "string", "enum": ["A"]}, "B", "x") == ["x: B is none of them"]
-    assert _wrong({"type": "string", "format": "date-time"}, "noon", "x") == ["x: noon is no time"]
+    assert _wrong({"type": "integer", "format": "int32"}, 2**31, "x") == ["x: 2147483648 is not in format int32"]
+    assert _wrong({"type": "string", "enum": ["A"]}, "B", "x") == ["x: B is not in the enum"]
+    assert _wrong({"type": "string", "format": "date-time"}, "noon", "x") == ["x: noon is not a time"]
     assert _wrong({"type": "object", "required": ["a"]}, {}, "x") == ["x.a is missing"]
 
 
@@ -148,7 +148,7 @@ def _references(part: Any) -> Iterator[str]:
 
 
 def _fill(message: Any, depth: int) -> None:
-    """Sets every field that is not below `depth`, repeated ones twice."""
+    """Sets every field down to `depth`, repeated ones twice."""
     for field in message.DESCRIPTOR.fields:
         inner = field.message_type
         if inner is not None and inner.full_name == "google.protobuf.Timestamp":
@@ -178,7 +178,7 @@ def _sample(field: FieldDescriptor) -> Any:
 
 
 def _wrong(schema: Mapping[str, Any], value: Any, where: str) -> list[str]:
-    """What of the value is not as the schema says, for the words that our schemas use."""
+    """Violations of the schema by the value, for the keywords that the document uses."""
     if "$ref" in schema:
         return _wrong(_at(schema["$ref"]), value, where)
     for part in schema.get("allOf", []):
@@ -190,7 +190,7 @@ def _wrong(schema: Mapping[str, Any], value: Any, where: str) -> list[str]:
     if kind == "integer":
         return _wrong_number(schema, value, where)
     if kind is not None and not isinstance(value, TYPES[kind]):
-        return [f"{where}: {value} is no {kind}"]
+        return [f"{where}: {value} is not of type {kind}"]
     if kind == "string":
         return _wrong_text(schema, value, where)
     if kind == "array":
@@ -203,19 +203,19 @@ def _wrong_number(schema: Mapping[str, Any], value: Any, where: str) -> list[str
     least = schema.get("minimum", -(2 ** (bits - 1)))
     most = 2 ** (bits if least == 0 else bits - 1) - 1
     fits = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-    return [] if fits else [f"{where}: {value} is no {schema['format']}"]
+    return [] if fits else [f"{where}: {value} is not in format {schema['format']}"]
 
 
 def _wrong_text(schema: Mapping[str, Any], value: str, where: str) -> list[str]:
     if value not in schema.get("enum", [value]) or value != schema.get("const", value):
-        return [f"{where}: {value} is none of them"]
+        return [f"{where}: {value} is not in the enum"]
     if not re.search(schema.get("pattern", ""), value):
         return [f"{where}: {value} does not match"]
     if schema.get("format") == "date-time":
         try:
             datetime.fromisoformat(value)
         except ValueError:
-            return [f"{where}: {value} is no time"]
+            return [f"{where}: {value} is not a time"]
     return []
 
 

@@ -1,4 +1,4 @@
-"""Which broker a URL means, what is said when its client is not installed, and what Kafka's topics are made like."""
+"""The broker for each URL, the error if its client is not installed, and the settings of Kafka's topics."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_url_of_nats_may_have_several_hosts_an_account_and_replicas() -> None:
 
 
 class FakeAdmin:
-    """Kafka's admin client as far as topics go: librdkafka's mock cluster knows no request that makes one."""
+    """The topic methods of Kafka's admin client: librdkafka's mock cluster cannot create topics on request."""
 
     there: dict[str, int]
     made: list[Any]

@@ -1,4 +1,4 @@
-"""A consumer: each effect once, in order per key, and what cannot be handled stands in nobody else's way."""
+"""A consumer: each effect once, in order per key, and events that cannot be handled block no other key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EFFECTS = "SELECT key, position FROM effects ORDER BY number"
 
 
 class Effects:
-    """Writes each event down in a table of its own; fails where it is told to."""
+    """Writes each event into a table; fails for chosen events."""
 
     def __init__(self) -> None:
         self.poison: set[int] = set()
@@ -60,7 +60,7 @@ async def _effects(db: Database) -> list[tuple[Any, ...]]:
 
 
 async def _run(consumer: Consumer, events: int) -> None:
-    """Until so many events were taken in."""
+    """Runs until this many events were taken in."""
     while events > 0:
         events -= await consumer.run_once()
     assert events == 0

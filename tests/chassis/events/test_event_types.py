@@ -1,4 +1,4 @@
-"""Messages of events: what is built by hand equals what protobuf's own JSON code builds, and back."""
+"""Messages of events: the hand-written JSON equals that of protobuf's own JSON code, in both directions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the outbox to the broker: in order per key, at least once, known by id, each in its place of the log."""
+"""From the outbox to the broker: in order per key, at least once, identified by id, each at its position in the log."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Clock:
 
 @pytest.fixture
 async def told(broker: Broker) -> AsyncIterator[Any]:
-    """What arrives at the broker from now on."""
+    """The events that arrive at the broker from now on."""
     tail = await broker.tail(["promo"])
 
     async def told() -> list[Event]:
@@ -146,7 +146,7 @@ async def test_a_broker_that_forgot_everything_is_told_everything_again(
     with pytest.raises(BrokerUnreachable, match="0 as newest of promo where 3"):
         await relay.run_once()
     assert await relay.run_once() == 4
-    await streams.flushdb()  # and nobody writes
+    await streams.flushdb()  # and there are no new events
     clock.now_s += CHECK_S
     assert await relay.run_once() == 4
     assert await relay.run_once() == 0
@@ -210,7 +210,7 @@ async def test_a_restored_database_gives_no_place_twice(
     events = await told()
     assert [event.position for event in events] == [1, 2, 3, 4, 5, 6, 7]
     assert noticed == [1]
-    assert int(events[-1].id.removeprefix("promo-")) > ID_JUMP  # no id a second time, whatever the backup has forgotten
+    assert int(events[-1].id.removeprefix("promo-")) > ID_JUMP  # no id is used twice, whatever the backup lacks
     await after.close()
 
 
@@ -222,7 +222,7 @@ async def test_numbers_that_a_crash_of_postgres_forgot_are_no_restore(
     before = Relay(db, broker, "promo", event_types)
     await before.run_once()
     await before.close()
-    async with db.transaction() as tx:  # what the last half second wrote without waiting for the disk
+    async with db.transaction() as tx:  # writes of the last half second, which did not wait for the disk
         await tx.execute("UPDATE outbox SET position = NULL, published_at = NULL WHERE position > 2")
         await tx.execute("UPDATE event_log SET position = 2, sent = 2")
 

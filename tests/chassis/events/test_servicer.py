@@ -1,4 +1,4 @@
-"""EventService: the log as others read it, and dead letters that are seen and replayed."""
+"""EventService: the log as other services read it, and dead letters that are listed and replayed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DUE_NOW = "UPDATE parked_events SET due_at = now() WHERE state <> 'DEAD'"
 
 @pytest.fixture
 async def stub(db: Database, event_types: EventTypes) -> AsyncIterator[Any]:
-    """Promo's EventService on a real wire."""
+    """Promo's EventService over a real connection."""
 
     async def ready() -> bool:
         return True
@@ -47,7 +47,7 @@ async def stub(db: Database, event_types: EventTypes) -> AsyncIterator[Any]:
 
 @pytest.fixture
 def tell(put: Put, relay: Relay) -> Callable[[str, int], Awaitable[None]]:
-    """Tells so many events of a key and gives them their places."""
+    """Writes this many events of a key and numbers them."""
 
     async def tell(key: str, number: int) -> None:
         for one in range(number):

@@ -1,4 +1,4 @@
-"""Redis Streams forget only what every group has read, also when the server was emptied meanwhile."""
+"""Redis Streams drop only entries that every group has read, also if the server was emptied meanwhile."""
 
 from __future__ import annotations
 

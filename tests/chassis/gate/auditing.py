@@ -1,4 +1,4 @@
-"""An audit whose clock a test holds, on the rig's servers; what it told; and ways to make gate and journal differ."""
+"""An audit with a test's clock, on the rig's servers; its events; and ways to make gate and journal differ."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _names = itertools.count(1)
 
 
 class Watch:
-    """A clock that only a test moves; processes that share it agree on the time."""
+    """A clock that only a test advances; processes that share it agree on the time."""
 
     def __init__(self) -> None:
         self.passed_ms = 0
 
     def world(self) -> World:
-        """For one process: its tokens are its own."""
+        """The world of one process, with its own tokens."""
         name = f"auditor-{next(_names)}"
         return World(
             wall_ms=lambda: START_MS + self.passed_ms,
@@ -37,7 +37,7 @@ class Watch:
 
 
 class Audited:
-    """The rig with an audit of its own."""
+    """The rig with an audit."""
 
     def __init__(self, rig: Rig, watch: Watch | None = None) -> None:
         self.rig = rig
@@ -53,13 +53,13 @@ class Audited:
         )
 
     async def after(self, ms: int) -> AuditStatus:
-        """Time passes, then a round."""
+        """Advances the clock, then runs a round."""
         self.watch.passed_ms += ms
         await self.auditor.run_once()
         return await self.auditor.status()
 
     async def walked(self) -> AuditStatus:
-        """One more walk from its begin to its end."""
+        """Runs one more walk from start to end."""
         self.watch.passed_ms += 60_000
         before = (await self.auditor.status()).walk_end_ms
         while (await self.after(10_000)).walk_end_ms == before:
@@ -67,19 +67,19 @@ class Audited:
         return await self.auditor.status()
 
     async def look(self) -> AuditStatus:
-        """One look at every suspect: two readings, a moment apart."""
+        """Checks every suspect once: two readings, a moment apart."""
         await self.after(LOOK_AGAIN_MS)
         return await self.after(STILL_MS)
 
     async def looks(self, times: int = 3) -> AuditStatus:
-        """A walk, which has time for one look, the other looks, then the round that sees what became of it."""
+        """A walk, which has time for one check, the other checks, then the round that sees the result."""
         await self.walked()
         for _ in range(times - 1):
             await self.look()
         return await self.after(20_000)
 
     async def takes_over(self) -> None:
-        """The process that led has not been heard of for a minute."""
+        """Makes the leading process look silent for a minute."""
         await self.rig.rows("UPDATE audits SET updated_at = updated_at - interval '1 minute' RETURNING 1")
 
     async def told(self) -> list[tuple[str, dict[str, Any]]]:
@@ -88,7 +88,7 @@ class Audited:
         return [(kind, payload["finding"]) for kind, payload in rows]
 
     async def shift(self, key: str, units: int) -> None:
-        """The gate's number changes, and nobody knows why."""
+        """Changes the gate's number without a cause."""
         await self.rig.client.hincrby(self.available(), key, units)
 
     def available(self) -> str:

@@ -1,4 +1,4 @@
-"""A partition on real servers, with two counters, and the pieces a crash would leave behind."""
+"""A partition on real servers, with two counters, and the states that a crash would leave behind."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Rig:
     database_url: str
 
     async def counter(self, sku: str, on_hand: int, location: str = "berlin", backorder_limit: int = 0) -> str:
-        """A level with its movement and lot, as receiving would make it; known to the gate after a rebuild."""
+        """A level with its movement and lot, as receiving would create it; the gate has it after a rebuild."""
         key = f"{sku}@{location}"
         async with self.db.transaction() as tx:
             await tx.execute(
@@ -53,11 +53,11 @@ class Rig:
         return key
 
     async def rebuild(self) -> None:
-        """A new epoch, as the audit would ask for."""
+        """Begins a new epoch, as the audit would request it."""
         await self.partition.epochs.ensure(self.partition.epochs.current, force=True)
 
     def other_epochs(self) -> Epochs:
-        """What another process would know of the epochs: nothing yet."""
+        """The epochs as a new process knows them: none yet."""
         return Epochs(self.partition.gate, Rebuilds(self.db, 0, TABLES.levels, TABLES.reservations))
 
     async def level(self, key: str) -> dict[str, int]:
@@ -75,12 +75,12 @@ class Rig:
         return found[reservation_id].state if reservation_id in found else None
 
     async def rows(self, statement: Any, *values: object) -> list[tuple[Any, ...]]:
-        """What a query answers."""
+        """Returns the rows of a query."""
         async with self.db.connection() as connection:
             return await (await connection.execute(statement, values)).fetchall()
 
     async def take_only(self, claim: Claim) -> Take:
-        """What a process leaves that dies between gate and journal."""
+        """Takes from the gate only, like a process that dies between gate and journal."""
         epoch = self.partition.epochs.current
         [take] = await self.partition.gate.reserve(epoch, [(claim, secrets.token_hex(6))])
         assert isinstance(take, Take)
@@ -91,7 +91,7 @@ class Rig:
         await self.partition.sweeper.run_once(ahead_ms=2**50)
 
     async def assert_in_step(self) -> None:
-        """Gate = journal = movements = reservations."""
+        """Asserts gate = journal = movements = reservations."""
         found = await self.partition.audit.run_once()
         wrong = (found.gate_mismatches, found.movement_mismatches, found.reservation_mismatches)
         assert wrong == (0, 0, 0), found.examples
@@ -107,7 +107,7 @@ def claim(
 
 @pytest.fixture
 async def rig(new_database: Callable[[str], str], valkey_url: str) -> AsyncIterator[Rig]:
-    """A fresh database, an empty gate, no background jobs: a test runs what it wants to see."""
+    """A fresh database, an empty gate, no background jobs: a test runs those that it needs."""
     url = new_database("inventory")
     client = redis.connect(valkey_url)
     await client.flushdb()

@@ -1,4 +1,4 @@
-"""The always-on audit on real servers: it finds drift, has it repaired, and takes nothing that is under way for drift."""
+"""The always-on audit on real servers: it finds drift, has it repaired, and does not take work in flight for drift."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.chassis.gate.conftest import Rig, claim
 
 @pytest.fixture
 async def audited(rig: Rig) -> Audited:
-    """The rig with an audit whose clock the test holds."""
+    """The rig with an audit whose clock the test controls."""
     return Audited(rig)
 
 
@@ -67,7 +67,7 @@ async def test_a_counter_that_no_level_has_goes(audited: Audited) -> None:
 
 
 async def test_a_change_that_only_a_lost_primary_heard_of_is_found(audited: Audited) -> None:
-    """Split brain, healed to the old primary: the other one had the adjustment, its run id and epoch are as they were."""
+    """Split brain, healed to the old primary: the other one had the adjustment; run id and epoch are unchanged."""
     rig = audited.rig
     key = await rig.counter("a", 5)
     async with rig.db.transaction() as tx:
@@ -76,7 +76,7 @@ async def test_a_change_that_only_a_lost_primary_heard_of_is_found(audited: Audi
             "INSERT INTO stock_movements (kind, reference, key, on_hand_delta) VALUES ('ADJUST', 'x', %s, -3)", (key,)
         )
         rows = await rig.partition.adjustments.record(tx, rig.partition.epochs.current, {key: -3})
-    await rig.partition.journal.forget([row.id for row in rows])  # the primary of that moment had confirmed it
+    await rig.partition.journal.forget([row.id for row in rows])  # the primary at that time had confirmed it
     await rig.partition.epochs.watch()
     assert await rig.left(key) == 5, "nothing else sees it"
     await audited.looks()
@@ -100,7 +100,7 @@ async def test_what_a_crash_left_between_gate_and_journal_is_the_sweepers_not_dr
 
 
 async def test_takes_under_way_never_cause_a_rebuild(audited: Audited, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worst case: at every look another take of one unit is between gate and journal, so the lack looks the same."""
+    """The worst case: at every check another take of one unit is between gate and journal, so the deficit looks the same."""
     rig = audited.rig
     key = await rig.counter("a", 1_000)
     before, write = rig.partition.epochs.current, rig.partition.journal.reserve
@@ -197,7 +197,7 @@ async def test_a_level_with_a_long_history_is_added_up_in_pieces(
     assert (await audited.walked()).journal_mismatches == 0
     assert await rig.rows("SELECT key, on_hand FROM audit_checkpoints") == [(key, 12_000)]
     await rig.rows("UPDATE audit_checkpoints SET on_hand = 4 RETURNING 1")
-    assert (await audited.walked()).journal_mismatches == 0, "a wrong checkpoint is no wrong level"
+    assert (await audited.walked()).journal_mismatches == 0, "a wrong checkpoint is not a wrong level"
     await rig.rows("UPDATE stock_levels SET on_hand = 12999 WHERE key = %s RETURNING 1", key)
     assert (await audited.walked()).journal_mismatches == 1
 

@@ -1,4 +1,4 @@
-"""Reserving and settling through gate and journal, with nothing failing."""
+"""Reserving and settling through gate and journal, without failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit's decision by itself: what is seen three times, far apart, is drift; what is under way is not."""
+"""The audit's decision alone: a difference seen three times, far apart, is drift; work in flight is not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def reading(expected: int, found: int | None, version: int = 1, steady: bool = T
 
 
 def suspects() -> Suspects:
-    """One suspect, just seen by the walk."""
+    """One suspect, just found by the walk."""
     found = Suspects()
     found.add("a@x")
     return found

@@ -43,7 +43,7 @@ async def test_a_killed_gate_refuses_and_after_its_restart_sells_what_is_left(fr
     primary.kill()
     with pytest.raises(ServiceError, match="GATE_UNREACHABLE"):
         await fragile.partition.claims.reserve(claim("r2", key, 1))
-    await fragile.partition.claims.settle("r1", "RELEASED")  # the journal decides, the gate learns it when it is back
+    await fragile.partition.claims.settle("r1", "RELEASED")  # the journal decides, the gate gets it when it is back
     primary.start()
     await fragile.partition.claims.reserve(claim("r3", key, 5))
     with pytest.raises(Refused):
@@ -79,7 +79,7 @@ async def test_buyers_in_a_storm_of_restarts_never_get_more_than_there_is(fragil
 
     async with asyncio.timeout(60):
         await asyncio.gather(storm(), *(buy(number) for number in range(100)))
-    while True:  # connections that died with the server are found dead one by one
+    while True:  # connections that died with the server are detected one by one
         try:
             await fragile.sweep_all()
             await fragile.left(key)
@@ -117,7 +117,7 @@ async def test_a_promoted_replica_does_not_know_the_script_and_is_rebuilt(fragil
         await moved.epochs.watch()
         assert moved.epochs.current > epoch
         await moved.claims.reserve(claim("r3", key, 3))
-        # The old primary still lets through what is sold elsewhere by now; the journal does not.
+        # The old primary still admits units that are sold elsewhere by now; the journal does not.
         late = await fragile.partition.gate.reserve(epoch, [(claim("r4", key, 3), "nonce")])
         with pytest.raises(Stale):
             await fragile.partition.journal.reserve(late)

@@ -1,6 +1,6 @@
-"""No function of ours has a plan that walks a table, or one that costs so much that PostgreSQL 14 to 17 would compile it.
+"""No SQL function of the product has a plan that scans a whole table, or that PostgreSQL 14 to 17 would JIT-compile.
 
-Those versions add 1e10 to the cost of a plan that has to do what `enable_seqscan = off` forbids, which is more than
+Those versions add 1e10 to the cost of a plan that needs a method forbidden by `enable_seqscan = off`, which exceeds
 `jit_above_cost`: such a plan is compiled for 0.1 s each time that it is made.
 """
 
@@ -63,7 +63,7 @@ CALLS: Sequence[tuple[LiteralString, Sequence[object]]] = (
 
 
 class Plan(NamedTuple):
-    """What a statement costs, by the planner's estimate, and whether it was compiled."""
+    """The estimated cost of a statement, and whether it was compiled."""
 
     query: str
     cost: float
@@ -78,7 +78,7 @@ class Planned:
         self.plans: list[Plan] = []
 
     def database(self) -> Database:
-        """Not open yet."""
+        """Returns a database that is not open yet."""
         one = Database(self.url)
         one._pool._configure = self._listen
         return one
@@ -95,7 +95,7 @@ class Planned:
 
 @pytest.fixture
 def planned(new_database: Callable[[str], str]) -> Planned:
-    """A fresh database of the inventory service. Skipped where the server has no auto_explain, as the embedded one."""
+    """A fresh inventory database. Skipped if the server has no auto_explain, like the embedded one."""
     url = new_database("inventory")
     name = url.rpartition("/")[2]
     settings = ("log_min_duration = 0", "log_analyze = on", "log_nested_statements = on", "log_format = json")
@@ -127,7 +127,7 @@ async def planned_rig(planned: Planned, valkey_url: str) -> AsyncIterator[Rig]:
 
 
 async def _call_every_function(rig: Rig) -> None:
-    """Takes, repeats, extends, commits, releases, lapses and looks at reservations; numbers and reads the log."""
+    """Takes, repeats, extends, commits, releases, expires and reads reservations; numbers and reads the log."""
     key, other = await rig.counter("a", 50), await rig.counter("b", 50)
     claims = rig.partition.claims
     for number in range(6):
@@ -150,7 +150,7 @@ async def _call_every_function(rig: Rig) -> None:
 
 
 async def _run_every_other_statement(rig: Rig) -> None:
-    """Audits, a rebuild, the log's bookkeeping, an inbox, and what is forgotten."""
+    """Audits, a rebuild, the log's bookkeeping, an inbox, and the retention jobs."""
     await rig.assert_in_step()
     await Audited(rig).looks()
     log, inbox = Log(rig.db), Inbox("plans")

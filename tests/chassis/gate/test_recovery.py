@@ -1,4 +1,4 @@
-"""What crashes, lost gates, late duplicates and forced decreases leave, and that it heals."""
+"""The leftovers of crashes, lost gates, late duplicates and forced decreases, and their recovery."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_a_lost_release_of_a_long_reservation_is_swept_long_before_it_woul
     key = await rig.counter("a", 5)
     await rig.partition.claims.reserve(claim("r1", key, 2, ttl_ms=900_000))
     await rig.partition.sweeper.run_once(FIRST_LOOK_MS + 5_000)
-    await rig.partition.journal.settle([Transition("r1", "RELEASED")])  # the process dies before it tells the gate
+    await rig.partition.journal.settle([Transition("r1", "RELEASED")])  # the process dies before it updates the gate
     await rig.partition.sweeper.run_once(LOOK_AGAIN_MS + 5_000)
     assert await rig.left(key) == 5
     await rig.assert_in_step()
@@ -250,7 +250,7 @@ async def test_the_journal_refuses_what_the_gate_wrongly_let_through(rig: Rig) -
 
 async def test_a_take_that_a_repeat_wrote_after_the_journal_refused_it_is_not_given_back(rig: Rig) -> None:
     key = await rig.counter("a", 5)
-    await rig.rows("UPDATE stock_levels SET unavailable = 4 WHERE key = %s RETURNING 1", key)  # the gate is told later
+    await rig.rows("UPDATE stock_levels SET unavailable = 4 WHERE key = %s RETURNING 1", key)  # the gate gets it later
     repeats = Claims(rig.partition.gate, rig.partition.journal, rig.partition.epochs)
     repeats.start()
     settle = rig.partition.journal.settle
@@ -320,7 +320,7 @@ async def test_an_unreachable_journal_is_told_and_then_refused_before_the_gate(r
 async def test_a_change_by_hand_reaches_the_gate_once_however_often_it_is_sent(rig: Rig) -> None:
     key = await rig.counter("a", 5)
     rows = await _receive(rig, key, 3)
-    assert await rig.left(key) == 5, "the process died before it told the gate"
+    assert await rig.left(key) == 5, "the process died before it updated the gate"
     await rig.partition.adjustments.apply(rows)
     await rig.partition.adjustments.apply(rows)
     assert await rig.left(key) == 8

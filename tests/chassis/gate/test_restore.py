@@ -1,4 +1,4 @@
-"""A journal that was restored from a backup: the gate that lived on is not believed, however well its epoch fits."""
+"""A journal that was restored from a backup: the surviving gate is not trusted, even if its epoch matches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.chassis.gate.conftest import TABLES, Rig, claim
 
 @asynccontextmanager
 async def started(rig: Rig, valkey_url: str) -> AsyncIterator[Rig]:
-    """Another process of the same service, with connections of its own and no memory."""
+    """Another process of the same service, with its own connections and no memory."""
     client = redis.connect(valkey_url)
     db = Database(rig.database_url)
     await db.open()
@@ -40,14 +40,14 @@ async def sell(rig: Rig, key: str, times: int) -> None:
 
 
 async def restored_after_sales(rig: Rig, key: str, same_life: bool) -> None:
-    """A backup, seven sales, a second of service, the restore. The gate lives on."""
+    """A backup, seven sales, a second of service, the restore. The gate survives."""
     await rig.partition.epochs.watch()
     backup = databases.copy(rig.database_url)
     await rig.db._check()
     await sell(rig, key, 7)
     await rig.partition.epochs.watch()
     databases.restore(rig.database_url, backup)
-    if same_life:  # as after a restore of the files or into the same tables: nothing names another database
+    if same_life:  # as after a restore of the files or into the same tables: nothing shows that it is another database
         databases.write(rig.database_url, f"UPDATE gate SET life = {LIFE}")
 
 
@@ -88,7 +88,7 @@ async def test_an_epoch_that_the_journal_has_never_seen_is_replaced_by_a_newer_o
     key = await rig.counter("a", 10)
     async with rig.db.transaction() as tx:
         await tx.execute("UPDATE gate SET epoch = 5")
-    ahead = rig.partition.epochs.current + 10**9  # the restored journal and its clock are behind what the gate serves
+    ahead = rig.partition.epochs.current + 10**9  # the restored journal and its clock are behind the serving gate
     await rig.client.set(rig.partition.gate._keys.pointer, ahead)
     await rig.partition.epochs.watch()
     assert rig.partition.epochs.current > ahead

@@ -1,4 +1,4 @@
-"""A child that dies is started again, later each time, and is ended when it must end."""
+"""A child that dies is restarted, with growing delays, and is ended on request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUICK_S = 5.0
 
 
 class Supervised:
-    """A shell command under supervision; `pids` holds each pid as it was announced."""
+    """A shell command under supervision; `pids` has each announced pid."""
 
     def __init__(self, script: str, watchdog: Watchdog) -> None:
         program = Program("edge", ("/bin/sh", "-c", script), config.load().environment, Path("/"))

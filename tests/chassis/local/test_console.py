@@ -1,4 +1,4 @@
-"""What children write arrives prefixed, and structured lines arrive as words."""
+"""Output of children is prefixed, and structured lines are printed as words."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ from chassis.local.console import Console
     ],
 )
 def test_a_line_of_a_child(written: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
-    Console(colour=True).child("edge", written)  # a test's output is no terminal, hence no colour
+    Console(colour=True).child("edge", written)  # a test's output is not a terminal, so it has no colour
     assert capsys.readouterr().out == f"edge      | {shown}\n"

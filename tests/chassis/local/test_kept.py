@@ -1,4 +1,4 @@
-"""Files of `.local` are replaced at once and read by their owner only."""
+"""Files of `.local` are replaced atomically and are readable by their owner only."""
 
 from __future__ import annotations
 

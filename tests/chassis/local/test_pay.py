@@ -1,4 +1,4 @@
-"""`make pay`: what it says when there is nothing to pay. That it pays is shown on the whole product."""
+"""`make pay`: its errors if there is nothing to pay. A successful payment is tested on the whole product."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Postgres finds a place that its account can reach, as root and as an ordinary user, and changes no folder's mode."""
+"""Postgres finds a folder that its account can reach, as root and as an ordinary user, and changes no folder's mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A taken port is found, named and answered with advice; a free one is found again at the next start."""
+"""A taken port is detected and reported with advice; a free one is detected again at the next start."""
 
 from __future__ import annotations
 

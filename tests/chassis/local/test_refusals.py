@@ -1,4 +1,4 @@
-"""What stands in the way of a start is said in one line, and the exit code is 1."""
+"""Obstacles to a start are reported in one line, and the exit code is 1."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def local() -> Iterator[Path]:
 
 
 def refused(local: Path, **environment: str) -> str:
-    """The only line of a start that must fail."""
+    """The only output line of a start that must fail."""
     result = subprocess.run(
         [sys.executable, "-m", "chassis.local"],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""Prometheus is told of every worker."""
+"""Prometheus' target list names every worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded servers start, keep what they must keep, and let nobody in without the password."""
+"""The embedded servers start, keep their data, and admit no client without the password."""
 
 from __future__ import annotations
 

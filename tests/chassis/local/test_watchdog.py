@@ -1,4 +1,4 @@
-"""When a runner is killed, its children end too, those that stand on others first."""
+"""When a runner is killed, its children end too, dependent ones first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_children_end_when_the_runner_has_gone() -> None:
     child = sleeper()
     dog = Watchdog()
     dog.watch(0, child.pid, signal.SIGTERM)
-    dog._process.stdin.close()  # type: ignore[union-attr]  # what the kernel does for a runner that was killed
+    dog._process.stdin.close()  # type: ignore[union-attr]  # as the kernel does for a killed runner
     assert child.wait(15) == -signal.SIGTERM
     dog._process.wait(15)
 

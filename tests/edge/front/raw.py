@@ -1,4 +1,4 @@
-"""HTTP by hand: bytes into a socket, and whatever comes back until the server has said it all."""
+"""Raw HTTP: bytes into a socket, and all bytes until the server has finished."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Raw:
         self.writer = writer
 
     async def say(self, raw: bytes) -> None:
-        """Sends. A server that has closed already is no failure: what it said is read later."""
+        """Sends. A server that has already closed is not a failure: its answer is read later."""
         try:
             self.writer.write(raw)
             await self.writer.drain()
@@ -58,7 +58,7 @@ class Raw:
         return RawAnswer(int(head[0].split(" ")[1]), headers, body)
 
     async def closed(self) -> bytes:
-        """What still came before the server closed; fails when it does not."""
+        """The bytes before the server closed the connection; fails if it does not."""
         async with asyncio.timeout(WITHIN_S):
             try:
                 return await self.reader.read()
@@ -74,7 +74,7 @@ async def connected(url: str) -> Raw:
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Raw]:
-    """A connection, gone afterwards."""
+    """A connection, closed afterwards."""
     raw = await connected(url)
     try:
         yield raw
@@ -83,7 +83,7 @@ async def opened(url: str) -> AsyncIterator[Raw]:
 
 
 async def asked(url: str, raw: bytes) -> RawAnswer:
-    """The answer to these bytes on a connection of their own, which the server then closes."""
+    """The answer to these bytes on a new connection, which the server then closes."""
     async with opened(url) as connection:
         await connection.say(raw)
         answer = await connection.answer()

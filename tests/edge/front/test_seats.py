@@ -1,4 +1,4 @@
-"""Strangers have few places and lose the oldest; whoever shows a token, and a probe, always gets in."""
+"""Anonymous clients have few places and lose the oldest; callers with a token, and probes, are always admitted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WITHIN_S = 20.0
 
 @asynccontextmanager
 async def attackers(served: Served, number: int, raw: bytes) -> AsyncIterator[list[Raw]]:
-    """So many connections that have said this and wait."""
+    """`number` connections that have sent these bytes and wait."""
     async with AsyncExitStack() as stack:
         all_ = []
         for _ in range(number):
@@ -40,7 +40,7 @@ async def attackers(served: Served, number: int, raw: bytes) -> AsyncIterator[li
 
 
 async def trimmed(served: Served, most: int) -> None:
-    """Returns when no more strangers than these are left."""
+    """Returns when at most this many anonymous connections are left."""
     async with asyncio.timeout(WITHIN_S):
         while served.seats.of_kind("unproven") > most:
             await asyncio.sleep(0)
@@ -181,15 +181,15 @@ class Held:
         """Nothing."""
 
     def abort(self) -> None:
-        """Notes it."""
+        """Records it."""
         self.aborted = True
 
 
 @contextmanager
 def taken(limits: Limits, addresses: list[str]) -> Iterator[tuple[Seats, list[Held]]]:
-    """Seats with a connection of each of these addresses, which have been there for one trim."""
+    """Seats with a connection from each of these addresses, which have been there for one trim."""
     seats, held = Seats(limits), [Held() for _ in addresses]
-    seats._trimming = asyncio.get_running_loop().call_later(3_600, list)  # trims come by hand
+    seats._trimming = asyncio.get_running_loop().call_later(3_600, list)  # the test trims itself
     for connection, address in zip(held, addresses, strict=True):
         seats.enter(connection, address)
     seats.trim()

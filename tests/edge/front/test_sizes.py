@@ -1,4 +1,4 @@
-"""What is too large or no HTTP is refused with a problem as soon as it is known, and the connection ends."""
+"""Oversized or invalid HTTP is refused with a problem as soon as it is detected, and the connection ends."""
 
 from __future__ import annotations
 

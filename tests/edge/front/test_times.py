@@ -1,4 +1,4 @@
-"""Nobody may keep a connection by saying nothing, half of something, or by not reading; the whole request has its deadline."""
+"""No client may keep a connection by sending nothing, only a part, or by not reading; the whole request has its deadline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.edge.push.served import Served, serving
 QUICK = Limits(
     first_byte_s=30, head_s=0.1, body_s=0.1, idle_s=30, unproven_idle_s=0.1, unread_s=0.2, linger_s=0.1, sweep_s=0.05
 )
-"""Limits of a tenth of a second for what these tests wait for."""
+"""Limits of a tenth of a second for the cases under test."""
 
 
 @pytest.fixture
@@ -111,13 +111,13 @@ async def test_half_a_body_ends_with_its_client(served: Served, far_side: FarSid
 
 
 def pause_reading(connection: Raw) -> None:
-    """From now on what comes stays in the kernel's buffers, which are soon full."""
+    """From now on incoming data stays in the kernel's buffers, which are soon full."""
     transport: Any = connection.writer.transport
     transport.pause_reading()
 
 
 async def swept(served: Served) -> None:
-    """Returns after one more look at all connections."""
+    """Returns after one more check of all connections."""
     before = served.seats.now
     async with asyncio.timeout(10):
         while served.seats.now == before:
@@ -125,7 +125,7 @@ async def swept(served: Served) -> None:
 
 
 async def none_in_flight(served: Served) -> None:
-    """Returns when every connection is closed and nothing of it is counted any more."""
+    """Returns when every connection is closed and none is counted any more."""
     async with asyncio.timeout(10):
         while served.seats.open or metrics.IN_FLIGHT.value or served.seats.bodies.held_bytes:
             await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""The product with a shop in it."""
+"""The product with a shop."""
 
 from __future__ import annotations
 

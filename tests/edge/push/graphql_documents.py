@@ -1,4 +1,4 @@
-"""GraphQL documents that cost more than they look, and a plain way to write their fragments out."""
+"""GraphQL documents that cost more than they seem to, and a simple expansion of their fragments."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from graphql.language import (
 from edge.graphql.cost import INTROSPECTION, Cost
 
 Path = tuple[FieldNode, ...]
-"""A field below those that it stands in."""
+"""A field below the fields that contain it."""
 
 
 def bomb(doublings: int) -> str:
-    """Stands for two to the power of `doublings` fields, in some forty characters for each doubling."""
+    """Expands to two to the power of `doublings` fields, with some forty characters for each doubling."""
     fragments = (f"fragment F{number} on Query{{...F{number + 1} ...F{number + 1}}}" for number in range(doublings))
     return "{...F0} " + " ".join(fragments) + f" fragment F{doublings} on Query{{__typename}}"
 
 
 def written_out(document: DocumentNode) -> Cost:
-    """What the first operation comes to when every fragment is written where it stands. Without end for cycles."""
+    """The cost of the first operation when every fragment is expanded in place. Does not end for cycles."""
     fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
     operation = next(one for one in document.definitions if isinstance(one, OperationDefinitionNode))
     found = list(_everything(operation.selection_set, fragments, ()))

@@ -1,4 +1,4 @@
-"""A client of live push: says who it is, listens, and remembers what it was told."""
+"""A client of live push: authenticates, listens, and records all messages."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import orjson
 from websockets.asyncio.client import ClientConnection, connect
 
 WITHIN_S = 15.0
-"""For anything that should come at once: the machine may be busy."""
+"""For messages that should arrive immediately: the machine may be busy."""
 
 
 class Listener:
-    """One WebSocket. `events` are all that came, `token` the last one."""
+    """One WebSocket. `events` are all received ones, `token` the last one."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -26,14 +26,14 @@ class Listener:
         self.token = ""
 
     async def message(self) -> dict[str, Any]:
-        """The next message. ConnectionClosed; fails when none comes."""
+        """The next message. ConnectionClosed; fails if none arrives."""
         async with asyncio.timeout(WITHIN_S):
             message: dict[str, Any] = orjson.loads(await self.connection.recv())
         self._note(message)
         return message
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
-        """Listens until it holds."""
+        """Listens until the condition holds."""
         try:
             async with asyncio.timeout(WITHIN_S):
                 while not condition():
@@ -51,7 +51,7 @@ class Listener:
         await self.connection.send(orjson.dumps(message).decode())
 
     def positions(self, source: str = "inventory") -> list[int]:
-        """Of the events that came from this source."""
+        """Positions of the events from this source."""
         return [event["sequence"] for event in self.events if event["source"] == f"/{source}"]
 
     def _note(self, message: dict[str, Any]) -> None:
@@ -69,7 +69,7 @@ class Listener:
 
 @asynccontextmanager
 async def listening(edge: str, token: str | None, **query: str) -> AsyncIterator[Listener]:
-    """A listener that has been greeted. `edge` is the HTTP URL, `token` the API token."""
+    """A listener that has received its hello. `edge` is the HTTP URL, `token` the API token."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     url = f"{edge.replace('http', 'ws', 1)}/ws/inventory?{urlencode(query)}"
     async with connect(url, additional_headers=headers, compression=None) as connection:

@@ -36,7 +36,7 @@ class Served:
     seats: Seats
 
     def watch(self, note: Callable[[Scope], None]) -> None:
-        """Shows the scope of every request from now on, before it is served. There must have been one."""
+        """Shows the scope of every request from now on, before it is served. At least one request must have been served."""
         serve = self.application.middleware_stack
         assert serve is not None
 
@@ -47,7 +47,7 @@ class Served:
         self.application.middleware_stack = noting
 
     async def happens(self, *events: Event) -> None:
-        """These events are in their logs and passed on."""
+        """Adds these events to their logs and has them passed on."""
         for event in events:
             self.logs[event.source].add(event)
         await pass_on(self.hub)
@@ -57,7 +57,7 @@ class Served:
 async def serving(
     far_side: FarSide, limits: Limits | None = None, trusted: Sequence[Network] = ()
 ) -> AsyncIterator[Served]:
-    """Without a broker: what happens is passed on by `happens`, and by the hub's own looks."""
+    """Without a broker: events are passed on by `happens`, and by the hub's own polls."""
     settings = settings_for(far_side.address)
     clients = Clients(settings)
     logs = {source: MemoryLog() for source in SOURCES}

@@ -21,11 +21,11 @@ class Shop:
         self._made = 0
 
     async def open(self) -> None:
-        """Makes the location."""
+        """Creates the location."""
         await self._post("/v1/locations", {"location": self.location, "name": "Push", "time_zone": "Europe/Berlin"})
 
     async def close(self) -> None:
-        """Hangs up."""
+        """Closes the connections."""
         await self.client.aclose()
 
     async def sku(self) -> str:
@@ -38,7 +38,7 @@ class Shop:
         return sku
 
     async def receive(self, sku: str, quantity: int = 1) -> int:
-        """Goods come in; answers the level's version."""
+        """Receives goods; returns the level's version."""
         body = {"sku": sku, "location": self.location, "quantity": quantity}
         answer = await self._post("/v1/inventory", body)
         return int(answer["version"])

@@ -1,4 +1,4 @@
-"""Who takes what: filters, the index that finds them, grants, and levels that a snapshot has told."""
+"""Which client gets which event: filters, the index that finds them, grants, and levels that a snapshot has sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hub on a real broker: order across partitions, gaps, an outage, and what ends when."""
+"""The hub on a real broker: order across partitions, gaps, an outage, and the end of connections."""
 
 from __future__ import annotations
 

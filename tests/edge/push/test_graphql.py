@@ -1,4 +1,4 @@
-"""GraphQL: queries, subscriptions over the hub, limits, and who may."""
+"""GraphQL: queries, subscriptions over the hub, limits, and access."""
 
 from __future__ import annotations
 

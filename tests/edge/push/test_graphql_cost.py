@@ -1,4 +1,4 @@
-"""The totals of GraphQL documents: exact, and found without writing fragments out."""
+"""The totals of GraphQL documents: exact, and computed without expanding fragments."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BODY = st.lists(st.sampled_from([*LEAVES, *OPENING, *SPREADS, "}"]), min_size=1,
 
 
 def selections(words: list[str], spread: list[str]) -> str:
-    """The words as a selection set: each brace has its other half and something between, each spread one of these names."""
+    """The words as a selection set: each brace is closed and not empty, each spread has one of these names."""
     written, nesting = [], 0
     for place, word in enumerate(words):
         if word == "}":
@@ -44,7 +44,7 @@ def selections(words: list[str], spread: list[str]) -> str:
 
 @st.composite
 def documents(draw: st.DrawFn) -> str:
-    """Fragments spread only those after them: no cycles."""
+    """Fragments spread only later ones, so that there are no cycles."""
     bodies = draw(st.lists(BODY, min_size=1, max_size=5))
     names = [f"F{number}" for number in range(1, len(bodies))]
     query, *fragments = (selections(words, names[number:]) for number, words in enumerate(bodies))
@@ -60,7 +60,7 @@ def test_remembered_totals_are_those_of_fragments_written_out(query: str) -> Non
 
 
 def cost_of(query: str) -> tuple[Cost, int]:
-    """The totals of the first operation, and how many selections were looked at."""
+    """The totals of the first operation, and the number of visited selections."""
     document = parse(query)
     costs = Costs(document)
     operation = next(one for one in document.definitions if isinstance(one, OperationDefinitionNode))

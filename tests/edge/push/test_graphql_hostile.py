@@ -1,4 +1,4 @@
-"""GraphQL from somebody who means harm: each document costs little, and what is the caller's mistake is never called ours."""
+"""GraphQL from an attacker: each document costs little, and a caller's mistake is never reported as the server's."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def unvalidated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fails a test whose document reaches graphql-core's rules."""
 
     def reached(*_: object) -> None:
-        raise AssertionError("it was validated")
+        raise AssertionError("the document was validated")
 
     monkeypatch.setattr(limits, "violations", reached)
 
@@ -48,7 +48,7 @@ async def over_http(served: Served, body: bytes | dict[str, Any]) -> tuple[int, 
 
 
 async def over_websocket(client: Subscriber, payload: Any) -> dict[str, Any]:
-    """The first error that an operation is answered with."""
+    """The first error in the answer to an operation."""
     await client.say({"id": "1", "type": "subscribe", "payload": payload})
     while (message := await client.hear())["type"] not in ("error", "next"):
         pass

@@ -1,4 +1,4 @@
-"""How many live connections one ticket, one address and strangers together may have, over every protocol."""
+"""Limits of live connections per ticket, per address and for anonymous clients together, over every protocol."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Opens = Callable[[Served, str], AbstractAsyncContextManager[Refusal | None]]
 
 @asynccontextmanager
 async def websocket(served: Served, ticket: str) -> AsyncIterator[Refusal | None]:
-    """None while it is open, else the refusal; without a ticket it shows the API token."""
+    """None while it is open, else the refusal; without a ticket it uses the API token."""
     url = f"{served.url.replace('http', 'ws')}/ws/inventory" + (f"?ticket={ticket}" if ticket else "")
     async with opened(url, None, ticket) as refusal:
         yield refusal

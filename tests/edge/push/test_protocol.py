@@ -1,4 +1,4 @@
-"""The WebSocket protocol word by word: hello, filters, errors, the slow, the full and the ending process."""
+"""The WebSocket protocol in detail: hello, filters, errors, slow clients, a full and an ending process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.edge.push.world import named, stock
 
 
 async def closed(listener: Listener) -> tuple[int, str]:
-    """How the server ends it; everything before that is noted."""
+    """The close code and reason; all earlier messages are recorded."""
     try:
         while True:
             await listener.message()
@@ -81,7 +81,7 @@ async def test_who_comes_with_a_forgotten_token_is_reset_and_gets_the_levels_ane
     async with listening(served.url, TOKEN, skus="A", after=old) as listener:
         snapshot = await listener.word("snapshot")
         await served.happens(stock(10))
-        await listener.until(lambda: bool(listener.events), "what comes after")
+        await listener.until(lambda: bool(listener.events), "the following events")
     assert [word for word, _ in listener.words] == ["hello", "reset", "snapshot"]
     assert dict(listener.words)["reset"]["reason"] == "EVENTS_FORGOTTEN"
     assert snapshot["levels"][0]["version"] == 9
@@ -137,7 +137,7 @@ async def test_a_wrong_message_gets_an_error_with_its_place_and_the_connection_s
         error = await listener.word("error")
         assert (error["status"], error["metadata"].get("field")) == (status, field)
         await served.happens(stock(1))
-        await listener.until(lambda: listener.positions() == [1], "events go on")
+        await listener.until(lambda: listener.positions() == [1], "events continue")
 
 
 async def test_a_message_that_is_too_long_ends_the_connection(served: Served) -> None:
@@ -170,7 +170,7 @@ async def test_a_wrong_query_is_answered_before_the_upgrade(
 
 
 async def refused(served: Served, query: str, token: str | None) -> dict[str, Any]:
-    """The problem that a handshake is answered with."""
+    """The problem in the answer to a handshake."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     with pytest.raises(InvalidStatus) as answered:
         async with connect(f"{served.url.replace('http', 'ws')}/ws/inventory?{query}", additional_headers=headers):
@@ -197,7 +197,7 @@ async def test_more_connections_than_a_process_takes_are_refused(
 
 
 async def test_who_does_not_read_is_closed_with_4008_and_resumes_without_a_gap(served: Served) -> None:
-    """Events of 60 kB each: what the sockets hold is soon full, then what may wait."""
+    """Events of 60 kB each: the sockets' buffers are soon full, then the client's queue."""
     lines = [ReservationLine(sku=f"S-{number}", location="berlin", quantity=1) for number in range(600)]
     data = ReservationChanged(reservation=Reservation(reservation_id="r", lines=lines)).SerializeToString()
     event = named("inventory.reservation.created", "inventory", "r", 1)._replace(data=data)

@@ -1,4 +1,4 @@
-"""Whoever comes with a token gets all that came after it, once and in order, wherever it is kept."""
+"""A client with a token gets all later events, once and in order, wherever they are stored."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def test_each_token_on_the_way_resumes_exactly_behind_its_event_at_another
 
 
 async def test_tokens_tell_of_each_source_what_was_really_sent() -> None:
-    """Orders were seen further than stock: a token on the way must not take the client back, nor too far."""
+    """More orders than stock events were seen: an interim token must not move the client back, nor too far ahead."""
     stocks, orders = MemoryLog([stock(1)]), MemoryLog([named("order.order.placed", "order", "o", 1)])
     hub = Hub(None, {"inventory": stocks, "order": orders}, TYPES)
     await pass_on(hub)
@@ -178,7 +178,7 @@ def test_what_is_no_token_of_ours_is_refused(token: str) -> None:
 
 
 async def _all(client: Client) -> list[Pushed]:
-    """What waits for a client that has arrived, without waiting for more."""
+    """The events that wait for a client that has arrived, without waiting for more."""
     while len(client.subscriber):
         await client.once()
     return list(client.events)

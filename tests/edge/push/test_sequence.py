@@ -1,4 +1,4 @@
-"""The order of one source: gaps, repeats, and places that hold nothing."""
+"""The order of one source: gaps, repeats, and empty positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Server-sent events: what EventSource and curl see."""
+"""Server-sent events, as EventSource and curl receive them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATH = "/v1/inventory/stream"
 
 
 class Source:
-    """An event stream as a browser reads it. `seen`: event name and data; `last_id`: what it would come back with."""
+    """An event stream as a browser reads it. `seen`: event name and data; `last_id`: the id that it would resume with."""
 
     def __init__(self, answer: httpx.Response) -> None:
         self.answer = answer
@@ -52,18 +52,18 @@ class Source:
             self.seen.append((name, orjson.loads("\n".join(data))))
 
     async def until(self, count: int) -> None:
-        """Reads until so many events of stock, orders and the like came."""
+        """Reads until `count` events of stock, orders and the like have arrived."""
         while len(self.events) < count:
             await self.block()
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """Those without a name: what onmessage gets."""
+        """Events without a name, which onmessage gets."""
         return [data for name, data in self.seen if name == "message"]
 
     @property
     def positions(self) -> list[int]:
-        """Of the events."""
+        """Positions of the events."""
         return [event["sequence"] for event in self.events]
 
 

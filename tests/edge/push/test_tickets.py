@@ -1,4 +1,4 @@
-"""Who may see what: the API token everything, a ticket what it says, for as long as it says."""
+"""Access to live push: the API token sees everything, a ticket its own scope, for its own lifetime."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def _given(served: Served, ticket: dict[str, Any] | str | None) -> str:
 
 
 async def _socket(served: Served, query: str, offered: str | None) -> tuple[int, str, str | None] | None:
-    """None when it opens, else status, reason and scope. `offered`: the ticket among the subprotocols."""
+    """None if it opens, else status, reason and scope. `offered`: the ticket among the subprotocols."""
     protocols = [Subprotocol(f"ticket.{offered}")] if offered else None
     try:
         async with connect(

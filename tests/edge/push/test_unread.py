@@ -1,4 +1,4 @@
-"""Clients that connect and never read: their sockets are cut off, in every protocol, and what they hold is counted."""
+"""Clients that connect and never read: their sockets are closed, in every protocol, and their buffers are counted."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tests.edge.push.served import Served
 from tests.edge.push.world import stock
 
 SOON_S = 0.1
-"""Instead of the seconds that a client has to read its end."""
+"""Replaces the seconds that a client has to read its close."""
 BIG = 60_000
-"""Bytes of one event: what the sockets hold is soon full, then what may wait."""
+"""Bytes of one event: the sockets' buffers are soon full, then the client's queue."""
 GET = "GET {path} HTTP/1.1\r\nHost: edge\r\nAuthorization: Bearer {token}\r\n"
 UPGRADE = (
     "Connection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -37,7 +37,7 @@ def big(position: int) -> Event:
 
 
 class Deaf:
-    """A socket that says what it wants and then reads nothing."""
+    """A socket that sends its request and then reads nothing."""
 
     def __init__(self, served: Served) -> None:
         self.socket = socket.socket()
@@ -49,7 +49,7 @@ class Deaf:
         self.socket.sendall(text.encode() if isinstance(text, str) else text)
 
     async def is_cut_off(self) -> bool:
-        """Returns when the other side has reset the connection: without reading, nothing else shows."""
+        """Returns when the other side has reset the connection, which is the only sign without reading."""
         poll = select.poll()
         poll.register(self.socket, select.POLLERR | select.POLLHUP)
         found = await asyncio.to_thread(poll.poll, WITHIN_S * 1_000)
@@ -133,7 +133,7 @@ async def _entered(served: Served, opens: Callable[[Deaf], None], monkeypatch: p
 
 
 async def _too_much(served: Served) -> float:
-    """Sends until the client is given up; what was held for it at most."""
+    """Sends until the client is dropped; returns the most bytes that were held for it."""
     slow_before, position, most = metrics.SLOW.value, 0, 0.0
     async with asyncio.timeout(60):
         while metrics.SLOW.value == slow_before:

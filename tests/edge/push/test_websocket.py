@@ -1,4 +1,4 @@
-"""What a WebSocket client sees of the real product."""
+"""The real product, as a WebSocket client sees it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ async def test_a_change_of_stock_reaches_who_listens(stack: Stack, shop: Shop) -
 
 
 def seen(listener: Listener, sku: str, version: int) -> bool:
-    """Whether this version of the level came."""
+    """Whether this version of the level has arrived."""
     levels = [event["data"]["level"] for event in listener.events if "level" in event["data"]]
     return any((level["sku"], level["version"]) == (sku, version) for level in levels)

@@ -1,4 +1,4 @@
-"""Events made up for tests, a log that holds them as a service would, and a client of a hub that needs no socket."""
+"""Events invented for tests, a log that stores them as a service would, and a client of a hub that needs no socket."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def stock(position: int, sku: str = "A", version: int = 0, location: str = "berl
 
 
 def named(type_: str, source: str, key: str, position: int) -> Event:
-    """An event of another type, without anything in its message."""
+    """An event of another type, with an empty message."""
     return Event(f"{source}-{position}", source, type_, key, position, "2026-11-20T10:00:00.000000Z", b"")
 
 
 class MemoryLog:
-    """One source's log: `events` by their positions, `newest` beyond the last one where places hold nothing."""
+    """One source's log: `events` by position; `newest` is higher if the last positions are empty."""
 
     def __init__(self, events: Sequence[Event] = ()) -> None:
         self.events = {event.position: event for event in events}
@@ -49,7 +49,7 @@ class MemoryLog:
         self.asked = 0
 
     def add(self, *events: Event) -> None:
-        """Happens."""
+        """Appends events."""
         self.events |= {event.position: event for event in events}
         self.newest = max(self.newest, *self.events)
 
@@ -65,7 +65,7 @@ class MemoryLog:
 
 
 class Client:
-    """Takes what a hub offers it and remembers positions and tokens."""
+    """Takes messages from a hub and records positions and tokens."""
 
     def __init__(self, hub: Hub, wanted: Filter | None = None, token: str = "") -> None:
         self.hub = hub
@@ -77,7 +77,7 @@ class Client:
         self._resumes = bool(token)
 
     async def arrive(self) -> None:
-        """Comes in, from its token or from now on."""
+        """Connects, with its token or from now on."""
         self.hub.enter(self.subscriber)
         if self._resumes:
             await CatchUp(self.hub, self.subscriber).run()
@@ -85,7 +85,7 @@ class Client:
             self.hub.join(self.subscriber)
 
     async def until(self, position: int) -> None:
-        """Takes until an event of this position came."""
+        """Takes messages until an event of this position has arrived."""
         async with asyncio.timeout(WITHIN_S):
             while not self.events or self.events[-1].event.position < position:
                 await self.once()
@@ -101,24 +101,24 @@ class Client:
 
     @property
     def positions(self) -> list[int]:
-        """Of its events."""
+        """Positions of its events."""
         return [pushed.event.position for pushed in self.events]
 
 
 async def known(hub: Hub) -> None:
-    """Returns when the hub knows where every log stands."""
+    """Returns when the hub knows the newest position of every log."""
     assert await hub.unknown(hub.feeds, WITHIN_S) == []
 
 
 @contextmanager
 def hub_of(*events: Event, ring_events: int = 1_000) -> Iterator[tuple[Hub, MemoryLog]]:
-    """A hub without a broker that nobody has started: `pass_on` moves it."""
+    """A hub without a broker that was not started: `pass_on` drives it."""
     log = MemoryLog(events)
     yield Hub(None, {"inventory": log}, TYPES, Ring(ring_events)), log
 
 
 async def pass_on(hub: Hub) -> None:
-    """Has the hub read its logs now."""
+    """Makes the hub read its logs now."""
     for feed in hub.feeds.values():
         await feed.run_once()
         feed.known.set()

@@ -1,1 +1,1 @@
-"""Every fault: one function each, in a file per thing that breaks."""
+"""Every fault: one function each, one file for each thing that breaks."""

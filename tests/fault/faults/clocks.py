@@ -1,4 +1,4 @@
-"""Time: commits at the edge of expiry, and a host whose clock is ten minutes off."""
+"""Time faults: commits at the moment of expiry, and a host whose clock is ten minutes off."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _at_the_edge(spec: Spec) -> Spec:
 
 @fault("expire-against-commit", wave="time", healed="at once: nothing was broken", load=_at_the_edge, short=True)
 async def expire_against_commit(scene: Scene) -> None:
-    """Every commit and release comes within half a second of the moment at which its reservation lapses."""
+    """Every commit and release arrives within half a second of the moment at which its reservation expires."""
     scene.afterwards.append(lambda ledger: _both_ways(scene, ledger))
 
 
@@ -31,12 +31,12 @@ def _both_ways(scene: Scene, ledger: Ledger) -> None:
 
 
 def _impatient(spec: Spec) -> Spec:
-    """What a crash leaves in the gate, hardly anybody asks for again: the sweeper must find it, by its clock."""
+    """Few clients repeat their requests, so that the sweeper must find what a crash left in the gate, by its own clock."""
     return dataclasses.replace(spec, impatient=0.8)
 
 
 async def _with_clock_off(scene: Scene, seconds: int) -> None:
-    """A process with that clock, killed between gate and journal; its successor has the right time."""
+    """Starts a process with a wrong clock and kills it between gate and journal; its successor has the right time."""
     service = scene.inventory
     service.set(config.CLOCK_VARIABLE, str(seconds))
     service.ended.clear()

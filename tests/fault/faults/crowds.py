@@ -1,4 +1,4 @@
-"""Five times more than can be served, and a new release while everybody buys."""
+"""Five times the load that can be served, and a new release while many customers buy."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from tests.fault.surge import Crowd, surge
 TIMES = 5.0
 SECONDS = 6.0
 FEW, MANY = 4, 32
-"""Connections. Few is how services call each other: who is too much waits at the caller, and almost all of the peak is served.
-From many the server must refuse calls it has read, on processors that it shares with the crowd."""
+"""Connections. Few is how services call each other: excess calls queue at the caller, and almost all of the peak is served.
+From many, the server must refuse calls that it has read, on processors that it shares with the load."""
 LEAST_SHARE = {FEW: 0.8, MANY: 0.5}
 REFUSALS = ("CANCELLED", "UNAVAILABLE", "RESOURCE_EXHAUSTED")
 LISTENING = 12
-"""Answers in a row over connections of their own: among two listeners both were met."""
+"""Successful answers in a row, each over a new connection: enough that both of two listening processes were reached."""
 ANSWERS = frozenset(
     {"OK", "INSUFFICIENT_STOCK", "RESERVATION_EXPIRED", "RESERVATION_RELEASED", "UNAVAILABLE", "CANCELLED"}
 )
-"""What a client may be told during a restart: the truth, or to try again (CANCELLED: see chassis/README.md)."""
+"""Statuses that a client may receive during a restart: the result, or a retryable error (CANCELLED: see chassis/README.md)."""
 
 
 def _few(spec: Spec) -> Spec:
-    """A trickle that reserves, commits and releases beside the crowd."""
+    """A small load that reserves, commits and releases beside the burst."""
     return dataclasses.replace(spec, rate=min(spec.rate, 100.0))
 
 
@@ -39,13 +39,13 @@ def _patient(spec: Spec) -> Spec:
 
 @fault("overload-five-fold", wave="crowds", healed="when the crowd has gone", load=_few, pause_s=2 * SECONDS)
 async def overload(scene: Scene) -> None:
-    """Five times the peak of the same minute; who is not served is told so, commits and releases go on."""
+    """Five times the peak of the same minute; excess calls get a clear refusal, commits and releases continue."""
     await _overload(scene, FEW)
 
 
 @fault("overload-of-many-connections", wave="crowds", healed="when the crowd has gone", load=_few, pause_s=2 * SECONDS)
 async def overload_of_many(scene: Scene) -> None:
-    """The same crowd over more connections than there may be calls waiting."""
+    """The same burst over more connections than calls may queue."""
     await _overload(scene, MANY)
 
 
@@ -66,7 +66,7 @@ async def _overload(scene: Scene, connections: int) -> None:
 
 
 def _unharmed(scene: Scene, ledger: Ledger, plenty: tuple[str, ...], ids: list[str]) -> None:
-    """Commits and releases beside the crowd; and the crowd's own acknowledgements enter the ledger."""
+    """Checks commits and releases beside the burst, and adds the burst's acknowledgements to the ledger."""
     for name in ("commit", "release"):
         count = sum(number for outcome, number in ledger.outcomes.items() if outcome.startswith(f"{name} "))
         well = ledger.outcomes[f"{name} OK"]
@@ -83,7 +83,7 @@ def _unharmed(scene: Scene, ledger: Ledger, plenty: tuple[str, ...], ids: list[s
 
 @fault("rolling-restart", wave="crowds", healed="when the old process has ended", load=_patient)
 async def rolling(scene: Scene) -> None:
-    """Twice: a second process at the same address, SIGTERM to the first one. Nobody sees a failure."""
+    """Twice: a second process starts at the same address, the first one gets SIGTERM. No client sees a failure."""
     address = scene.cluster.addresses["inventory"]
     second = await scene.cluster.another("inventory")
     await _met_both(scene, address, "a")
@@ -121,11 +121,11 @@ async def rolling_of_orders(scene: Scene) -> None:
 
 
 async def _listens(scene: Scene, log: Path, lives: int) -> None:
-    await scene.comes_true(lambda: _lives(log) >= lives, f"{log.name} says that it listens")
+    await scene.comes_true(lambda: _lives(log) >= lives, f"{log.name} logs that it listens")
 
 
 def _lives(log: Path) -> int:
-    """How often a process that writes there has begun to serve."""
+    """How often a process that writes this log has begun to serve."""
     text = log.read_text()
     return text.count('"server.ready"') + text.count('"edge.listening"')
 
@@ -142,11 +142,11 @@ async def _met_both(scene: Scene, address: str, word: str) -> None:
 
 def _nobody_failed(scene: Scene, ledger: Ledger) -> None:
     again = {outcome: count for outcome, count in ledger.outcomes.items() if outcome.partition(" ")[2] not in ANSWERS}
-    scene.expect(not again, f"clients were told {again}, {dict(ledger.words)}")
+    scene.expect(not again, f"clients received {again}, {dict(ledger.words)}")
     left = [entry for entry in ledger.entries if not entry.held and not entry.refused]
     left += [entry for entry in ledger.entries if entry.settle_asked and not entry.settled and not entry.settle_refused]
     scene.expect(not left, f"{len(left)} clients got no answer, such as {left[:2]}")
     retried = sum(count for outcome, count in ledger.outcomes.items() if outcome.endswith("UNAVAILABLE"))
     scene.told.append(
-        f"{retried} of {ledger.requests} requests were told UNAVAILABLE after gRPC's own retries: {dict(ledger.words)}"
+        f"{retried} of {ledger.requests} requests received UNAVAILABLE after gRPC's own retries: {dict(ledger.words)}"
     )

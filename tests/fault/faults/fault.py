@@ -1,4 +1,4 @@
-"""What a fault is, and the list that all of them enter in the order in which they run."""
+"""The definition of a fault, and the list of all faults in the order in which they run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Act: TypeAlias = Callable[[Scene], Awaitable[None]]
 
 
 def unchanged(spec: Spec) -> Spec:
-    """The usual load."""
+    """Returns the usual load."""
     return spec
 
 
@@ -25,19 +25,19 @@ class Fault:
     name: str
     what: str
     healed: str
-    """When it counts as healed: from then on seconds are counted."""
+    """When the fault counts as healed: recovery time is measured from then on."""
     wave: str
-    """Faults of one wave share a cluster and the wait for what they left behind."""
+    """Faults of one wave share a cluster and the final wait for their leftovers."""
     act: Act
     load: Callable[[Spec], Spec] = unchanged
     shop: bool = False
-    """Whole orders are placed as well, and judged."""
+    """Whole orders are placed as well, and checked."""
     short: bool = False
     """Part of the short form, which the tests run."""
     hides: bool = False
-    """Its rebuild would hide what earlier faults left in the gate: they are waited for first."""
+    """Its rebuild would hide what earlier faults left in the gate, so it waits until that is gone."""
     pause_s: float = 0.0
-    """How long it takes beyond the usual, in the long form."""
+    """How long the long form takes beyond the usual."""
 
 
 FAULTS: list[Fault] = []
@@ -54,7 +54,7 @@ def fault(
     hides: bool = False,
     pause_s: float = 0.0,
 ) -> Callable[[Act], Act]:
-    """Enters a function in the list; its docstring is what it does."""
+    """Registers a function as a fault; its docstring describes the fault."""
 
     def enter(act: Act) -> Act:
         FAULTS.append(Fault(name, inspect.getdoc(act) or "", healed, wave, act, load, shop, short, hides, pause_s))

@@ -9,44 +9,44 @@ from tests.fault.faults.fault import FAULTS, Fault
 from tests.fault.journeys import Spec
 from tests.fault.scene import Scene
 
-RESTARTED = "at its death: whoever supervises it starts it again"
+RESTARTED = "at its death: the supervisor restarts it"
 AT = {
-    "gate-before-journal": "The gate has taken, the journal does not know.",
-    "journal-before-answer": "The journal has committed, the caller does not know.",
+    "gate-before-journal": "The gate holds the claim, the journal does not have it yet.",
+    "journal-before-answer": "The journal has committed, the caller has no answer.",
     "settled-before-give": "The journal has ended reservations, the gate still counts them.",
-    "relay-numbered": "Events have their places in the log and are not in the stream.",
-    "relay-sent": "Events are in the stream and not noted as sent.",
+    "relay-numbered": "Events have positions in the log and are not in the stream.",
+    "relay-sent": "Events are in the stream and not marked as sent.",
 }
 IN_A_REBUILD = {
-    "rebuild-announced": "FLUSHALL, and death once the new epoch is announced.",
-    "rebuild-loaded": "FLUSHALL, and death when counters are loaded and reservations are not.",
-    "rebuild-before-publish": "FLUSHALL, and death before the new epoch is published.",
-    "rebuild-published": "FLUSHALL, and death as soon as the new epoch is published.",
+    "rebuild-announced": "FLUSHALL, then a kill once the new epoch is announced.",
+    "rebuild-loaded": "FLUSHALL, then a kill when counters are loaded but reservations are not.",
+    "rebuild-before-publish": "FLUSHALL, then a kill before the new epoch is published.",
+    "rebuild-published": "FLUSHALL, then a kill as soon as the new epoch is published.",
 }
 OF_ORDERS = {
     ("order", "order-stored"): "The order is stored, nothing has been claimed for it.",
-    ("order", "reserved-before-stored"): "Stock is claimed, the order does not know.",
-    ("order", "paid-before-stored"): "The payment is authorized, the order does not know.",
+    ("order", "reserved-before-stored"): "Stock is claimed, the order has not stored it.",
+    ("order", "paid-before-stored"): "The payment is authorized, the order has not stored it.",
     ("order", "committed-before-stored"): "The reservation is committed, the order is not confirmed yet.",
-    ("promo", "gate-before-journal"): "A use of a code is taken in the gate, the journal does not know.",
-    ("promo", "journal-before-answer"): "A use of a code is in the journal, the order does not know.",
-    ("edge", "placed-before-answer"): "The order is placed, its buyer does not know.",
+    ("promo", "gate-before-journal"): "A use of a code is claimed in the gate, the journal does not have it yet.",
+    ("promo", "journal-before-answer"): "A use of a code is in the journal, the order has not stored it.",
+    ("edge", "placed-before-answer"): "The order is placed, its buyer has no answer.",
 }
 SHORT = ("gate-before-journal", "rebuild-before-publish")
 
 
 def few(spec: Spec) -> Spec:
-    """A lighter load on the inventory: whole orders are what is hurt."""
+    """A lighter load on the inventory: the fault is aimed at whole orders."""
     return dataclasses.replace(spec, rate=min(spec.rate, 300.0))
 
 
 async def at(scene: Scene, point: str, service: str = "inventory") -> None:
-    """The load brings it to the point."""
+    """Kills at a point that the load reaches."""
     await scene.kill_at(service, point)
 
 
 async def in_a_rebuild(scene: Scene, point: str) -> None:
-    """A flush brings it to the point."""
+    """Kills at a point that a flush makes the service reach."""
     await scene.kill_at("inventory", point, lambda: _flush(scene))
 
 

@@ -1,4 +1,4 @@
-"""A service that is stopped, or that cannot reach what it stands on."""
+"""Faults of a service that is stopped, or that cannot reach its database or its gate."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ STOPPED_S = 90.0
 CUT_S = 60.0
 
 
-@fault("service-stopped-90s", wave="stopped", healed="when the stopped process goes on", pause_s=STOPPED_S)
+@fault("service-stopped-90s", wave="stopped", healed="when the stopped process resumes", pause_s=STOPPED_S)
 async def stopped(scene: Scene) -> None:
-    """SIGSTOP between gate and journal; another process serves and sweeps, then the late journal finds its ids dead."""
+    """SIGSTOP between gate and journal; another process serves and sweeps, then the late journal write finds its ids ended."""
     await scene.stop_at("inventory", "gate-before-journal")
     second = await scene.cluster.another("inventory")
     try:
@@ -30,7 +30,7 @@ async def stopped(scene: Scene) -> None:
 
 @fault("cut-from-postgres-60s", wave="cut", healed="when packets flow again", pause_s=CUT_S)
 async def cut_from_postgres(scene: Scene) -> None:
-    """Silence between the service and Postgres: nothing is refused, nothing arrives until it ends."""
+    """Silence between the service and Postgres: no errors, and no data arrives until the silence ends."""
     await _silence(scene, "postgres:inventory")
 
 
@@ -42,13 +42,13 @@ async def cut_from_valkey(scene: Scene) -> None:
 
 @fault("postgres-connections-forgotten", wave="forgotten", healed="at once: new connections work", short=True)
 async def forgotten(scene: Scene) -> None:
-    """Every connection to Postgres is silent for good, as after a firewall lost its table."""
+    """Every open connection to Postgres stays silent for good, as after a firewall lost its table."""
     scene.cluster.proxies["postgres:inventory"].forget()
 
 
 @fault("valkey-connections-forgotten", wave="forgotten", healed="at once: new connections work")
 async def forgotten_by_valkey(scene: Scene) -> None:
-    """Every connection to Valkey is silent for good."""
+    """Every open connection to Valkey stays silent for good."""
     scene.cluster.proxies["valkey"].forget()
 
 

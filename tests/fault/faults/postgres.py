@@ -1,4 +1,4 @@
-"""The journal's server dies, its answers to commits are lost, one row of a batch is bad."""
+"""Faults of the journal: its server dies, its replies to commits are lost, one row of a batch is bad."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ POISON = "ALTER TABLE reservations ADD CONSTRAINT poison_is_not_accepted CHECK (
 ANTIDOTE = "ALTER TABLE reservations DROP CONSTRAINT poison_is_not_accepted"
 
 
-@fault("postgres-killed", wave="postgres", healed="when the server answers again")
+@fault("postgres-killed", wave="postgres", healed="when the server responds again")
 async def killed(scene: Scene) -> None:
     """kill -9 of the postmaster, and a start that recovers."""
     await asyncio.to_thread(scene.cluster.postgres.kill)
     for last in range(TRIES):
         try:
             await asyncio.to_thread(scene.cluster.postgres.start)
-        except AssertionError:  # a backend outlived its postmaster for a moment, and the next start is refused
+        except AssertionError:  # a backend outlived its postmaster for a moment, so that the next start is refused
             if last == TRIES - 1:
                 raise
             await asyncio.sleep(PAUSE_S)
@@ -43,7 +43,7 @@ async def killed(scene: Scene) -> None:
 
 @fault("commit-reply-cut", wave="postgres", healed="when no more replies are cut", short=True)
 async def replies_cut(scene: Scene) -> None:
-    """The request reaches Postgres, its answer and its connection are lost: a commit in doubt, many times over."""
+    """The request reaches Postgres, but its reply and its connection are lost: many commits with unknown outcome."""
     proxy = scene.cluster.proxies["postgres:inventory"]
     before = proxy.cut
     proxy.cut_share = CUT_SHARE
@@ -56,9 +56,9 @@ def _with_poison(spec: Spec) -> Spec:
     return dataclasses.replace(spec, poisoned=0.005)
 
 
-@fault("poison-row", wave="postgres", healed="when bad rows come no more", load=_with_poison, short=True)
+@fault("poison-row", wave="postgres", healed="when no more bad rows arrive", load=_with_poison, short=True)
 async def poisoned(scene: Scene) -> None:
-    """Rows that pass every check of ours and that the journal refuses, one in each full batch."""
+    """Rows that pass every check of the product but that the journal refuses, one in each full batch."""
     database = scene.cluster.database("inventory")
     await asyncio.to_thread(_execute, database, POISON)
     await scene.more_answers(scene.settings.rate / 2)
@@ -67,7 +67,7 @@ async def poisoned(scene: Scene) -> None:
         for number in range(3):
             answer = await client.call(stub.BatchReserveStock, _batch(scene, number), 20.0)
             refused = [index for index, result in enumerate(answer.results) if result.code]
-            scene.expect(refused == [BATCH // 2], f"of a batch with one bad row were refused: {refused[:10]}")
+            scene.expect(refused == [BATCH // 2], f"refused rows of batches with one bad row each: {refused[:10]}")
     await asyncio.to_thread(_execute, database, ANTIDOTE)
     scene.healed()
     scene.afterwards.append(lambda ledger: _others_unharmed(scene, ledger))
@@ -89,7 +89,7 @@ def _batch(scene: Scene, number: int) -> pb.BatchReserveStockRequest:
 
 
 def _others_unharmed(scene: Scene, ledger: Ledger) -> None:
-    """Who has no poison sees none of it."""
+    """Clients without bad rows see no failure."""
 
     def harmed(entry: Entry) -> bool:
         return not entry.owner and not entry.held and (entry.refused != "INSUFFICIENT_STOCK" or bool(entry.unknown))
@@ -97,7 +97,7 @@ def _others_unharmed(scene: Scene, ledger: Ledger) -> None:
     hurt = [entry for entry in ledger.entries if harmed(entry)]
     scene.expect(not hurt, f"{len(hurt)} others were harmed, such as {hurt[:2]}")
     bad = sum(bool(entry.owner) for entry in ledger.entries)
-    scene.told.append(f"{bad} bad rows in the load, besides one in each full batch")
+    scene.told.append(f"{bad} bad rows in the load, in addition to one in each full batch")
 
 
 def _execute(database: str, statement: Any) -> None:

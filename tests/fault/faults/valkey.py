@@ -1,4 +1,4 @@
-"""The gate's server dies, comes back, comes back old, is another one, is emptied, stands still, is full."""
+"""Faults of the gate's server: killed, restarted with old data, replaced, emptied, stopped, out of memory."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FULL_S = 3.0
 ONE_BYTE = 1
 
 
-@fault("valkey-killed", wave="valkey", healed="when the server answers again", hides=True)
+@fault("valkey-killed", wave="valkey", healed="when the server responds again", hides=True)
 async def killed(scene: Scene) -> None:
-    """kill -9; it kept nothing on disk."""
+    """kill -9; no data was on disk."""
     await asyncio.to_thread(scene.cluster.valkey.kill)
     await asyncio.to_thread(scene.cluster.valkey.start)
 
@@ -26,11 +26,11 @@ async def killed(scene: Scene) -> None:
 @fault(
     "valkey-killed-with-aof",
     wave="valkey",
-    healed="when the server answers again, with what it had on disk",
+    healed="when the server responds again, with its data from disk",
     hides=True,
 )
 async def killed_with_persistence(scene: Scene) -> None:
-    """kill -9 with appendonly and fsync every second: it comes back with data that is a second old."""
+    """kill -9 with appendonly and fsync every second: it restarts with data that is a second old."""
     scene.valkey("CONFIG", "SET", "appendonly", "yes")
     await scene.comes_true(lambda: not _writing(scene), "the first append-only file is written")
     scene.valkey("CONFIG", "REWRITE")
@@ -47,7 +47,7 @@ async def killed_with_persistence(scene: Scene) -> None:
     "valkey-replica-promoted", wave="valkey", short=True, healed="when clients reach the promoted replica", hides=True
 )
 async def promoted(scene: Scene) -> None:
-    """kill -9 of the primary; its replica, which may be behind, takes over, and the proxy points at it."""
+    """kill -9 of the primary; its replica, which may lag, is promoted, and the proxy points at it."""
     cluster = scene.cluster
     host, port = upstream(cluster.valkey.url)
     replica = await cluster.new_valkey(f"valkey-{len(cluster.proxies)}-{scene.run}")
@@ -63,15 +63,15 @@ async def promoted(scene: Scene) -> None:
     cluster.proxies["valkey"].swing(upstream(replica.url))
 
 
-@fault("valkey-flushed", wave="valkey", healed="at once: the server runs on", hides=True)
+@fault("valkey-flushed", wave="valkey", healed="at once: the server keeps running", hides=True)
 async def flushed(scene: Scene) -> None:
-    """FLUSHALL: scripts stay, data is gone."""
+    """FLUSHALL: scripts remain, data is gone."""
     scene.valkey("FLUSHALL")
 
 
-@fault("valkey-restarted-behind-proxy", wave="valkey", healed="when the server answers again", hides=True)
+@fault("valkey-restarted-behind-proxy", wave="valkey", healed="when the server responds again", hides=True)
 async def restarted_behind_a_proxy(scene: Scene) -> None:
-    """A restart that no client sees: their connections to the proxy stay, what was under way is lost."""
+    """A restart that clients cannot see: their connections to the proxy stay open, requests in flight are lost."""
     proxy = scene.cluster.proxies["valkey"]
     proxy.keeps = True
     await asyncio.to_thread(scene.cluster.valkey.stop)
@@ -79,18 +79,18 @@ async def restarted_behind_a_proxy(scene: Scene) -> None:
     scene.afterwards.append(lambda _ledger: setattr(proxy, "keeps", False))
 
 
-@fault("valkey-stopped", wave="valkey", healed="when it goes on, with all it was asked meanwhile", pause_s=STOPPED_S)
+@fault("valkey-stopped", wave="valkey", healed="when it resumes, with all queued requests", pause_s=STOPPED_S)
 async def stopped(scene: Scene) -> None:
-    """SIGSTOP for ten seconds: silence, then late answers to those who have gone."""
+    """SIGSTOP for ten seconds: silence, then late replies to callers that have given up."""
     process = scene.cluster.valkey.process
     process.send_signal(signal.SIGSTOP)
     await asyncio.sleep(scene.settings.pause_s(STOPPED_S))
     process.send_signal(signal.SIGCONT)
 
 
-@fault("valkey-full", wave="valkey", healed="when memory is to be had again", pause_s=FULL_S)
+@fault("valkey-full", wave="valkey", healed="when memory is available again", pause_s=FULL_S)
 async def full(scene: Scene) -> None:
-    """No memory for takes; what is given back must go through all the same."""
+    """No memory for new claims; releases must succeed nevertheless."""
     scene.valkey("CONFIG", "SET", "maxmemory", ONE_BYTE)
     await asyncio.sleep(FULL_S)
     scene.valkey("CONFIG", "SET", "maxmemory", 0)

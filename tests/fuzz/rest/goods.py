@@ -1,4 +1,4 @@
-"""What the fuzzed shop has: reservations, orders, endpoints and payments of all states, so that ids are real."""
+"""The data of the fuzzed shop: reservations, orders, endpoints and payments of all states, so that ids are real."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.stack import Stack
 CALL_S = 30.0
 OF_EACH_STATE = 6
 UNREACHABLE = "http://127.0.0.1:1/"
-"""Where every endpoint of the fuzzed shop leads: nobody listens, and nothing leaves this machine."""
+"""The URL of every endpoint of the fuzzed shop: no server listens there, and no request leaves this machine."""
 SETTLED: Mapping[str, tuple[str, ...]] = {
     "active": (),
     "committed": ("commit",),
@@ -20,11 +20,11 @@ SETTLED: Mapping[str, tuple[str, ...]] = {
     "fulfilled": ("commit", "fulfill"),
     "cancelled": ("commit", "cancel"),
 }
-"""What is done to a reservation after it was made."""
+"""Actions on a reservation after it was made."""
 
 
 def stocked(stack: Stack) -> dict[str, list[str]]:
-    """Real values by what they name: skus, locations, reservations, orders, endpoints, deliveries, payments, customers."""
+    """Real values by kind: skus, locations, reservations, orders, endpoints, deliveries, payments, customers."""
     with httpx.Client(base_url=stack.edge, headers=stack.headers, timeout=CALL_S, trust_env=False) as rest:
         known = {
             "skus": [sku["sku"] for sku in _ok(rest.get("/v1/skus"))["skus"]],

@@ -1,4 +1,4 @@
-"""What schemathesis cannot know of us: signatures, ids of our own, and that nothing may leave this machine."""
+"""Rules that schemathesis cannot know: signatures, the product's ids, and that no request may leave this machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ URL = re.compile(r"https?://[!-~]+")
 
 
 def register(webhook_secret: str) -> None:
-    """Tells schemathesis; once per process."""
+    """Registers the hooks with schemathesis; once per process."""
     (key,) = standard.keys(webhook_secret)
 
     @schemathesis.hook
@@ -40,13 +40,13 @@ def register(webhook_secret: str) -> None:
 
 
 def refused_as_documented(ctx: CheckContext, response: Response, case: Case[Any]) -> None:
-    """A refusal has a reason that the operation documents; one of valid input is not about a field's own schema."""
+    """A refusal has a reason that the operation documents; a refusal of valid input does not concern a field's own schema."""
     if response.status_code < 400 or is_unexpected_http_status_case(case):
         return
     answers = case.operation.definition.raw["responses"]
     documented = answers.get(str(response.status_code), {})
     problem = response.json()
-    assert problem["status"] == response.status_code, "the problem says another status"
+    assert problem["status"] == response.status_code, "the problem has another status"
     assert problem["reason"] in documented.get(REASONS_KEY, ()), (
         f"{problem['reason']} is not documented for this status"
     )
@@ -59,7 +59,7 @@ def refused_as_documented(ctx: CheckContext, response: Response, case: Case[Any]
 
 
 def _wrong_headers(case: Case[Any]) -> set[str]:
-    """Headers that do not keep the document's own pattern: schemathesis makes one now and then and calls it valid."""
+    """Headers that do not match the document's own pattern: schemathesis sometimes generates one and calls it valid."""
     values = {name.lower(): str(value) for name, value in (case.headers or {}).items()}
     wrong = set()
     for parameter in case.operation.definition.raw.get("parameters", ()):
@@ -70,14 +70,14 @@ def _wrong_headers(case: Case[Any]) -> set[str]:
 
 
 def _be_patient(case: Case[Any]) -> None:
-    """A caller that gives us a millisecond gets 504, as documented; that is no finding."""
+    """A caller that sets a timeout of a millisecond gets 504, as documented; that is not a finding."""
     for name, value in list((case.headers or {}).items()):
         if name.lower() == "x-request-timeout-ms" and str(value).isdigit() and 1 <= int(value) < PATIENT_MS:
             case.headers[name] = str(PATIENT_MS)
 
 
 def _write_whole_numbers_whole(case: Case[Any]) -> None:
-    """2.0 is an integer to JSON Schema, which cannot say otherwise, and none to us: the document says so in words."""
+    """2.0 is an integer to JSON Schema, which cannot say otherwise, but not to the edge: the document says so in words."""
     if isinstance(case.body, (dict, list)):
         case.body = _without_fractions(case.body)
 
@@ -91,14 +91,14 @@ def _without_fractions(value: Any) -> Any:
 
 
 def _stay_here(case: Case[Any]) -> None:
-    """Endpoints lead to nobody on this machine: webhook_svc would otherwise send events to whoever owns a made-up name."""
+    """Endpoints lead to a closed port of this machine: otherwise webhook_svc could send events to a real host."""
     body = case.body
     if isinstance(body, dict) and isinstance(url := body.get("url"), str) and URL.fullmatch(url):
         body["url"] = UNREACHABLE
 
 
 def _leave_no_gap(case: Case[Any]) -> None:
-    """A guest's order has an empty customer id, which schemathesis carries on into paths: without it they are other paths."""
+    """A guest's order has an empty customer id, which schemathesis reuses in paths: without it they are other paths."""
     for name, value in list((case.path_parameters or {}).items()):
         if value == "":
             case.path_parameters[name] = "nobody"

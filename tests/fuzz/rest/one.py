@@ -14,13 +14,13 @@ from tests.fuzz.rest import hooks, settings
 from tests.fuzz.rest.settings import Plan
 
 MOST_KEPT = 60
-"""Findings that are written out; the others are counted."""
+"""Findings that are printed in full; the others are only counted."""
 WORDS = 1_200
 
 
 @dataclass
 class Outcome:
-    """What one process saw: cases per phase, and each kind of finding with one example."""
+    """The results of one process: cases per phase, and each kind of finding with one example."""
 
     cases: Counter[str] = field(default_factory=Counter)
     answers: Counter[int] = field(default_factory=Counter)
@@ -28,13 +28,13 @@ class Outcome:
     seen: Counter[str] = field(default_factory=Counter)
 
     def add(self, kind: str, words: str) -> None:
-        """One more finding; the first of its kind is kept in full."""
+        """Adds a finding; the first of its kind is kept in full."""
         self.seen[kind] += 1
         if kind not in self.findings and len(self.findings) < MOST_KEPT:
             self.findings[kind] = words[:WORDS]
 
     def merge(self, other: Outcome) -> None:
-        """Adds what another process saw."""
+        """Adds the results of another process."""
         self.cases += other.cases
         self.answers += other.answers
         self.seen += other.seen
@@ -42,7 +42,7 @@ class Outcome:
 
 
 def run(plan: Plan, secret: str) -> Outcome:
-    """Runs the plan's phases until its time is over; `secret` signs the provider's events."""
+    """Runs the plan's phases until its time is over; `secret` signs the payment provider's events."""
     hooks.register(secret)
     config = SchemathesisConfig.from_dict(settings.project(plan))
     schema = schemathesis.openapi.from_url(f"{plan.edge}/openapi.json", config=config)
@@ -64,7 +64,7 @@ def _count(event: events.ScenarioFinished, outcome: Outcome) -> None:
         if interaction.response is not None:
             outcome.answers[interaction.response.status_code] += 1
         else:
-            outcome.add(f"{recorder.label}: no answer", "the connection broke or the answer took too long")
+            outcome.add(f"{recorder.label}: no answer", "the connection was lost or the answer took too long")
     for case_id, checks in recorder.checks.items():
         for check in checks:
             if (known := check.failure_info) is not None:

@@ -1,4 +1,4 @@
-"""The REST side of `python -m tests.fuzz`: schemathesis against the document and the edge of a real, stocked stack."""
+"""The REST side of `python -m tests.fuzz`: schemathesis with the OpenAPI document, against the edge of a seeded stack."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.stack import Stack
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PER_CORE = 2
-"""Processes: while one waits for its answer another makes a request. Threads would share one interpreter's time."""
+"""Processes: while one waits for an answer, another makes a request. Threads would share one interpreter's time."""
 LONG_S = 60.0
-"""A run at least so long uses every core; a shorter one would only start processes."""
+"""A run of at least this length uses every core; a shorter one would spend its time on starting processes."""
 
 
 def main(wanted: Settings) -> int:
-    """Fuzzes a stack of its own and prints what it saw; how many kinds of findings there are."""
+    """Fuzzes a separate stack and prints the results; returns the number of kinds of findings."""
     with stocked() as (stack, known):
         started = time.monotonic()
         plan = Plan(stack.edge, str(stack.run["token"]), known, wanted.seconds, wanted.seed)
@@ -42,7 +42,7 @@ def stocked() -> Iterator[tuple[Stack, dict[str, list[str]]]]:
 
 
 def together(plan: Plan, processes: int) -> Outcome:
-    """What so many processes see. Only the first makes the cases that are the same for every seed."""
+    """The results of all processes. Only the first one generates the cases that are the same for every seed."""
     plans = [plan] + [replace(plan, seed=plan.seed + place, phases=settings.CHANCE) for place in range(1, processes)]
     outcome = Outcome()
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:

@@ -1,4 +1,4 @@
-"""How schemathesis is set up: which checks, which real values, and which refusals of valid input are business."""
+"""The configuration of schemathesis: checks, real values, and the expected refusals of valid input."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 ENDLESS = "/v1/inventory/stream"
-"""An event stream does not end, so a case of it would not either. tests/edge/push and tests/e2e read it."""
+"""An event stream does not end, so a test case of it would not end either. tests/edge/push and tests/e2e read it."""
 
 ACCEPTED_OR_BUSINESS = ["2xx", "401", "402", "404", "409", "412", "422"]
-"""What schema-valid input may be answered. The refusals among them are held to the reasons and rules that the document
-gives the operation (`x-reasons`, `x-rules`; see edge/openapi/refusals.py) by `refused_as_documented`:
-401 schemathesis now and then tries a token of its own with a valid request;
-402 the payment was declined; 404 what it names is not there; 409 stock, state or limits forbid it; 412 it has changed since;
-422 a key was used before, a token is of another query, or a rule between fields that no schema can say."""
+"""Allowed statuses for schema-valid input. `refused_as_documented` checks each refusal against the reasons and rules that
+the document lists for the operation (`x-reasons`, `x-rules`; see edge/openapi/refusals.py):
+401 schemathesis sometimes tries its own token with a valid request;
+402 the payment was declined; 404 a named object does not exist; 409 stock, state or limits forbid it; 412 it has changed since;
+422 a key was used before, a token belongs to another query, or a rule between fields that no schema can express."""
 REFUSED = ["400", "401", "404", "405", "409", "412", "413", "422"]
-"""What schema-invalid input may be answered. An unknown id is found out before a wrong body is."""
+"""Allowed statuses for schema-invalid input. An unknown id is detected before an invalid body."""
 
 BOUND: Mapping[str, tuple[str, float]] = {
     "path.sku": ("skus", 0.8),
@@ -44,19 +44,19 @@ BOUND: Mapping[str, tuple[str, float]] = {
     "body.topics[*]": ("topics", 0.7),
     "body.data.payment_reference": ("payments", 0.7),
 }
-"""Where a real value is put in, from which list, and how often; the rest stays made up."""
+"""Where real values are inserted, from which list, and how often; the other values remain generated."""
 
 
 ALL = ("examples", "coverage", "fuzzing", "stateful")
 FIXED = ("examples", "coverage")
-"""Phases that make the same cases for the same document, whatever the seed."""
+"""Phases that generate the same cases for the same document, whatever the seed."""
 CHANCE = ("fuzzing", "stateful")
-"""Phases that go on for as long as there is time, with other cases for another seed."""
+"""Phases that run for as long as there is time, with other cases for another seed."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What one process does: where, with which real values, for how long, with which seed, in which phases."""
+    """The work of one process: target, real values, duration, seed, phases."""
 
     edge: str
     token: str
@@ -67,7 +67,7 @@ class Plan:
 
 
 def project(plan: Plan) -> dict[str, Any]:
-    """Schemathesis' configuration. All checks are on; `object_level_authorization` has nothing to see: one operator."""
+    """Schemathesis' configuration. All checks are on; `object_level_authorization` has nothing to check: one operator."""
     known = plan.known
     return {
         "base-url": plan.edge,

@@ -1,4 +1,4 @@
-"""The short form of the REST fuzz, with fixed seeds: what the document says is what the edge does."""
+"""The short form of the REST fuzz, with fixed seeds: the edge behaves as the document says."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.fuzz.rest import run, settings
 from tests.fuzz.rest.settings import Plan
 
 SECONDS = (8.0, 16.0, 60.0)
-"""Again with more time where a busy machine made too few cases: hypothesis needs seconds for the first one."""
+"""Repeated with more time if a busy machine made too few cases: hypothesis needs seconds for the first one."""
 LEAST_CASES = 40
 
 
 @pytest.fixture(scope="module")
 def plan() -> Iterator[Plan]:
-    """For a product of its own: what is left in it disturbs nobody."""
+    """For a separate product, so that leftovers affect no other test."""
     with run.stocked() as (stack, known):
         yield Plan(stack.edge, str(stack.run["token"]), known, SECONDS[0], 2026)
 

@@ -1,1 +1,1 @@
-"""Every method that reflection shows, of every server, with every kind of message and bytes."""
+"""Every method of every server, found by reflection, with every kind of message and bytes."""

@@ -1,4 +1,4 @@
-"""Makes calls: which, with what bytes, deadline and metadata, chance decides from the seed and the call's number."""
+"""Makes calls: the seed and the call's number determine method, bytes, deadline and metadata."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.fuzz.rpc.methods import Method
 from tests.fuzz.rpc.values import Pool
 
 TIMEOUT_S = 60.0
-"""Longer than anything of ours takes: a call that reaches it hangs."""
+"""Longer than any call of the product takes: a call that reaches it hangs."""
 HELD_S = 0.05
-"""A stream that has nothing to say is left after this long."""
+"""A stream without messages is left after this long."""
 MOST_ANSWERS = 3
 METADATA: Sequence[tuple[tuple[str, str | bytes], ...]] = (
     (("x-request-id", "a" * 300),),
@@ -45,7 +45,7 @@ class Caller:
         self._judge = judge
 
     def ask(self, seed: int, number: int) -> tuple[Asked, Random]:
-        """What call number so-and-so is."""
+        """Returns call number `number`."""
         rng = Random(seed * 1_000_003 + number)
         [method] = rng.choices(self._methods, self._weights)
         raw = requests.message(rng, self._pool, method.request).SerializeToString()
@@ -58,7 +58,7 @@ class Caller:
         return Asked(number, method, raw, rng.choice((0.001, 0.003, 0.02)) if impatient else TIMEOUT_S, impatient), rng
 
     async def call(self, asked: Asked, rng: Random) -> str | None:
-        """Makes the call; what is worth a report, or None."""
+        """Makes the call; returns a finding, or None."""
         metadata = rng.choice(METADATA) if rng.random() < 0.03 else None
         try:
             if asked.method.streams_responses:

@@ -1,4 +1,4 @@
-"""What came of a call, and whether it is worth a report."""
+"""Decides whether the outcome of a call is a finding."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ OUR_BUG = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DA
 OUR_BUG_NUMBERS = {code.value[0] for code in OUR_BUG}
 FIELD_REASONS = {"FIELD_REQUIRED", "FIELD_INVALID"}
 OWN_RACE = "Internal error from Core"
-"""What grpc's client makes of a write to a call that the server has just ended; no server sends it."""
+"""The error that grpc's client makes of a write to a call that the server has just ended; no server sends it."""
 MOST_HARVEST = 5
-"""Entries of a list that are looked at for real values."""
+"""Entries of a list that are searched for real values."""
 
 
 @dataclass(frozen=True)
@@ -36,27 +36,27 @@ class Asked:
     raw: bytes
     timeout_s: float
     impatient: bool
-    """Its deadline is shorter than an answer, or it was cancelled."""
+    """Its deadline is shorter than an answer takes, or it was cancelled."""
 
 
 def reasons() -> set[str]:
-    """Every reason that the protos document."""
+    """Returns every reason that the protos document."""
     return {name for path in tree.files("error_reason.proto") for _, name in ENTRY.findall(tree.text(path))}
 
 
 class Judge:
-    """Knows which errors are documented; real values in answers go to the pool."""
+    """Knows the documented errors; adds real values from answers to the pool."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._reasons = reasons()
 
     def answered(self, asked: Asked, raw: bytes) -> str | None:
-        """What is wrong with an answer."""
+        """Returns the error in an answer, or None."""
         try:
             message = GetMessageClass(asked.method.response).FromString(raw)
         except DecodeError:
-            return "the answer is no message of its type"
+            return "the answer is not a message of its type"
         for result in getattr(message, "results", ()):
             if result.code in OUR_BUG_NUMBERS:
                 return f"a result has code {result.code}, {result.reason}"
@@ -65,7 +65,7 @@ class Judge:
         return None
 
     def refused(self, asked: Asked, error: grpc.aio.AioRpcError) -> str | None:
-        """What is wrong with an error."""
+        """Returns what makes an error a finding, or None."""
         code = error.code()
         if asked.method.streams_requests and error.details() == OWN_RACE:
             return None
@@ -74,9 +74,9 @@ class Judge:
         if code in OUR_BUG or code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED):
             return f"{code.name}: {error.details()}"
         if len(asked.raw) > MESSAGE_BYTES and code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return None  # grpc refuses it before anybody of ours could
+            return None  # grpc refuses it before any code of the product runs
         if not asked.method.ours and code is grpc.StatusCode.NOT_FOUND:
-            return None  # the health protocol's own answer
+            return None  # the health protocol's own status
         return self._details(code, error)
 
     def _details(self, code: grpc.StatusCode, error: grpc.aio.AioRpcError) -> str | None:
@@ -95,7 +95,7 @@ class Judge:
         return None
 
     def _harvest(self, message: Any, depth: int) -> None:
-        """Remembers what a message holds by the field's name."""
+        """Stores a message's values by field name."""
         for field, value in message.ListFields():
             if field.is_repeated:
                 for one in list(value)[:MOST_HARVEST] if not _is_map(field) else ():

@@ -1,4 +1,4 @@
-"""What there is to call: every method of every server, found by asking the servers themselves."""
+"""The callable methods: every method of every server, found by reflection."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Method:
 
     @property
     def ours(self) -> bool:
-        """Not one that grpc brings along (health, reflection)."""
+        """False for methods that grpc provides (health, reflection)."""
         return not self.path.startswith("/grpc.")
 
 
 async def found(server: str, channel: grpc.aio.Channel) -> list[Method]:
-    """The methods of one server. AssertionError when it serves what the protos do not have."""
+    """The methods of one server. AssertionError if it serves a method that the protos do not have."""
     _import_all()
     pool: Any = descriptor_pool.Default()
     methods = []
@@ -46,7 +46,7 @@ async def found(server: str, channel: grpc.aio.Channel) -> list[Method]:
             path = f"/{name}/{method.name}"
             streams = (bool(method.client_streaming), bool(method.server_streaming))
             methods.append(Method(server, path, method.input_type, method.output_type, *streams))
-    assert methods, f"{server} shows nothing by reflection"
+    assert methods, f"{server} shows no methods by reflection"
     return methods
 
 

@@ -1,4 +1,4 @@
-"""Whole messages of a type, and bytes that look like one and are not."""
+"""Valid messages of a type, and bytes that only look like one."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tests.fuzz.rpc import values
 from tests.fuzz.rpc.values import Pool
 
 TEMPERS = (0.0, 0.02, 0.1, 0.5)
-"""How hostile a message's fields are; the first has none that is wrong on purpose, so that calls go deep."""
+"""How hostile a message's fields are; the first has no deliberately wrong field, so that calls reach deep code."""
 MOST_ENTRIES = 40
-"""Of a repeated field, but for the rare one at its bound."""
+"""Limit of a repeated field, except for the rare one at its bound."""
 HUGE = 4_300_000
-"""Beyond what a server takes."""
+"""More bytes than a server accepts."""
 SECONDS = (0, 1_700_000_000, 1_800_000_000, -1, -62_135_596_800, 253_402_300_799, 253_402_214_400, 2**63 - 1, -(2**63))
 NUMBERS = (0.0, 1.5, -1.0, 1e300, 1e19, 2.0**53, 2.0**53 + 2, 5e-324, -0.0, float("nan"), float("inf"))
 
 
 def message(rng: Random, pool: Pool, descriptor: Descriptor) -> Any:
-    """A message of the type."""
+    """Returns a message of the type."""
     return _filled(rng, pool, descriptor, rng.choice(TEMPERS), 0)
 
 
@@ -56,7 +56,7 @@ def _repeat(rng: Random, pool: Pool, made: Any, field: FieldDescriptor, wild: fl
         count = rng.choice((0, 1, min(most, MOST_ENTRIES), most + 1 if most <= 100 or rng.random() < 0.2 else 5))
     if field.message_type is None:
         entries.extend(_single(rng, pool, field, said, wild) for _ in range(count))
-    elif count > MOST_ENTRIES:  # the same one: making thousands takes longer than refusing them
+    elif count > MOST_ENTRIES:  # the same entry: generating thousands takes longer than refusing them
         one = _inner(rng, pool, field, wild, depth)
         entries.extend([one] * count)
     elif depth < 6:
@@ -111,7 +111,7 @@ def _fill_struct(rng: Random, struct: Any, wild: float) -> None:
 
 
 def spoiled(rng: Random, raw: bytes) -> bytes:
-    """The bytes of a message with something done to them."""
+    """Returns the bytes of a message after a random corruption."""
     return rng.choice(SPOILERS)(rng, raw)
 
 
@@ -153,7 +153,7 @@ def _no_utf8(rng: Random, raw: bytes) -> bytes:
 
 
 def _nested(rng: Random, raw: bytes) -> bytes:
-    """A field in itself, deeper than any parser follows."""
+    """A field nested in itself, deeper than any parser allows."""
     tag, inner = bytes([rng.randrange(1, 9) << 3 | 2]), b""
     for _ in range(rng.choice((20, 99, 101, 500))):
         size = len(inner)
@@ -167,7 +167,7 @@ def _long_length(_rng: Random, raw: bytes) -> bytes:
 
 
 def _unknown(rng: Random, raw: bytes) -> bytes:
-    """Fields that no release has: they are to be ignored."""
+    """Fields that no release has: servers must ignore them."""
     return raw + b"\x82\x7d" + bytes([5]) + rng.randbytes(5) + b"\x80\x7d\x01"
 
 
@@ -176,7 +176,7 @@ def _twice(_rng: Random, raw: bytes) -> bytes:
 
 
 def padded(rng: Random, raw: bytes) -> bytes:
-    """Up to 4.3 MB, by a field that nobody knows."""
+    """Up to 4.3 MB, in an unknown field."""
     size = rng.choice((100_000, 1_000_000, 4_000_000, HUGE))
     return raw + b"\x82\x7d" + _varint(size) + bytes(size)
 

@@ -1,4 +1,4 @@
-"""A whole run against a product of its own: calls, watches, and says what it found."""
+"""A whole run against a separate product: calls, watches, and reports the findings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.stack import Stack
 
 IN_FLIGHT = 48
 MOST_FINDINGS = 20
-"""More of them say nothing new."""
+"""More of them would add nothing new."""
 SHOWN_BYTES = 2_000
 KIND_CHARACTERS = 60
 REAL = {
@@ -33,12 +33,12 @@ REAL = {
     "location": ("berlin", "paris", "web-store"),
     "codes": ("WELCOME10",),
 }
-"""What the seeded shop has; all else is harvested from answers."""
+"""The data of the seeded shop; all else is harvested from answers."""
 
 
 @dataclass
 class Report:
-    """How much was called, what came of it, and what is to be looked at."""
+    """Number of calls, their outcomes, and the findings."""
 
     calls: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -54,7 +54,7 @@ class Report:
         self.findings.setdefault(kind or finding, finding)
 
     def lines(self) -> list[str]:
-        """For people."""
+        """Lines for the terminal."""
         rate = self.calls / self.seconds if self.seconds else 0
         head = f"{self.calls:,} calls of {self.methods} methods in {self.seconds:.0f} s ({rate:.0f} a second)"
         found = [f"{self.kinds[kind]} x {finding}" for kind, finding in self.findings.items()]
@@ -62,7 +62,7 @@ class Report:
 
 
 async def fuzz(stack: Stack, seed: int, seconds: float) -> Report:
-    """Calls for so long."""
+    """Calls for this many seconds."""
     report = Report()
     pool = Pool(Random(seed))
     for name, known in REAL.items():
@@ -86,7 +86,7 @@ async def fuzz(stack: Stack, seed: int, seconds: float) -> Report:
 
 
 async def _calls(caller: Caller, seed: int, first: int, until: float, report: Report) -> None:
-    """Every IN_FLIGHT-th call, one after the other."""
+    """Makes every IN_FLIGHT-th call, one after the other."""
     number = first
     while time.monotonic() < until and len(report.findings) < MOST_FINDINGS:
         asked, rng = caller.ask(seed, number)
@@ -98,7 +98,7 @@ async def _calls(caller: Caller, seed: int, first: int, until: float, report: Re
 
 
 def _shown(seed: int, asked: Asked, wrong: str) -> str:
-    """All that is needed to make the call again."""
+    """All data needed to make the call again."""
     raw = (
         asked.raw.hex()
         if len(asked.raw) <= SHOWN_BYTES

@@ -16,7 +16,7 @@ LEAST_CALLS = 200
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Stack]:
-    """A seeded product of its own: what is left in it disturbs nobody."""
+    """A separate seeded product, so that leftovers affect no other test."""
     with stacks.running(SEED="on") as stack:
         yield stack
 

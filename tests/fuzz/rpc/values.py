@@ -1,4 +1,4 @@
-"""Values of single fields: what is right, what stands at a bound, what stands beyond it, and what hurts."""
+"""Values of single fields: valid, at a bound, beyond a bound, and hostile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chassis import bounds
 from chassis.bounds import Bounds
 
 KEPT = 200
-"""Real values of one field that are remembered; a new one takes the place of any."""
+"""Real values of one field that are kept; a new one replaces a random one."""
 INTS = (0, 1, -1, 2**31 - 1, -(2**31), 2**31, 2**53, 2**63 - 1, -(2**63), 10**15, 10**15 + 1)
 INT32 = {FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_UINT32, FieldDescriptor.CPPTYPE_ENUM}
 HOSTILE = (
@@ -69,7 +69,7 @@ SAME = {
     "from_time": "time",
     "promotion_ids": "promotion_id",
 }
-"""Fields that take each other's values."""
+"""Fields that can use each other's values."""
 FIXED: dict[str, tuple[str, ...]] = {
     "provider": ("sandbox", "sandbox", "acme"),
     "token": ("tok_ok", "tok_ok", "tok_declined", "tok_3ds", "tok_timeout", "tok_never"),
@@ -97,7 +97,7 @@ FIXED: dict[str, tuple[str, ...]] = {
     "time_zone": ("UTC", "Europe/Berlin", "Nowhere/Else"),
     "category": ("skincare/serum", "food"),
 }
-"""Words that lead deep. Endpoints point at this machine only."""
+"""Values that lead to deep code. Endpoints point at this machine only."""
 
 
 class Pool:
@@ -108,7 +108,7 @@ class Pool:
         self._values: dict[str, list[Any]] = defaultdict(list)
 
     def add(self, name: str, value: Any) -> None:
-        """Remembers a value."""
+        """Stores a value."""
         kept = self._values[SAME.get(name, name)]
         if len(kept) < KEPT:
             kept.append(value)
@@ -122,7 +122,7 @@ class Pool:
 
 
 def text(rng: Random, pool: Pool, name: str, said: Bounds, wild: float) -> str:
-    """A text for the field: hostile with probability `wild`, else one that may be right."""
+    """A text for the field: hostile with probability `wild`, otherwise possibly valid."""
     if rng.random() < wild:
         return _edge(rng, said) if rng.random() < 0.5 else rng.choice(HOSTILE)
     if name in FIXED:
@@ -137,14 +137,14 @@ def text(rng: Random, pool: Pool, name: str, said: Bounds, wild: float) -> str:
 
 
 def _edge(rng: Random, said: Bounds) -> str:
-    """At, or just beyond, the least or greatest length."""
+    """A text at, or just beyond, the minimum or maximum length."""
     least, most = said.min_length or 0, said.max_length or 100
     length = rng.choice((0, 1, max(0, least - 1), least, most - 1, most, most + 1, 4 * most))
     return rng.choice("aA0-\u00e9\U0001f9e8") * length
 
 
 def _token(rng: Random, real: str | None) -> str:
-    """Mostly none; a real one as it is, or with something changed; sometimes a made-up one."""
+    """Mostly empty; a real token unchanged or modified; sometimes a made-up one."""
     choice = rng.random()
     if real is None or choice < 0.5:
         return "" if choice < 0.8 else rng.choice(("x", "WyIiLFsieCJdXQ", "eyJhIjoxfQ==", "_-" * 40))
@@ -155,7 +155,7 @@ def _token(rng: Random, real: str | None) -> str:
 
 
 def whole(rng: Random, kind: int, said: Bounds, wild: float) -> int:
-    """A number for the field: at or beyond a bound with probability `wild`, else a small one within them."""
+    """A number for the field: at or beyond a bound with probability `wild`, otherwise a small valid one."""
     low = said.minimum if said.minimum is not None else 0
     high = said.maximum if said.maximum is not None else 1000
     if rng.random() < wild:

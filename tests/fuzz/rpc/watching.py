@@ -1,4 +1,4 @@
-"""Looks at the product while it is called: its log, its processes, its readiness."""
+"""Observes the product while it is called: its log, its processes, its readiness."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ MOST_SILENCE_S = 5.0
 
 
 SOUND_WITHIN_S = 90.0
-"""The stock protocol's own time until gate and journal agree (I6): a live claim is looked at once a minute."""
+"""The stock protocol's own time until gate and journal agree (I6): a live claim is checked once a minute."""
 AUDIT_WITHIN_S = 20.0
 
 
 async def unsound(channels: dict[str, grpc.aio.Channel]) -> str:
-    """What the audits of stock and of promotions' uses go on to count that must be zero; empty when nothing is."""
+    """Counts in the audits of stock and usage that must be zero and stay above it; empty if there are none."""
     audits: list[tuple[Any, Any]] = [
         (StockServiceStub(channels["inventory"]).AuditStock, AuditStockRequest()),
         (PromotionServiceStub(channels["promo"]).AuditUsage, AuditUsageRequest()),
@@ -54,7 +54,7 @@ async def _mismatches(audit: Any, request: Any) -> str:
 
 
 class Watch:
-    """Reports what a call cannot see."""
+    """Reports problems that a call cannot see."""
 
     def __init__(self, stack: Stack, channels: dict[str, grpc.aio.Channel]) -> None:
         self._stack = stack
@@ -63,13 +63,13 @@ class Watch:
         self._read = len(stack.output)
 
     async def run(self, report: Callable[[str], None]) -> None:
-        """Looks again and again."""
+        """Checks repeatedly."""
         while True:
             await self.look(report)
             await asyncio.sleep(PERIOD_S)
 
     async def look(self, report: Callable[[str], None]) -> None:
-        """Looks once."""
+        """Checks once."""
         pids = dict(self._stack.run["pids"])
         for name, pid in self._pids.items():
             if pids.get(name) != pid:
@@ -77,8 +77,8 @@ class Watch:
         self._pids = pids
         output = self._stack.output
         for found in SUSPECT.finditer(output, self._read):
-            report(f"the log says:\n{output[max(0, found.start() - 300) : found.start() + AROUND]}")
-            break  # one at a time: the next look goes on behind it
+            report(f"the log has:\n{output[max(0, found.start() - 300) : found.start() + AROUND]}")
+            break  # one at a time: the next check continues after it
         self._read = len(output)
         for name, channel in self._channels.items():
             await self._healthy(name, channel, report)
@@ -89,9 +89,9 @@ class Watch:
         try:
             answer = await check(health_pb2.HealthCheckRequest(), timeout=MOST_SILENCE_S)
             if answer.status != health_pb2.HealthCheckResponse.SERVING:
-                report(f"{name} says that it is not ready")
+                report(f"{name} reports that it is not ready")
         except grpc.aio.AioRpcError as error:
-            report(f"{name} does not say how it is: {error.code().name}")
+            report(f"{name} does not report its health: {error.code().name}")
 
     async def _edge(self, report: Callable[[str], None]) -> None:
         try:

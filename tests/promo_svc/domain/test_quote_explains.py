@@ -1,4 +1,4 @@
-"""Every promotion that does not apply says why."""
+"""Every promotion that does not apply has a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which addresses may be reached, in every spelling that leads inside."""
+"""The allowed addresses, and every spelling of an internal one."""
 
 from __future__ import annotations
 

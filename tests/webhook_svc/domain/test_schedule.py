@@ -1,4 +1,4 @@
-"""What each answer means, and when a delivery is tried again."""
+"""The effect of each answer, and the time of the next try of a delivery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signatures, by the specification's own example and by its reference library."""
+"""Signatures, compared with the specification's own example and with its reference library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of brokers say to them: events to publish, and waiting until so many have come."""
+"""Tools for tests of brokers: events to publish, and functions that wait for a number of events."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from chassis.events.event import Event
 T = TypeVar("T")
 
 ARRIVES_S = 20.0
-"""By then a group has formed, and what was published has come."""
+"""By then a group has formed, and published events have arrived."""
 QUIET_S = 0.3
-"""Nothing has come for so long: then nothing is on its way on one machine."""
+"""Without an event for this long none is in flight on one machine."""
 
 
 def event(source: str, position: int, key: str = "k", data: bytes | None = None) -> Event:
-    """A small one with binary data."""
+    """A small event with binary data."""
     payload = b"\x00\xff%d" % position if data is None else data
     return Event(f"{source}-{position}", source, "test.thing.happened", key, position, "2026-11-21T10:00:00Z", payload)
 
 
 def events(source: str, count: int, first: int = 1, keys: int = 20) -> list[Event]:
-    """In the order of the log, with keys of all partitions."""
+    """Events in the order of the log, with keys of all partitions."""
     return [event(source, position, f"key-{position % keys}") for position in range(first, first + count)]
 
 
@@ -38,7 +38,7 @@ async def publish(broker: Broker, source: str, told: Sequence[Event]) -> None:
 
 
 async def batches(subscription: Subscription, count: int) -> list[Batch]:
-    """Batches until so many events have come; each is acknowledged before the next one."""
+    """Batches until `count` events have arrived; each is acknowledged before the next one."""
     found: list[Batch] = []
     async with asyncio.timeout(ARRIVES_S):
         while sum(len(batch.events) for batch in found) < count:
@@ -50,7 +50,7 @@ async def batches(subscription: Subscription, count: int) -> list[Batch]:
 
 
 async def taken(subscription: Subscription, count: int) -> list[Event]:
-    """So many events, acknowledged."""
+    """Returns `count` events, acknowledged."""
     return [one for batch in await batches(subscription, count) for one in batch.events]
 
 
@@ -63,7 +63,7 @@ async def first_batch(subscription: Subscription) -> Batch:
 
 
 async def told(tail: Tail, count: int) -> list[Event]:
-    """So many events of a tail."""
+    """Returns `count` events of a tail."""
     found: list[Event] = []
     async with asyncio.timeout(ARRIVES_S):
         while len(found) < count:
@@ -72,7 +72,7 @@ async def told(tail: Tail, count: int) -> list[Event]:
 
 
 async def when_it_is_back(call: Callable[[], Awaitable[T]]) -> T:
-    """What the call answers as soon as the broker does."""
+    """Repeats the call until the broker responds; returns its result."""
     async with asyncio.timeout(3 * ARRIVES_S):
         while True:
             try:
@@ -82,7 +82,7 @@ async def when_it_is_back(call: Callable[[], Awaitable[T]]) -> T:
 
 
 async def publish_again(publisher: Publisher, sent: Sequence[Event]) -> None:
-    """As a relay does: the same publisher, asked where the broker stands before it sends again."""
+    """Repeats as a relay does: the same publisher, which reads the broker's position before it sends again."""
     await publisher.newest_position()
     await publisher.publish(sent)
 

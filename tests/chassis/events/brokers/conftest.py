@@ -1,4 +1,4 @@
-"""Every broker that is installed, one after the other, with sources and groups that nobody else has."""
+"""Every installed broker, one after the other, with sources and groups of each test's own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.brokers import Server
 
 @pytest.fixture(scope="session", params=servers.NAMES)
 def name(request: pytest.FixtureRequest) -> str:
-    """Which broker."""
+    """The broker's name."""
     found = str(request.param)
     why = servers.missing(found)
     if why:
@@ -25,7 +25,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def server(name: str) -> Iterator[Server]:
-    """One for all tests; each has a source of its own there."""
+    """One server for all tests; each test has its own source there."""
     with servers.running(name) as one:
         yield one
 
@@ -40,7 +40,7 @@ async def broker(server: Server) -> AsyncIterator[Broker]:
 
 @pytest.fixture
 def new_source(server: Server) -> Callable[[], str]:
-    """Sources that nobody else has."""
+    """Creates sources that no other test uses."""
 
     def make() -> str:
         source = f"source-{secrets.token_hex(4)}"
@@ -52,11 +52,11 @@ def new_source(server: Server) -> Callable[[], str]:
 
 @pytest.fixture
 def source(new_source: Callable[[], str]) -> str:
-    """One of them."""
+    """One such source."""
     return new_source()
 
 
 @pytest.fixture
 def group() -> str:
-    """A group that nobody else has."""
+    """A group that no other test uses."""
     return f"group-{secrets.token_hex(4)}"

@@ -1,7 +1,7 @@
-"""What the house asks of a broker, asked of each: Redis Streams, Kafka, RabbitMQ, NATS.
+"""The product's requirements for a broker, tested with each: Redis Streams, Kafka, RabbitMQ, NATS.
 
-Servers are real, but for Kafka's: there it is the cluster that its client library tests itself with. A broker that is not
-installed is not tested, which the summary of the test run says.
+Servers are real, except for Kafka: its stand-in is the cluster with which its client library tests itself. Brokers that
+are not installed are skipped, which the summary of the test run shows.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ async def test_a_tail_gets_what_is_published_after_it_was_opened_from_every_part
 
 
 async def test_a_repeat_is_no_failure(broker: Broker, source: str, group: str) -> None:
-    """After a publish of unknown outcome the relay sends again what the broker may have."""
+    """After a publish of unknown outcome the relay repeats events that the broker may have."""
     subscription = await broker.subscribe(group, [source])
     await publish(broker, source, events(source, 20))
     publisher = await broker.publisher(source)

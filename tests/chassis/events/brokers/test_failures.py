@@ -1,4 +1,4 @@
-"""Brokers that are away, were killed or refuse: nothing confirmed is lost, nothing comes before what it belongs behind."""
+"""Brokers that are unavailable, were killed or refuse: no confirmed event is lost, and order per partition holds."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from tests.chassis.events.brokers.asking import (
 pytestmark = pytest.mark.broker
 
 SETTLED_S = 1.0
-"""RabbitMQ writes down within half a second where a new quorum queue is kept; killed before that, it has lost the queue."""
+"""RabbitMQ records the members of a new quorum queue within half a second; killed before that, it has lost the queue."""
 TOO_LARGE = 2_000_000
 SOON_S = 12.0
-"""A broker that is not there is told of by then."""
+"""An unavailable broker is reported within this time."""
 GONE = {
     "redis": "redis://127.0.0.1:{port}/0",
     "kafka": "kafka://127.0.0.1:{port}",
@@ -97,7 +97,7 @@ async def test_a_broker_that_was_killed_has_what_it_confirmed_and_all_go_on(
 async def test_what_a_broker_refuses_leaves_no_gap_before_what_it_takes(
     broker: Broker, source: str, group: str
 ) -> None:
-    """Some take two megabytes and some do not; behind one that was refused nothing of its partition may arrive."""
+    """Some brokers accept two megabytes and some do not; after a refused event nothing more of its partition may arrive."""
     subscription = await broker.subscribe(group, [source])
     large = [event(source, 21, "key-1", bytes(TOO_LARGE))]
     sent = [*events(source, 20), *large, *events(source, 20, 22)]
@@ -138,7 +138,7 @@ async def test_the_newest_position_is_told_where_it_can_be(broker: Broker, sourc
     other = await broker.publisher(source)
     assert await other.newest_position() == (30 if tells else None)
     await other.publish(events(source, 5, 31))
-    if tells:  # the first one has been overtaken, as a leader that was paused is
+    if tells:  # the first one has been superseded, like a leader that was paused
         with pytest.raises(BrokerUnreachable):
             await publisher.publish([event(source, 40)])
         assert await publisher.newest_position() == 35

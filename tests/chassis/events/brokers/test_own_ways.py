@@ -1,4 +1,4 @@
-"""What only one broker has: a stream of NATS that was lost, and a tail of RabbitMQ that fell behind."""
+"""Features of single brokers: a stream of NATS that was lost, and a tail of RabbitMQ that fell behind."""
 
 from __future__ import annotations
 
