@@ -75,7 +75,7 @@ gen: $(READY) ## Write gen/ and the AsyncAPI document anew from protos/
 lint: $(READY) ## Check style, formatting, import rules and protos
 	$(IN)/python -m ruff check
 	$(IN)/python -m ruff format --check
-	$(IN)/lint-imports
+	$(IN)/python -m tests.house.contracts
 	$(IN)/buf lint
 
 format: $(READY) ## Format the code and mend what the linter can mend

@@ -19,8 +19,9 @@ GEN = ROOT / "gen"
 OURS = ("README.md", "pyproject.toml")
 """Files of gen/ that are written by hand."""
 GENERATED = (".py", ".pyi", ".typed")
-OUR_IMPORT = re.compile(r"^(from|import) ((?:common|inventory|order|promo|webhook)\.v1)\b", re.MULTILINE)
-STUB_IMPORT = re.compile(r"(?<![\w./\"])((?:common|inventory|order|promo|webhook)\.v1\.\w+_pb2)")
+FOLDERS = "|".join(sorted(path.name for path in PROTOS.iterdir() if path.is_dir())) if PROTOS.is_dir() else ""
+OUR_IMPORT = re.compile(rf"^(from|import) ((?:{FOLDERS})\.v1)\b", re.MULTILINE)
+STUB_IMPORT = re.compile(rf"(?<![\w./\"])((?:{FOLDERS})\.v1\.\w+_pb2)")
 
 
 def generate(target: Path) -> None:

@@ -8,11 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
+from chassis import services
 from chassis.events import broker
 from chassis.events.event import JSON, PROTOBUF, ContentType
 
-PORTS = {"edge": 8080, "inventory": 50051, "order": 50052, "promo": 50053, "webhook": 50054}
-METRICS_PORTS = {"edge": 9150, "inventory": 9151, "order": 9152, "promo": 9153, "webhook": 9154}
+_BY_PORT = sorted(services.SERVICES, key=lambda service: service.port)
+PORTS = {services.EDGE: services.EDGE_PORT, **{service.name: service.port for service in _BY_PORT}}
+METRICS_PORTS = {
+    services.EDGE: services.EDGE_METRICS_PORT,
+    **{service.name: service.metrics_port for service in _BY_PORT},
+}
 METRICS_ABOVE = 100
 """With BASE_PORT, the first port for metrics is BASE_PORT plus this; the ports of 64 workers per process fit above it."""
 MOST_BASE_PORT = 64_000

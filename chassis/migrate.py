@@ -17,10 +17,11 @@ from alembic.config import Config
 from psycopg import sql
 from sqlalchemy import create_engine, pool
 
-from chassis import config
+from chassis import config, services
 from chassis.events import schema
 
-SERVICES = {"inventory": "inventory_svc", "orders": "order_svc", "promo": "promo_svc", "webhooks": "webhook_svc"}
+PACKAGES = {service.database: service.package for service in services.SERVICES}
+"""Of each database: the package that has its migrations."""
 LOCK = 7_401_002
 """The advisory lock that makes concurrent migrations run one after the other."""
 
@@ -38,7 +39,7 @@ def run_environment() -> None:
 def migrate(database: str, url: str) -> None:
     """Brings `database` (inventory, orders, promo or webhooks) at `url` up to date. A repeat changes nothing."""
     create_database(url)
-    package = import_module(SERVICES[database])
+    package = import_module(PACKAGES[database])
     folder = Path(str(package.__file__)).parent / "migrations"
     settings = Config()
     settings.set_main_option("script_location", str(folder))
@@ -48,7 +49,7 @@ def migrate(database: str, url: str) -> None:
         command.upgrade(settings, "head")
         functions = schema.statements()
         if (folder / "functions.py").exists():
-            functions += import_module(f"{SERVICES[database]}.migrations.functions").statements()
+            functions += import_module(f"{PACKAGES[database]}.migrations.functions").statements()
         with connection.transaction():
             for statement in functions:
                 connection.execute(statement)
@@ -74,10 +75,10 @@ def create_database(url: str) -> None:
 
 def main() -> None:
     """`python -m chassis.migrate inventory|orders|promo|webhooks`, or `one-stock-migrate` where it is installed."""
-    if len(sys.argv) != 2 or sys.argv[1] not in SERVICES:
+    if len(sys.argv) != 2 or sys.argv[1] not in PACKAGES:
         name = Path(sys.argv[0]).name
         program = "python -m chassis.migrate" if name.endswith(".py") else name
-        raise SystemExit(f"usage: {program} {'|'.join(SERVICES)}")
+        raise SystemExit(f"usage: {program} {'|'.join(PACKAGES)}")
     try:
         migrate(sys.argv[1], config.database_url(sys.argv[1]))
     except (psycopg.OperationalError, config.ConfigError) as failed:

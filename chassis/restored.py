@@ -9,9 +9,8 @@ from typing import LiteralString
 
 import psycopg
 
-from chassis import config
+from chassis import config, services
 from chassis.events.outbox import ID_JUMP
-from chassis.migrate import SERVICES
 
 UNSENT: LiteralString = """
 UPDATE outbox SET position = NULL, published_at = NULL WHERE position > (SELECT sent FROM event_log)"""
@@ -42,7 +41,7 @@ def note_restore(url: str) -> bool:
 def main() -> None:
     """Prints one line per database; stops at the first that cannot be reached."""
     try:
-        for name in SERVICES:
+        for name in services.DATABASES.values():
             has_gate = note_restore(config.database_url(name))
             print(f"{name}: event numbers skip ahead{', the gate is rebuilt at the start' if has_gate else ''}")
     except (psycopg.Error, config.ConfigError) as error:

@@ -27,14 +27,9 @@ class Clients:
     """Stubs of every service the edge calls. Make it inside the running event loop."""
 
     def __init__(self, settings: Settings) -> None:
-        addresses = {
-            "inventory": settings.inventory_address,
-            "order": settings.order_address,
-            "promo": settings.promo_address,
-            "webhook": settings.webhook_address,
-        }
         self._channels = {
-            name: client.connect(address, settings.connections.get(name, 1)) for name, address in addresses.items()
+            name: client.connect(address, settings.connections.get(name, 1))
+            for name, address in settings.addresses.items()
         }
         inventory = self._channels["inventory"]
         self.catalog = CatalogServiceStub(inventory)

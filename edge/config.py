@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from chassis import config
+from chassis import config, services
 from chassis.config import ConfigError
 from edge.webhooks import standard
 
@@ -23,10 +23,8 @@ class Settings:
     api_token: str = field(repr=False)
     ticket_key: str = field(repr=False)
     webhook_keys: tuple[bytes, ...] = field(repr=False)
-    inventory_address: str
-    order_address: str
-    promo_address: str
-    webhook_address: str
+    addresses: Mapping[str, str]
+    """host:port of each service."""
     connections: Mapping[str, int] = field(default_factory=dict)
     """To each service; one to those that are not named."""
     lame_duck_s: float = 0.0
@@ -55,11 +53,8 @@ def from_environment() -> Settings:
         api_token=token,
         ticket_key=_ticket_key(token),
         webhook_keys=standard.keys(config.text("SANDBOX_WEBHOOK_SECRET", "")),
-        inventory_address=config.address("inventory"),
-        order_address=config.address("order"),
-        promo_address=config.address("promo"),
-        webhook_address=config.address("webhook"),
-        connections={service: config.connections(service) for service in ("inventory", "order", "promo", "webhook")},
+        addresses={service: config.address(service) for service in services.NAMES},
+        connections={service: config.connections(service) for service in services.NAMES},
         lame_duck_s=config.lame_duck_s(),
         broker_url=config.broker_url(),
         trusted_proxies=_networks("EDGE_TRUSTED_PROXIES"),

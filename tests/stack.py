@@ -66,9 +66,14 @@ class Stack:
         return (self.local / "output.log").read_text(errors="replace")
 
 
+def free_address() -> str:
+    """host:port that nothing listens on."""
+    return f"127.0.0.1:{ports.free()}"
+
+
 def free_addresses() -> dict[str, str]:
     """Environment variables that put a stack on free ports."""
-    return {variable: f"127.0.0.1:{ports.free()}" for variable in VARIABLES.values()}
+    return {variable: free_address() for variable in VARIABLES.values()}
 
 
 def free_base_port() -> int:
@@ -80,7 +85,7 @@ def free_base_port() -> int:
     raise AssertionError("no free BASE_PORT was found")
 
 
-def launch(local: Path, **environment: str) -> subprocess.Popen[bytes]:
+def launch(local: Path, root: Path = ROOT, **environment: str) -> subprocess.Popen[bytes]:
     """Starts the runner; its lines go to output.log in its folder."""
     inherited = dict(config.load().environment)
     if "BASE_PORT" in environment:  # it determines the metrics' ports, too
@@ -88,7 +93,7 @@ def launch(local: Path, **environment: str) -> subprocess.Popen[bytes]:
     with (local / "output.log").open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "chassis.local"],
-            cwd=ROOT,
+            cwd=root,
             env={**inherited, "LOCAL_DIR": str(local), "SEED": "off", **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -97,10 +102,10 @@ def launch(local: Path, **environment: str) -> subprocess.Popen[bytes]:
 
 
 @contextlib.contextmanager
-def running(**environment: str) -> Iterator[Stack]:
-    """A separate product, for tests that kill its children or need other settings."""
+def running(root: Path = ROOT, **environment: str) -> Iterator[Stack]:
+    """A product of its own, for tests that kill its children, need other settings or another checkout (`root`)."""
     addresses = {} if "BASE_PORT" in environment else free_addresses()
-    with folder() as local, _started(local, {**addresses, **environment}) as stack:
+    with folder() as local, _started(local, {**addresses, **environment}, root) as stack:
         yield stack
 
 
@@ -112,9 +117,9 @@ def restarted(stack: Stack) -> Iterator[Stack]:
 
 
 @contextlib.contextmanager
-def _started(local: Path, environment: Mapping[str, str]) -> Iterator[Stack]:
+def _started(local: Path, environment: Mapping[str, str], root: Path = ROOT) -> Iterator[Stack]:
     (local / "run.json").unlink(missing_ok=True)  # a runner that was killed has left its own
-    stack = Stack(launch(local, **environment), local, environment)
+    stack = Stack(launch(local, root, **environment), local, environment)
 
     def ready() -> bool:
         if stack.process.poll() is not None:

@@ -10,16 +10,14 @@ from datetime import UTC, datetime
 from chassis import process
 from chassis.db import Database
 from chassis.events import consumer as consumers
+from chassis.events import event_modules
 from chassis.events.consumer import Consumer
 from chassis.events.source import EventSource
 from chassis.jobs import Jobs
 from chassis.leader import Leader
 from chassis.retention import Retention
 from chassis.server import Server, Servicer
-from gen.inventory.v1 import events_pb2 as inventory_events
-from gen.order.v1 import events_pb2 as order_events
-from gen.promo.v1 import events_pb2 as promo_events
-from gen.webhook.v1 import events_pb2 as webhook_events
+from chassis.services import NAMES
 from gen.webhook.v1 import webhook_service_pb2, webhook_service_pb2_grpc
 from webhook_svc import config
 from webhook_svc.api.convert import EndpointReader
@@ -40,12 +38,10 @@ from webhook_svc.jobs.claim import Claim
 from webhook_svc.jobs.forget import Forget
 from webhook_svc.jobs.measure import Measure
 
-SOURCES = ("inventory", "order", "promo", "webhook")
 CONSUME_PAUSE_S = 0.01
 """Pause after a read without events; the read itself waits for events. While the broker is away it doubles, up to 5 s."""
 PACE_S = 0.03
 """Pause between reads of events: events that arrive meanwhile share a transaction; receivers do not notice the delay."""
-MODULES = (inventory_events, order_events, promo_events, webhook_events)
 
 
 def now() -> datetime:
@@ -111,10 +107,10 @@ async def running(settings: config.Settings, clock: Callable[[], datetime] = now
     """The whole service, listening."""
     db = Database(settings.database_url, application="webhook")
     await db.open()
-    events_out = EventSource(db, settings.broker_url, "webhook", MODULES, settings.events_content_type)
+    events_out = EventSource(db, settings.broker_url, "webhook", event_modules.every(), settings.events_content_type)
     receiver = Receiver(settings.allow_private, settings.timeout_s)
     async with delivering(settings, db, Bodies(events_out.types), receiver, clock) as parts:
-        consumer = Consumer(db, events_out.broker, CONSUMER, SOURCES, (), parts.intake.handle, PACE_S)
+        consumer = Consumer(db, events_out.broker, CONSUMER, NAMES, (), parts.intake.handle, PACE_S)
         reader = EndpointReader(events_out.types.types().keys(), settings.allow_private)
         servicer = WebhookEndpointServicer(parts.endpoints, parts.deliveries, reader)
         servicers = [

@@ -14,11 +14,11 @@ from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 
-from chassis import client, config
+from chassis import client, config, services
 from chassis.config import ConfigError
 from chassis.errors import ServiceError
 from chassis.local import config as local_config
-from chassis.local.run_file import DATABASES, CannotRead, running
+from chassis.local.run_file import CannotRead, running
 from gen.common.v1 import event_service_pb2
 from gen.common.v1.event_service_pb2_grpc import EventServiceStub
 from gen.inventory.v1 import stock_service_pb2
@@ -143,9 +143,9 @@ def where() -> tuple[dict[str, str], dict[str, str]]:
         run = running(local_config.local_folder())
     except CannotRead:
         settings = local_config.load()
-        at = {service: settings.addresses[service].reachable for service in local_config.SERVICES}
-        return at, {name: config.database_url(name) for name in DATABASES.values()}
-    return {service: run[service] for service in local_config.SERVICES}, dict(run["databases"])
+        at = {service: settings.addresses[service].reachable for service in services.NAMES}
+        return at, {name: config.database_url(name) for name in services.DATABASES.values()}
+    return {service: run[service] for service in services.NAMES}, dict(run["databases"])
 
 
 async def audit(repair: bool) -> list[Line]:

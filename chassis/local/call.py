@@ -14,6 +14,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from grpc_status import rpc_status
 
+from chassis import services
 from chassis.local import config
 from chassis.local.run_file import CannotRead, running
 
@@ -67,7 +68,7 @@ def main() -> None:
     """`python -m chassis.local.call inventory.v1.StockService/GetStock '{"sku": "SERUM-30"}'`"""
     rpc, data = [*sys.argv[1:3], "", ""][:2]
     service = rpc.partition(".")[0]
-    if "/" not in rpc or service not in config.SERVICES:
+    if "/" not in rpc or service not in services.NAMES:
         raise SystemExit(USAGE)
     try:
         run = running(config.local_folder())

@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chassis import config
+from chassis import config, services
 from chassis.local.ports import Address
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("inventory", "promo", "webhook", "order")  # in the order in which they are started
-PROCESSES = ("edge", *SERVICES)
-VARIABLES = {"edge": "EDGE_ADDRESS", **{service: f"{service.upper()}_ADDRESS" for service in SERVICES}}
+VARIABLES = {name: f"{name.upper()}_ADDRESS" for name in services.PROCESSES}
 
 
 @dataclass(frozen=True)
@@ -51,13 +49,13 @@ def local_folder() -> Path:
 
 def load() -> Settings:
     """Reads the settings. ConfigError or CannotStart names an invalid one in one line."""
-    texts = {name: config.listening_address(name) for name in PROCESSES}
+    texts = {name: config.listening_address(name) for name in services.PROCESSES}
     return Settings(
         local=local_folder(),
         database_url=config.text("DATABASE_URL", "") or None,
         redis_url=config.text("REDIS_URL", "") or None,
         addresses={name: Address.parse(text, VARIABLES[name]) for name, text in texts.items()},
-        metrics={name: _metrics(name) for name in PROCESSES},
+        metrics={name: _metrics(name) for name in services.PROCESSES},
         token=config.api_token() if config.text("API_TOKEN", "") else None,
         webhook_secret=config.text("SANDBOX_WEBHOOK_SECRET", "") or None,
         seed=config.text("SEED", "on").lower() not in ("off", "0", "no", "false"),

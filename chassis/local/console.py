@@ -6,14 +6,15 @@ import contextlib
 import json
 import sys
 
+from chassis import services
+
+OF_SERVICES = (32, 35, 94, 33, 92, 95, 96)
+"""In turn; more services than colours share them."""
 COLOURS = {
     "postgres": 34,
     "redis": 31,
-    "inventory": 32,
-    "promo": 35,
-    "webhook": 94,
-    "order": 33,
-    "edge": 36,
+    **{name: OF_SERVICES[place % len(OF_SERVICES)] for place, name in enumerate(services.NAMES)},
+    services.EDGE: 36,
     "migrate": 90,
 }
 LEVELS = {"debug": 90, "warning": 33, "error": 31, "critical": 31}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import psycopg
 
-from chassis import config
-from chassis.local.run_file import DATABASES
+from chassis import config, services
 from chassis.migrate import migrate
 
 
 def main() -> None:
     """Brings every database up to date; exits with one line when one fails."""
-    for database in DATABASES.values():
+    for database in services.DATABASES.values():
         try:
             migrate(database, config.database_url(database))
         except (psycopg.Error, config.ConfigError) as failed:

@@ -9,9 +9,10 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from chassis.local.config import ROOT, SERVICES
+from chassis import services
+from chassis.local.config import ROOT
 
-USAGE = f'usage: make migration SERVICE={"|".join(SERVICES)} MESSAGE="what it does"'
+USAGE = f'usage: make migration SERVICE={"|".join(services.NAMES)} MESSAGE="what it does"'
 
 
 def begin(service: str, message: str) -> None:
@@ -25,7 +26,7 @@ def begin(service: str, message: str) -> None:
 
 def main() -> None:
     """`python -m chassis.local.migration inventory "a message"`"""
-    if len(sys.argv) != 3 or sys.argv[1] not in SERVICES or not sys.argv[2].strip():
+    if len(sys.argv) != 3 or sys.argv[1] not in services.NAMES or not sys.argv[2].strip():
         raise SystemExit(USAGE)
     try:
         begin(sys.argv[1], sys.argv[2].strip())

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from chassis import services
 from chassis.local.child import Child
-from chassis.local.config import SERVICES, Settings
+from chassis.local.config import Settings
 from chassis.local.kept import write_private
 
 NAME = "run.json"
-DATABASES = {"inventory": "inventory", "order": "orders", "promo": "promo", "webhook": "webhooks"}
-"""Service to database: the names that `chassis.migrate` knows."""
 
 
 class CannotRead(Exception):
@@ -62,10 +61,12 @@ class RunFile:
         database_url = urlsplit(self._environment["DATABASE_URL"])
         return {
             "edge": self._settings.edge_url,
-            **{service: self._settings.addresses[service].reachable for service in SERVICES},
+            **{service: self._settings.addresses[service].reachable for service in services.NAMES},
             "metrics": self._settings.metrics,
             "database": self._environment["DATABASE_URL"],
-            "databases": {name: urlunsplit(database_url._replace(path=f"/{name}")) for name in DATABASES.values()},
+            "databases": {
+                name: urlunsplit(database_url._replace(path=f"/{name}")) for name in services.DATABASES.values()
+            },
             "redis": self._environment["REDIS_URL"],
             "token": self._environment["API_TOKEN"],
             "webhook_secret": self._environment["SANDBOX_WEBHOOK_SECRET"],

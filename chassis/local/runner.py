@@ -9,11 +9,11 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
-from chassis import watchdog
+from chassis import services, watchdog
 from chassis.local import backing, readiness, seed, summary
 from chassis.local.backing import Backing
 from chassis.local.child import Child
-from chassis.local.config import ROOT, SERVICES, Settings
+from chassis.local.config import ROOT, Settings
 from chassis.local.console import Console
 from chassis.local.errors import CannotStart
 from chassis.local.kept import Kept
@@ -22,14 +22,7 @@ from chassis.local.program import Program
 from chassis.local.run_file import RunFile
 from chassis.local.watchdog import Watchdog
 
-MODULES = {
-    "inventory": "inventory_svc",
-    "promo": "promo_svc",
-    "webhook": "webhook_svc",
-    "order": "order_svc",
-    "edge": "edge",
-}
-RANKS = ("postgres", "redis", "inventory", "promo", "webhook", "order", "edge")
+RANKS = ("postgres", "redis", *services.NAMES, services.EDGE)
 """Processes start in this order and end in reverse, so that none loses a server that it needs."""
 SERVER_READY_S = 60.0  # Postgres may have to recover from a crash first
 SERVICE_READY_S = 60.0
@@ -60,7 +53,7 @@ class Runner:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._process("edge", environment, readiness.http_ready(edge_url)))
             await self._migrate(environment)
-            for service in SERVICES:
+            for service in services.NAMES:
                 probe = readiness.grpc_serving(self._settings.addresses[service].reachable)
                 group.create_task(self._process(service, environment, probe))
         seeded = await self._seed(environment) if self._settings.seed else 0
@@ -94,7 +87,7 @@ class Runner:
             raise
 
     async def _process(self, name: str, environment: Mapping[str, str], probe: readiness.Probe) -> None:
-        child = await self._start(self._python(name, environment, MODULES[name]))
+        child = await self._start(self._python(name, environment, services.PACKAGES[name]))
         await readiness.wait(child, probe, SERVICE_READY_S)
 
     async def _start(self, program: Program) -> Child:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chassis import services
 from chassis.local.backing import without_password
-from chassis.local.config import SERVICES, Settings
+from chassis.local.config import Settings
 from chassis.local.console import Console
 from chassis.local.run_file import NAME
 
@@ -21,7 +22,7 @@ def show(console: Console, settings: Settings, environment: Mapping[str, str], s
     console.say()
     console.say(f"The shop is open, after {seconds:.1f} s. Ctrl-C stops it; its data stays in {settings.local}.")
     console.say(f"  REST      {edge}/v1  (try it in a browser: {edge}/docs)")
-    for service in SERVICES:
+    for service in services.NAMES:
         console.say(f"  {service:<9} {settings.addresses[service].reachable}  (gRPC)")
     console.say(f"  Postgres  {without_password(environment['DATABASE_URL'])}")
     console.say(f"  Redis     {without_password(environment['REDIS_URL'])}  (passwords: {run_file})")

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from chassis.services import NAMES
 from edge import app
 from edge.clients import Clients
 from edge.config import Settings
@@ -24,9 +25,8 @@ WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 def settings_for(address: str) -> Settings:
     """Settings whose services are one server."""
-    return Settings(
-        "127.0.0.1", 0, TOKEN, TICKET_KEY, standard.keys(WEBHOOK_SECRET), address, address, address, address
-    )
+    addresses = dict.fromkeys(NAMES, address)
+    return Settings("127.0.0.1", 0, TOKEN, TICKET_KEY, standard.keys(WEBHOOK_SECRET), addresses)
 
 
 def idle_hub(clients: Clients) -> Hub:

@@ -15,10 +15,10 @@ from chassis.local import place, ports, postgres, valkey
 from chassis.local.config import VARIABLES
 from chassis.local.postgres import Postgres
 from chassis.local.program import Program
-from chassis.local.run_file import DATABASES
 from chassis.local.valkey import Valkey
 from chassis.local.watchdog import Watchdog
 from chassis.migrate import migrate
+from chassis.services import DATABASES, EDGE, NAMES
 from tests import servers
 from tests.fault import config
 from tests.fault.config import Settings
@@ -61,7 +61,7 @@ class Cluster:
 
     async def open_shop(self) -> None:
         """Starts the other services and the edge; safe to repeat."""
-        for service in ("promo", "webhook", "order", "edge"):
+        for service in (*NAMES, EDGE):
             if service not in self.services:
                 await self._service(service)
 

@@ -7,16 +7,10 @@ import sys
 import time
 from typing import Any
 
+from chassis import services
 from tests.fault import config, points
 
-MODULES = {
-    "inventory": "inventory_svc",
-    "promo": "promo_svc",
-    "webhook": "webhook_svc",
-    "order": "order_svc",
-    "edge": "edge",
-}
-PRODUCT = ("chassis", *MODULES.values())
+PRODUCT = ("chassis", *services.PACKAGES.values())
 
 
 class Clock:
@@ -49,7 +43,7 @@ def main() -> None:
     """Serves until SIGTERM, as the service's own `main` does."""
     service = sys.argv[1]
     told = config.launched()
-    module = importlib.import_module(f"{MODULES[service]}.__main__")
+    module = importlib.import_module(f"{services.PACKAGES[service]}.__main__")
     if told.clock_s:
         shift_clock(told.clock_s)
     if told.points is not None:

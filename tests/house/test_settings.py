@@ -6,11 +6,12 @@ import ast
 import re
 from collections.abc import Iterator
 
+from chassis import services
 from tests.house import tree
 
 TABLE = "docs/operations/settings.md"
 NAME = re.compile(r"[A-Z][A-Z0-9_]{3,}")
-SERVICES = ("INVENTORY", "ORDER", "PROMO", "WEBHOOK")
+SERVICES = tuple(name.upper() for name in services.NAMES)
 FAMILIES = {
     "_ADDRESS": ("EDGE", *SERVICES),
     "_METRICS_ADDRESS": ("EDGE", *SERVICES),

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from chassis import services
+
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("inventory_svc", "order_svc", "promo_svc", "webhook_svc")
+SERVICES = tuple(sorted(service.package for service in services.SERVICES))
 PRODUCT = ("chassis", *SERVICES, "edge")
 GENERATED = "gen/"
 Node = TypeVar("Node", bound=ast.AST)

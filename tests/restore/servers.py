@@ -11,13 +11,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from chassis import services
 from chassis.local import place, ports, postgres
 from chassis.local.postgres import Postgres
 from tests import servers
 from tests.databases import named
 from tests.servers import Running, folder
 
-DATABASES = ("inventory", "promo", "webhooks", "orders")
+DATABASES = tuple(services.DATABASES.values())
 """The order in which the bad backup dumps them: the data that an order needs precedes the order, so that the newest orders
 are in a dump without their goods."""
 

@@ -11,13 +11,15 @@ from typing import Any
 
 from chassis import ids
 from chassis.db import Database
+from chassis.events import event_modules
 from chassis.events.broker import Batch
 from chassis.events.consumer import Consumer
 from chassis.events.event import Event, partition_of
 from chassis.events.event_types import EventTypes
 from chassis.requests import Request
+from chassis.services import NAMES
 from tests.webhook_svc import conftest
-from webhook_svc.__main__ import MODULES, SOURCES, Delivering, delivering
+from webhook_svc.__main__ import Delivering, delivering
 from webhook_svc.app.bodies import Bodies
 from webhook_svc.app.intake import CONSUMER
 from webhook_svc.clients.receiver import Lookup, Receiver, system_lookup
@@ -26,7 +28,7 @@ from webhook_svc.domain.delivery import Delivery
 from webhook_svc.domain.endpoint import Endpoint, Wishes
 
 TYPE = "inventory.stock_level.changed"
-TYPES = EventTypes(MODULES)
+TYPES = EventTypes(event_modules.every())
 MOST_CLAIMS = 1_000
 """Claims in one round: more means that a delivery is held for ever."""
 _positions = itertools.count(1)
@@ -119,7 +121,7 @@ async def bench(
     receiver = Receiver(settings.allow_private, timeout_s, lookup)
     try:
         async with delivering(settings, db, Bodies(TYPES), receiver, clock) as parts:
-            consumer = Consumer(db, None, CONSUMER, SOURCES, (), parts.intake.handle)  # type: ignore[arg-type]
+            consumer = Consumer(db, None, CONSUMER, NAMES, (), parts.intake.handle)  # type: ignore[arg-type]
             yield Bench(parts, consumer, clock)
     finally:
         await receiver.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from chassis import services
 from chassis.local import config, migration
 
 RUFF = Path(sys.executable).with_name("ruff")
@@ -26,7 +27,7 @@ def test_the_new_file_follows_the_last(tmp_path: Path, monkeypatch: pytest.Monke
     assert (values["revision"], values["down_revision"]) == (made.name[:4], last)
 
 
-@pytest.mark.parametrize("service", config.SERVICES)
+@pytest.mark.parametrize("service", services.NAMES)
 def test_a_new_file_passes_the_linter_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: str) -> None:
     folder = tmp_path / f"{service}_svc" / "migrations"
     source = config.ROOT / f"{service}_svc" / "migrations"

@@ -13,7 +13,7 @@ from random import Random
 import grpc
 
 from chassis import client
-from chassis.local.config import SERVICES
+from chassis.services import NAMES
 from tests import stack as stacks
 from tests.fuzz.config import Settings
 from tests.fuzz.rpc import methods
@@ -110,7 +110,7 @@ def _shown(seed: int, asked: Asked, wrong: str) -> str:
 
 @contextlib.asynccontextmanager
 async def _connected(stack: Stack) -> AsyncIterator[dict[str, grpc.aio.Channel]]:
-    channels = {name: client.connect(stack.address(name)) for name in SERVICES}
+    channels = {name: client.connect(stack.address(name)) for name in NAMES}
     try:
         yield channels
     finally:
