@@ -8,7 +8,7 @@ LOCAL_DIR ?= .local
 export LOCAL_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo pay call trace audit restore-drill siege fuzz bench bench-push fault delivery sim sim-mutations test test-installed check gen lint format types drift lock migration
+.PHONY: help run demo pay call trace audit restore-drill siege fuzz bench bench-push fault delivery measurements sim sim-mutations test test-installed check gen lint format types drift lock migration
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ fault: $(READY) ## Break everything under load and judge: make fault FAULT_ONLY=
 delivery: $(READY) ## Break what lies between an event and those who are told, and judge: make delivery DELIVERY_ONLY=broker
 	@exec $(IN)/python -m tests.delivery
 
+measurements: $(READY) ## Write the tables in docs/ from the results of the proofs
+	@exec $(IN)/python -m tests.measurements
+
 sim: $(READY) ## Simulate crashes, losses and delays: make sim SEEDS=1000000 SEED_START=0
 	@exec $(IN)/python -m tests.sim
 
@@ -85,9 +88,10 @@ format: $(READY) ## Format the code and mend what the linter can mend
 types: $(READY) ## Check types
 	$(IN)/python -m mypy .
 
-drift: $(READY) ## Check that gen/ and asyncapi.json fit protos/, and that protos/ break no caller of main's
+drift: $(READY) ## Check that gen/, asyncapi.json and the tables in docs/ are up to date, and that protos/ break no caller of main's
 	$(IN)/python -m chassis.codegen --check
 	$(IN)/python -m chassis.events.asyncapi --check
+	$(IN)/python -m tests.measurements --check
 	.ci/breaking
 
 migration: $(READY) ## Begin a migration: make migration SERVICE=inventory MESSAGE="add a column"

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from tests.house import tree
 
 COMMENTS = {".proto": "//", ".sql": "--", ".lua": "--", ".yaml": "#", ".yml": "#", ".toml": "#", ".sh": "#"}
+SQL = re.compile(r"\b(SELECT|UPDATE|INSERT INTO|DELETE FROM|CREATE|ALTER|FROM \w+ WHERE)\b")
 QUOTED = re.compile(r"`[^`\n]*`|https?://\S+|\{[^{}]*\}")
 WORDS_MIN = 3
 """A string literal with fewer words is a name or a code, not a sentence."""
@@ -54,7 +55,7 @@ def _of_python(path: str) -> Iterator[Passage]:
             statement = before in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.NL)
             opens = statement and '"""' in token.string
             text = _plain(re.sub(r"^\w*(\"\"\"|'''|\"|')|(\"\"\"|'''|\"|')$", "", token.string))
-            if opens or len(text.split()) >= WORDS_MIN:
+            if opens or (len(text.split()) >= WORDS_MIN and not SQL.search(text)):
                 yield Passage(path, token.start[0], text, opens)
         if kind not in (tokenize.COMMENT, tokenize.NL):
             before = kind
