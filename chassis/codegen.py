@@ -19,9 +19,8 @@ GEN = ROOT / "gen"
 OURS = ("README.md", "pyproject.toml")
 """Files of gen/ that are written by hand."""
 GENERATED = (".py", ".pyi", ".typed")
-FOLDERS = "|".join(sorted(path.name for path in PROTOS.iterdir() if path.is_dir())) if PROTOS.is_dir() else ""
-OUR_IMPORT = re.compile(rf"^(from|import) ((?:{FOLDERS})\.v1)\b", re.MULTILINE)
-STUB_IMPORT = re.compile(rf"(?<![\w./\"])((?:{FOLDERS})\.v1\.\w+_pb2)")
+OUR_IMPORT = re.compile(r"^(from|import) (\w+\.v1)\b", re.MULTILINE)
+STUB_IMPORT = re.compile(r"(?<![\w./\"])(\w+\.v1\.\w+_pb2)")
 
 
 def generate(target: Path) -> None:

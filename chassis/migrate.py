@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, pool
 from chassis import config, services
 from chassis.events import schema
 
-PACKAGES = {service.database: service.package for service in services.SERVICES}
+PACKAGES = {service.database: service.package for service in sorted(services.SERVICES)}
 """Of each database: the package that has its migrations."""
 LOCK = 7_401_002
 """The advisory lock that makes concurrent migrations run one after the other."""

@@ -85,7 +85,7 @@ def free_base_port() -> int:
     raise AssertionError("no free BASE_PORT was found")
 
 
-def launch(local: Path, root: Path = ROOT, **environment: str) -> subprocess.Popen[bytes]:
+def launch(local: Path, root: Path = ROOT, /, **environment: str) -> subprocess.Popen[bytes]:
     """Starts the runner; its lines go to output.log in its folder."""
     inherited = dict(config.load().environment)
     if "BASE_PORT" in environment:  # it determines the metrics' ports, too
@@ -102,7 +102,7 @@ def launch(local: Path, root: Path = ROOT, **environment: str) -> subprocess.Pop
 
 
 @contextlib.contextmanager
-def running(root: Path = ROOT, **environment: str) -> Iterator[Stack]:
+def running(root: Path = ROOT, /, **environment: str) -> Iterator[Stack]:
     """A product of its own, for tests that kill its children, need other settings or another checkout (`root`)."""
     addresses = {} if "BASE_PORT" in environment else free_addresses()
     with folder() as local, _started(local, {**addresses, **environment}, root) as stack:
