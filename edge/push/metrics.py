@@ -1,4 +1,4 @@
-"""What push says about itself; chassis/METRICS.md is the table of all metrics."""
+"""Metrics of live push; chassis/METRICS.md lists all metrics."""
 
 from __future__ import annotations
 
