@@ -1,4 +1,4 @@
-"""What the front door says about itself; chassis/METRICS.md is the table of all metrics."""
+"""Metrics of the front door; chassis/METRICS.md lists all metrics."""
 
 from __future__ import annotations
 
