@@ -9,8 +9,8 @@ METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
 """Other methods are counted as OTHER: a caller must not be able to create labels."""
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
-REQUESTS = metrics.counter("edge_requests_total", "REST requests answered", "method", "route", "status")
-SECONDS = metrics.histogram("edge_request_seconds", "From a REST request to its answer", "method", "route")
+REQUESTS = metrics.counter("edge_requests_total", "REST requests served", "method", "route", "status")
+SECONDS = metrics.histogram("edge_request_seconds", "From a REST request to its response", "method", "route")
 IN_FLIGHT = metrics.gauge("edge_requests_in_flight", "REST requests being served")
 
 
