@@ -29,7 +29,7 @@ log = telemetry.logger()
 
 
 async def serve(settings: Settings, listener: socket.socket) -> None:
-    """Serves until SIGTERM or SIGINT, then lets running requests end."""
+    """Serves until SIGTERM or SIGINT, then lets running requests finish."""
     clients = Clients(settings)
     hub = Hub(broker.connect(settings.broker_url), services.logs(clients), services.event_types())
     application = app.create(settings, clients, hub)
@@ -40,7 +40,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     draining: list[asyncio.Task[None]] = []
 
     async def drain() -> None:
-        """From now on not ready; who asks /readyz goes elsewhere, then we take no new connections."""
+        """Reports not ready, so that load balancers send requests elsewhere; then accepts no new connections."""
         application.state.draining = True
         watchdog.ready(False)
         await asyncio.gather(asyncio.sleep(settings.lame_duck_s), hub.drain())

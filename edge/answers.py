@@ -1,4 +1,4 @@
-"""What goes back over HTTP: plain data for JSON, or a problem; written to ASGI in one go."""
+"""HTTP responses: plain data for JSON, or a problem; written to ASGI in one body message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JSON_OPTIONS = orjson.OPT_UTC_Z
 
 @dataclass(slots=True)
 class Answer:
-    """What a handler gives back: plain data for JSON, or bytes with their own content type."""
+    """A handler's result: plain data for JSON, or bytes with their own content type."""
 
     body: Mapping[str, Any] | bytes
     status: int = 200
@@ -28,23 +28,23 @@ class Answer:
 
 
 def replayed(again: bool) -> tuple[tuple[bytes, bytes], ...]:
-    """The header that tells a repeat from a first answer."""
+    """The header that marks the response to a repeated request."""
     return (headers.REPLAYED,) if again else ()
 
 
 def of_problem(problem: Problem) -> Answer:
-    """The answer that says a problem, with the id of the request being served."""
+    """The response for a problem, with the id of the current request."""
     document = problem.document(context.request_id.get())
     return Answer(document, problem.status, problem.headers, problems.CONTENT_TYPE)
 
 
 async def send(answer: Answer, to: Send) -> None:
-    """Writes the answer. The body is serialised before anything is sent, so that a failure can still become a 500."""
+    """Writes the response. The body is serialised before anything is sent, so that a failure can still become a 500."""
     await _send(answer, to, "http.response")
 
 
 async def deny(answer: Answer, to: Send) -> None:
-    """The same instead of opening a WebSocket."""
+    """Writes the response instead of accepting a WebSocket."""
     await _send(answer, to, "websocket.http.response")
 
 

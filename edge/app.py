@@ -1,4 +1,4 @@
-"""The ASGI application: FastAPI with our routes, our errors and our middleware."""
+"""The ASGI application: FastAPI with the edge's routes, errors and middleware."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ from edge.tracing import Traced
 from edge.webhooks import sandbox
 
 PROBLEM_TYPE = problems.CONTENT_TYPE.decode()
-DESCRIPTION = """One stock, sold everywhere at once. Errors are RFC 9457 problems; `Idempotency-Key` makes every change
-safe to repeat; amounts are whole minor units."""
+DESCRIPTION = """One stock for all sales channels. Errors are RFC 9457 problems. An `Idempotency-Key` makes every change safe
+to repeat. Amounts are whole numbers of minor units, such as cents for EUR."""
 
 
 class Edge(FastAPI):
-    """FastAPI that documents what each operation really takes and answers."""
+    """FastAPI with a document of everything that each operation accepts and returns."""
 
     def openapi(self) -> dict[str, Any]:
-        """The document, made once."""
+        """The OpenAPI document, built once."""
         if self.openapi_schema is None:
             document.complete(super().openapi(), self.routes)
         return cast(dict[str, Any], self.openapi_schema)
@@ -71,7 +71,7 @@ def create(settings: Settings, clients: Clients, hub: Hub) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs else None,
         redirect_slashes=False,
-        # Ours are the metrics and logs; FastAPI's own would read the environment at every request.
+        # The edge has its own metrics and logs; FastAPI's would read the environment at every request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         exception_handlers={HTTPException: _no_route},
     )
@@ -98,7 +98,7 @@ def create(settings: Settings, clients: Clients, hub: Hub) -> FastAPI:
 
 
 def _routers() -> list[APIRouter]:
-    """Hot nouns first: routes are tried in order. Fixed paths stand before those with parameters, in each module."""
+    """The most used first: routes are tried in order. In each module, fixed paths precede paths with parameters."""
     return [
         orders.router,
         reservations.router,
@@ -117,32 +117,32 @@ def _routers() -> list[APIRouter]:
 
 
 def _anchor(routes: Sequence[BaseRoute]) -> None:
-    """Starlette ends its patterns with `$`, which also fits before a last line break: `/v1/orders%0a` is no route."""
+    """Starlette's patterns end with `$`, which also matches before a final line break: `/v1/orders%0a` must not match."""
     for route in routes:
         if isinstance(route, Route | WebSocketRoute):
             route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z")
 
 
 class _NoWebSocket:
-    """For every path where none is: starlette would refuse it without a word."""
+    """Refuses WebSockets on all other paths with a problem; Starlette would refuse them without a body."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - it says nothing yet
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI passes it
         given = next((value for name, value in scope["headers"] if name == headers.REQUEST_ID), None)
         context.request_id.set(headers.request_id(given))
         await answers.deny(answers.of_problem(_no_path()), send)
 
 
 def _no_path() -> Problem:
-    return Problem(404, "ROUTE_NOT_FOUND", "There is no such path; /openapi.json lists those there are.")
+    return Problem(404, "ROUTE_NOT_FOUND", "This path does not exist; /openapi.json lists all paths.")
 
 
 async def _no_route(request: Request, raised: Exception) -> Response:
-    """Says what the router found wrong: no such path, or no such method on it."""
+    """The problem for an unknown path, or for a method that the path does not support."""
     allowed: dict[str, str] = {}
     status = raised.status_code if isinstance(raised, HTTPException) else 500
     if status == 405:
         allowed = {"Allow": ", ".join(sorted(_methods(request)))}
-        problem = Problem(405, "METHOD_NOT_ALLOWED", "This path has no such method.")
+        problem = Problem(405, "METHOD_NOT_ALLOWED", "This path does not support this method.")
     elif status == 404:
         problem = _no_path()
     else:

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from edge.push.tickets import Tickets
 
 PRINCIPAL = "edge.principal"
-"""Scope key: who is calling, as the authentication found."""
+"""Scope key: the authenticated caller."""
 GRANT = "edge.grant"
-"""Scope key of live routes: what the caller may see, an `edge.push.filters.Grant`."""
+"""Scope key of live routes: the caller's permissions, an `edge.push.filters.Grant`."""
 STREAMING = "edge.streaming"
-"""Scope key: true when the answer does not end by itself."""
+"""Scope key: true when the response is an endless stream."""
 SLASH_IN_SEGMENT = "\udc2f"
-"""Stands for %2F between routing and handler. A lone surrogate: no decoded path can hold one by itself."""
+"""Stands for %2F between routing and handler: a lone surrogate, which no decoded path can contain."""
 COUNTED = "edge.counted"
 """Scope key: the request as the middleware counts it, an `InFlight`."""
 
@@ -36,25 +36,25 @@ class InFlight(Protocol):
     """A request that is counted as being served, unless it waits for its body."""
 
     def pause(self) -> None:
-        """Its body is not there yet."""
+        """Stops counting it while its body has not arrived."""
 
     def resume(self) -> None:
-        """Its body is there, or will never be."""
+        """Counts it again: its body has arrived, or never will."""
 
     @property
     def too_many(self) -> bool:
-        """Whether more are served than may be."""
+        """Whether more requests are being served than the limit allows."""
 
 
 _VERSION = re.compile(r"[1-9][0-9]{0,17}|0")
-"""Our entity tags are version numbers, as they are written."""
+"""Entity tags are version numbers in decimal digits."""
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
 
 
 class Call(Request):
-    """One REST request. A Request, so that FastAPI's documentation leaves the parameter out."""
+    """One REST request. A subclass of Request, so that FastAPI does not document it as a parameter."""
 
     @property
     def clients(self) -> Clients:
@@ -68,7 +68,7 @@ class Call(Request):
 
     @property
     def tickets(self) -> Tickets:
-        """What signs tickets."""
+        """The signer of tickets."""
         return cast("Tickets", self.app.state.tickets)
 
     def header(self, name: bytes) -> bytes | None:
@@ -81,8 +81,8 @@ class Call(Request):
     def mutation_id(self, prefix: str) -> str:
         """The request_id of a change: derived from the Idempotency-Key, or random without one.
 
-        The same caller, path and key give the same id for ever, so the service recognises the repeat; another path or
-        caller with the same key gives another id.
+        The same caller, path and key always give the same id, so the service recognises a repeat; the same key with
+        another path or caller gives another id.
         """
         key = headers.idempotency_key(self.header(headers.IDEMPOTENCY_KEY))
         if key is None:
@@ -94,7 +94,7 @@ class Call(Request):
         return headers.derived_id(prefix, str(scope[PRINCIPAL]), template, key, *values)
 
     def if_match(self) -> str | None:
-        """The version that the caller expects, if any. Problem 412 for a tag that was never given out."""
+        """The version that the caller expects, if any. Problem 412 for a tag that was never issued."""
         tag = headers.if_match(self.header(headers.IF_MATCH))
         if tag is not None and not _VERSION.fullmatch(tag):
             raise problems.never_a_version(tag)

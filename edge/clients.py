@@ -1,4 +1,4 @@
-"""The services as the edge reaches them: one channel each, their stubs, their health."""
+"""The services that the edge calls: one channel each, their stubs, their health."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from gen.promo.v1.promotion_service_pb2_grpc import PromotionServiceStub
 from gen.webhook.v1.webhook_service_pb2_grpc import WebhookEndpointServiceStub
 
 HEALTH_TIMEOUT_S = 2.0
-"""A probe that waits longer than this has its answer: not ready."""
+"""A service whose health check takes longer counts as not ready."""
 
 
 class Clients:
-    """Stubs of every service the edge calls. Make it inside the running event loop."""
+    """Stubs of every service that the edge calls. Create it inside the running event loop."""
 
     def __init__(self, settings: Settings) -> None:
         self._channels = {
@@ -42,7 +42,7 @@ class Clients:
         self.customers = CustomerServiceStub(self._channels["promo"])
 
     async def health(self) -> dict[str, str]:
-        """Service name to SERVING, NOT_SERVING or UNREACHABLE."""
+        """Maps each service's name to SERVING, NOT_SERVING or UNREACHABLE."""
         states = await asyncio.gather(*(_health(channel) for channel in self._channels.values()))
         return dict(zip(self._channels, states, strict=True))
 

@@ -1,4 +1,4 @@
-"""Settings of the edge: the only place here that reads the environment."""
+"""Settings of the edge; only this module reads the environment."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from chassis.config import ConfigError
 from edge.webhooks import standard
 
 LEAST_KEY_CHARACTERS = 32
-"""Of base64 that is 192 bits."""
+"""In base64 these are 192 bits."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the edge must know to start. `webhook_keys` is empty when no sandbox webhook may come in."""
+    """The settings of one process. Without `webhook_keys` every sandbox webhook is refused."""
 
     host: str
     port: int
@@ -26,16 +26,16 @@ class Settings:
     addresses: Mapping[str, str]
     """host:port of each service."""
     connections: Mapping[str, int] = field(default_factory=dict)
-    """To each service; one to those that are not named."""
+    """How many to each service; one to a service that is not named."""
     lame_duck_s: float = 0.0
     broker_url: str = field(default="", repr=False)
-    """What carries the events that are pushed; "" where nothing is."""
+    """The broker that carries the pushed events; "" without one."""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
-    """Whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    """The proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted."""
     docs: bool = True
-    """Whether /docs and /openapi.json are there."""
+    """Whether /docs and /openapi.json are served."""
     hsts: bool = False
-    """Whether callers came by TLS although nobody says so."""
+    """Whether to assume that callers use TLS, although no proxy reports it."""
 
     @property
     def address(self) -> str:
@@ -44,7 +44,7 @@ class Settings:
 
 
 def from_environment() -> Settings:
-    """Reads all settings; ConfigError with one clear line for the first that cannot be used."""
+    """Reads all settings. ConfigError with one clear line for the first invalid one."""
     host, port = _listen_on(config.listening_address("edge"))
     token = config.api_token()
     return Settings(
@@ -64,12 +64,12 @@ def from_environment() -> Settings:
 
 
 def _ticket_key(api_token: str) -> str:
-    """Tickets are in the hands of strangers, who may guess at their key for as long as they like."""
+    """Strangers hold tickets and can try to guess the key without a time limit, so it must be long."""
     key = config.text("TICKET_KEY")
     if len(key) < LEAST_KEY_CHARACTERS:
-        raise ConfigError(f"TICKET_KEY must have at least {LEAST_KEY_CHARACTERS} characters, made at random")
+        raise ConfigError(f"TICKET_KEY must have at least {LEAST_KEY_CHARACTERS} random characters")
     if key == api_token:
-        raise ConfigError("TICKET_KEY must be another value than API_TOKEN")
+        raise ConfigError("TICKET_KEY must differ from API_TOKEN")
     return key
 
 
@@ -85,7 +85,7 @@ def _networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
     try:
         return tuple(ip_network(one) for one in given if one)
     except ValueError as error:
-        raise ConfigError(f"{name} is not a list of addresses or networks with commas between them: {error}") from error
+        raise ConfigError(f"{name} is not a comma-separated list of addresses or networks: {error}") from error
 
 
 def _switch(name: str, default: str) -> bool:

@@ -1,4 +1,4 @@
-"""`/docs`: Swagger UI from a wheel, so that reading the documentation asks no other host and runs no script of one."""
+"""`/docs`: Swagger UI from an installed package, so that the page loads no file and no script from another host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 PACKAGE = "fastapi_offline"
-"""Only its files are used; nothing of it is imported."""
+"""Only its static files are used; its code is never imported."""
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -54,7 +54,7 @@ DAY_S = 86_400
 
 
 def routes() -> list[Route]:
-    """The page and what it loads."""
+    """The page and the files that it loads."""
     files = [Route(f"/docs/{name}", _file, include_in_schema=False) for name in FILES]
     return [Route("/docs", _page, include_in_schema=False), *files]
 
@@ -75,5 +75,5 @@ def _content(name: str) -> bytes:
         return START.encode()
     found = importlib.util.find_spec(PACKAGE)
     if found is None or not found.submodule_search_locations:
-        raise LookupError(f"{PACKAGE} is not installed; it has Swagger UI")
+        raise LookupError(f"{PACKAGE} is not installed; it contains Swagger UI")
     return (Path(found.submodule_search_locations[0]) / "static" / name).read_bytes()

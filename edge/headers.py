@@ -1,4 +1,4 @@
-"""The HTTP headers that mean something here: their names, their rules, and what is made of them."""
+"""The HTTP headers that the edge reads and writes: names, rules and conversions."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ REQUEST_TIMEOUT = b"x-request-timeout-ms"
 REPLAYED = (b"idempotency-replayed", b"true")
 MOST_KEY_CHARACTERS = 255
 MOST_TIMEOUT_MS = 60_000
-"""No call of ours may take longer, whatever the caller asks for: an answer nobody waits for only costs."""
+"""The longest deadline, whatever the caller asks for: a response that no caller awaits is wasted work."""
 MOST_TIMEOUT_S = MOST_TIMEOUT_MS / 1000
 
 KEY_PATTERN = r"^[!-~](?:[ -~]{0,253}[!-~])?$"
-"""Blanks at either end are no part of a header's value."""
+"""Blanks at either end are not part of a header's value."""
 IF_MATCH_PATTERN = r'^(?:\*|(?:W/)?"[!#-~]{0,250}")$'
 MOST_ETAG_CHARACTERS = 254
 
 _KEY = re.compile(KEY_PATTERN)
 _TIMEOUT = re.compile(r"[1-9][0-9]{0,5}")
 _IF_MATCH = re.compile(IF_MATCH_PATTERN)
-_DERIVED_CHARACTERS = 32  # of four bits each: 128 bits, beyond any chance of two keys meeting
+_DERIVED_CHARACTERS = 32  # of four bits each: 128 bits, so two keys do not collide
 
 
 class HeaderInvalid(Exception):
-    """A header whose value cannot be used: `name` as people write it, and what is wrong."""
+    """A header with an invalid value: `name` in its usual spelling, and what is wrong."""
 
     def __init__(self, name: str, description: str) -> None:
         super().__init__(f"{name}: {description}")
@@ -43,7 +43,7 @@ class HeaderInvalid(Exception):
 
 
 def request_id(raw: bytes | None) -> str:
-    """The caller's X-Request-Id when it is one that every log and id field can hold, else a new one."""
+    """The caller's X-Request-Id if every log and id field can hold it, else a new one."""
     if raw is not None:
         text = raw.decode("latin-1")
         if ids.REQUEST_ID.fullmatch(text):
@@ -62,7 +62,7 @@ def idempotency_key(raw: bytes | None) -> str | None:
 
 
 def derived_id(prefix: str, *parts: str) -> str:
-    """An id that is the same for the same parts, always; parts cannot run into each other."""
+    """The same id for the same parts, always. Lengths are hashed too, so ("ab", "c") differs from ("a", "bc")."""
     digest = hashlib.sha256()
     for part in parts:
         raw = part.encode()
@@ -82,7 +82,7 @@ def timeout_s(raw: bytes | None) -> float | None:
 
 
 def if_match(raw: bytes | None) -> str | None:
-    """The one entity tag of If-Match without its quotes, which may be empty; None without the header or with `*`."""
+    """The entity tag of If-Match without its quotes, possibly empty; None without the header or with `*`."""
     if raw is None or raw == b"*":
         return None
     text = raw.decode("latin-1")
@@ -92,5 +92,5 @@ def if_match(raw: bytes | None) -> str | None:
 
 
 def etag(value: str | int) -> tuple[bytes, bytes]:
-    """The ETag header for a version or an etag of ours."""
+    """The ETag header for a version or a stored etag."""
     return b"etag", f'"{value}"'.encode()

@@ -1,4 +1,4 @@
-"""What happens around every request, as plain ASGI: its id, who asks, how many at once, what is counted."""
+"""The middleware of every request, as plain ASGI: request id, authentication, limit of concurrency, metrics."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from edge.push.filters import EVERYTHING, Grant
 from edge.push.tickets import PROTOCOL_PREFIX, TicketExpired, TicketInvalid, Tickets
 
 MOST_IN_FLIGHT = 4096
-"""Requests served at once; more are refused at the door, so that a stampede costs its own callers and no memory."""
+"""Requests served at once; excess requests are refused before they start, so that a burst costs no memory."""
 CLIENT_CLOSED = 499
-"""Counted, never sent: the caller went away before the answer."""
+"""Counted, never sent: the caller disconnected before the response."""
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json", "/docs", *(f"/docs/{name}" for name in docs.FILES)})
 OPEN_PREFIX = "/v1/webhooks/"
-"""Webhooks prove themselves by their signatures."""
+"""Webhooks authenticate by their signatures."""
 STREAM_PATH = "/v1/inventory/stream"
 OPERATOR = "operator"
-"""The principal of API_TOKEN. A fixed name, so that a new token does not make old idempotency keys new."""
+"""The principal of API_TOKEN. Its name is fixed, so that idempotency keys stay valid when the token changes."""
 TICKET = "ticket"
-"""The principal of whoever shows a ticket; what it may see stands in its grant."""
+"""The principal of every ticket; the ticket's permissions are in its grant."""
 INVALID_TOKEN = b'Bearer realm="one-stock", error="invalid_token"'
 
 _ENCODED_SLASH = re.compile(b"%2[Ff]")
 
 
 class Envelope:
-    """Outermost: request id in and out, slashes inside a segment, the limit, metrics, and the last resort."""
+    """The outermost layer: request ids, encoded slashes, the limit of requests, metrics, unexpected errors."""
 
     def __init__(self, app: ASGIApp, over_tls: bool = False) -> None:
         self._app = app
@@ -44,7 +44,7 @@ class Envelope:
         self.in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request; other ASGI messages pass."""
+        """Serves one request; passes WebSockets and other scopes on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -61,7 +61,7 @@ class Envelope:
                 request.status = message["status"]
                 message["headers"] = secure_headers.added(message.get("headers", ()), id_header, over_tls)
                 if scope.get(STREAMING):
-                    request.end()  # what follows is no answer that anybody waits for
+                    request.end()  # a stream counts until its first byte
             await send(message)
 
         try:
@@ -80,7 +80,7 @@ class Envelope:
 
 
 class _Request:
-    """One request while it is counted; a stream is until its first byte."""
+    """One request while it is counted; a stream is counted until its first byte."""
 
     def __init__(self, envelope: Envelope, scope: Scope, started: float) -> None:
         self.status = 0
@@ -92,21 +92,21 @@ class _Request:
 
     @property
     def too_many(self) -> bool:
-        """Whether more are served than may be."""
+        """Whether more requests are being served than the limit allows."""
         return self._envelope.in_flight > MOST_IN_FLIGHT
 
     def pause(self) -> None:
-        """It waits for its body: a stranger must not take a place with one byte."""
+        """Stops counting it while it waits for its body: a stranger must not take a place with one byte."""
         self._envelope.in_flight -= 1
         metrics.IN_FLIGHT.value -= 1
 
     def resume(self) -> None:
-        """It is being served."""
+        """Counts it as being served."""
         self._envelope.in_flight += 1
         metrics.IN_FLIGHT.value += 1
 
     def end(self) -> None:
-        """It was answered. Again: nothing."""
+        """Records the finished request. Repeating is harmless."""
         if self._ended:
             return
         self._ended = True
@@ -116,9 +116,9 @@ class _Request:
 
 
 class Authentication:
-    """Lets nobody past without the token, but for the open paths: what is new is closed until somebody opens it.
+    """Requires the token on every path that is not open, so that a new route is closed until it is opened.
 
-    WebSockets and event streams may show a ticket instead, since browsers send no headers with them.
+    WebSockets and event streams accept a ticket instead, because browsers cannot send headers with them.
     """
 
     def __init__(self, app: ASGIApp, token: str, tickets: Tickets) -> None:
@@ -127,7 +127,7 @@ class Authentication:
         self._tickets = tickets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sets principal and grant, or answers 401."""
+        """Sets principal and grant, or refuses the request with 401."""
         if scope["type"] == "http" and (scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_PREFIX)):
             await self._app(scope, receive, send)
             return
@@ -163,12 +163,12 @@ class Authentication:
 
 def _refusal(given: bytes | None) -> problems.Problem:
     if given is None:
-        return problems.unauthenticated("TOKEN_INVALID", "A bearer token is needed.", b'Bearer realm="one-stock"')
+        return problems.unauthenticated("TOKEN_INVALID", "A bearer token is required.", b'Bearer realm="one-stock"')
     return problems.unauthenticated("TOKEN_INVALID", "The token is not valid.", INVALID_TOKEN)
 
 
 def _ticket(scope: Scope) -> str:
-    """From the query or, of a WebSocket, from its subprotocols; "" where there is none."""
+    """The ticket from the query or, for a WebSocket, from its subprotocols; "" without one."""
     for name, value in parse_qsl(scope["query_string"].decode("latin-1")):
         if name == "ticket":
             return str(value)
@@ -181,7 +181,7 @@ def _request_id(scope: Scope) -> str:
 
 
 def _keep_encoded_slashes(scope: Scope) -> None:
-    """A sku may hold a slash, sent as %2F. The server decodes before routing: put a mark where the slash was."""
+    """A sku may contain a slash, sent as %2F. The server decodes it before routing, so a mark takes its place here."""
     raw = scope.get("raw_path") or b""
     if b"%2" in raw and _ENCODED_SLASH.search(raw):
         parts = (unquote(part.decode("ascii")) for part in _ENCODED_SLASH.split(raw))

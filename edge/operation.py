@@ -1,7 +1,7 @@
-"""How a request becomes a call of its handler, and the outcome an HTTP answer; FastAPI only routes and documents.
+"""Turns a request into a call of its handler, and the result into an HTTP response; FastAPI only routes and documents.
 
-FastAPI's own way (dependencies, two exit stacks, parse, then validate) costs more than all else the edge does.
-Handlers are functions of `call`, the path's parameters, and, where they want them, `body` and `query` (models).
+FastAPI's own way (dependencies, two exit stacks, parse, then validate) costs more than the rest of the edge.
+Handlers take `call`, the path's parameters and, if they need them, `body` and `query` (models).
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from edge.problems import Problem
 
 
 class Stream(Protocol):
-    """An answer that goes on for as long as the caller likes."""
+    """A response that lasts until the caller ends it."""
 
     async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Writes all of it."""
+        """Writes the whole stream."""
 
 
 Handler = Callable[..., Awaitable[Answer | Stream]]
@@ -41,13 +41,13 @@ Wrapped = TypeVar("Wrapped", bound=Handler)
 
 @dataclass(frozen=True)
 class Options:
-    """`rest_names`: beginnings of proto field paths that differ from the REST ones, and what to say instead."""
+    """`rest_names`: prefixes of proto field paths that differ over REST, with the prefixes that replace them."""
 
     deadline_s: float = context.DEFAULT_DEADLINE_S
     rest_names: Mapping[str, str] = field(default_factory=dict)
 
     def rest_path(self, path: str) -> str:
-        """A message's field path as the REST caller knows it."""
+        """The REST path of a message's field."""
         for beginning, instead in self.rest_names.items():
             if path.startswith(beginning):
                 return instead + path[len(beginning) :] or "body"
@@ -67,7 +67,7 @@ def options(
 
 
 class Operation(APIRoute):
-    """One method of one path; what answers GET answers HEAD."""
+    """One method of one path; a GET operation also serves HEAD."""
 
     def __init__(self, path: str, endpoint: Handler, **documentation: Any) -> None:
         documentation["operation_id"] = endpoint.__name__
@@ -81,10 +81,10 @@ class Operation(APIRoute):
         self.app = self._serve
         self.own_methods = frozenset(self.methods or ())
         self.path_methods = frozenset[str]()
-        """Methods of all operations of this path, HEAD among them: see `know_each_other`."""
+        """Methods of all operations of this path, including HEAD: see `know_each_other`."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """HEAD goes where GET goes. The first path that fits hides the others, whatever the method: see app._routers."""
+        """Routes HEAD to GET. The first path that matches hides the others, whatever the method: see app._routers."""
         match, child = super().matches(scope)
         if match is Match.PARTIAL:
             method = scope["method"]
@@ -93,7 +93,7 @@ class Operation(APIRoute):
         return match, child
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves it. HTTPException 405 for a method that the path has not."""
+        """Serves the request. HTTPException 405 for a method that the path does not support."""
         if scope["method"] == "HEAD" and "GET" in self.own_methods:
             await self.app(scope, receive, _without_body(send))
         else:
@@ -135,7 +135,7 @@ class Operation(APIRoute):
 
 
 def know_each_other(routes: Iterable[BaseRoute]) -> None:
-    """Tells each operation which methods its path has."""
+    """Sets the `path_methods` of each operation."""
     of_path: dict[str, set[str]] = defaultdict(set)
     operations = [route for route in routes if isinstance(route, Operation)]
     for operation in operations:
@@ -154,7 +154,7 @@ def _without_body(send: Send) -> Send:
 
 
 def _query(raw: bytes) -> dict[str, str]:
-    """The query's parameters. Problem when one is given twice: which of them counts would be a guess."""
+    """The query's parameters. Problem 422 when one is given twice, which would be ambiguous."""
     pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
     values = dict(pairs)
     if len(values) < len(pairs):

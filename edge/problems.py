@@ -1,4 +1,4 @@
-"""Errors as HTTP tells them: RFC 9457 problems, and the one table from gRPC codes and reasons to statuses."""
+"""Errors over HTTP: RFC 9457 problems, and the one table from gRPC codes and reasons to HTTP statuses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge.headers import REPLAYED, HeaderInvalid
 
 CONTENT_TYPE = b"application/problem+json"
 CLOSE = (b"connection", b"close")
-INTERNAL_DETAIL = "Something is wrong on our side; our log has it under the request id."
+INTERNAL_DETAIL = "An internal error occurred; the server's log has it under the request id."
 
 STATUS_OF_CODE = {
     StatusCode.INVALID_ARGUMENT: 422,
@@ -32,7 +32,7 @@ STATUS_OF_CODE = {
     StatusCode.CANCELLED: 503,
     StatusCode.DEADLINE_EXCEEDED: 504,
 }
-"""Every other code is our bug: 500."""
+"""Every other code means a bug on the server's side: 500."""
 STATUS_OF_REASON = {"PAYMENT_DECLINED": 402, "OVERLOADED": 503, "TRANSACTION_CONFLICT": 503}
 REASON_OF_CODE = {
     StatusCode.UNAVAILABLE: "DEPENDENCY_UNAVAILABLE",
@@ -40,11 +40,11 @@ REASON_OF_CODE = {
     StatusCode.RESOURCE_EXHAUSTED: "OVERLOADED",
     StatusCode.INVALID_ARGUMENT: "FIELD_INVALID",
 }
-"""What an error means that came without details: from gRPC itself, not from a service."""
+"""The reason of an error without details, which gRPC itself raised and not a service."""
 RETRY_STATUSES = (429, 503)
 LEAST_RETRY_S = 1
 MOST_ERRORS = 100
-"""One per line of the largest basket; a body of nothing but wrong fields must not be answered by a larger one."""
+"""One per line of the largest basket; a body full of invalid fields must not produce a larger response."""
 MOST_PATH = 200
 
 FieldError = dict[str, str]
@@ -54,7 +54,7 @@ _EMPTY = ("too_short", "string_too_short")
 
 @dataclass(eq=False)
 class Problem(Exception):
-    """One refusal, ready to be said over HTTP. `errors` is set where fields are wrong."""
+    """One refusal as an HTTP problem. `errors` is set when fields are invalid."""
 
     status: int
     reason: str
@@ -64,7 +64,7 @@ class Problem(Exception):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def document(self, request_id: str) -> bytes:
-        """The body: the members of RFC 9457, then ours."""
+        """The body: the members of RFC 9457, then the product's own."""
         body: dict[str, Any] = {
             "type": f"urn:one-stock:problem:{self.reason.lower().replace('_', '-')}",
             "title": self.reason.replace("_", " ").capitalize(),
@@ -82,15 +82,15 @@ class Problem(Exception):
 
 
 def from_service_error(error: ServiceError, conditional: bool, rest_path: Callable[[str], str]) -> Problem:
-    """The problem for what a service refused.
+    """The problem for a service's error.
 
-    `conditional`: the request carried If-Match, so a stale version is a failed precondition of HTTP's own (412).
-    `rest_path` turns the path of a message's field into the path of the REST field.
+    `conditional`: the request had If-Match, so a stale version is HTTP's own failed precondition (412).
+    `rest_path` maps the path of a message's field to the path of the REST field.
     """
     status = _status(error, conditional)
     if status == 500:
         return internal()
-    foreign = error.reason == error.code.name  # no ErrorInfo: gRPC itself failed, its words name addresses of ours
+    foreign = error.reason == error.code.name  # no ErrorInfo: gRPC itself failed, and its text names internal addresses
     reason = REASON_OF_CODE.get(error.code, error.reason) if foreign else error.reason
     if foreign and reason == "OVERLOADED":
         status = 503
@@ -105,7 +105,7 @@ def from_service_error(error: ServiceError, conditional: bool, rest_path: Callab
 
 
 def renamed(error: ServiceError, names: Mapping[str, str]) -> ServiceError:
-    """The same error with other paths for the fields in `names`: for what a route itself moved on the way."""
+    """The same error with other paths for the fields in `names`: for fields that a route has moved."""
     violations = tuple(replace(wrong, path=names.get(wrong.path, wrong.path)) for wrong in error.violations)
     metadata = dict(error.metadata)
     if "field" in metadata:
@@ -114,66 +114,66 @@ def renamed(error: ServiceError, names: Mapping[str, str]) -> ServiceError:
 
 
 def from_validation(errors: Sequence[ErrorDetails]) -> Problem:
-    """The problem for a body or a query that is not what the schema says. 400 when a body is no JSON at all."""
+    """The problem for a body or a query that does not match its schema; 400 when a body is not JSON."""
     if errors[0]["type"] == "json_invalid":
         return Problem(400, "JSON_INVALID", f"The body is not JSON: {errors[0]['msg'].removeprefix('Invalid JSON: ')}")
     return invalid([_from_pydantic(error) for error in errors[:MOST_ERRORS]])
 
 
 def invalid(wrong: Sequence[FieldError]) -> Problem:
-    """The problem for wrong fields; the first gives reason and detail."""
+    """The problem for invalid fields; the first gives reason and detail."""
     first = wrong[0]
     return Problem(422, first["reason"], f"{first['field']}: {first['message']}", {"field": first["field"]}, wrong)
 
 
 def invalid_field(field: str, message: str) -> Problem:
-    """The problem for one wrong field."""
+    """The problem for one invalid field."""
     return invalid([{"field": field, "reason": "FIELD_INVALID", "message": message}])
 
 
 def too_costly(limit: str, most: int) -> Problem:
-    """The problem for a GraphQL document beyond one of its limits; `limit` is what there may be `most` of."""
+    """The problem for a GraphQL document that exceeds a limit: it may have `most` of the things named in `limit`."""
     words = f"A query may have at most {most} {limit}."
     return Problem(422, "QUERY_TOO_COSTLY", words, {"limit": limit, "most": str(most)})
 
 
 def from_header(wrong: HeaderInvalid) -> Problem:
-    """The problem for a header that cannot be used; its name stands where a field's path would."""
+    """The problem for an invalid header; its name takes the place of a field's path."""
     return invalid_field(wrong.name, wrong.description)
 
 
 def never_a_version(tag: str) -> Problem:
-    """412: nothing of ours ever had this entity tag."""
+    """412: this entity tag was never issued."""
     return Problem(412, "VERSION_STALE", "If-Match: is not the current version.", {"expected": tag})
 
 
 def shutting_down() -> Problem:
-    """For those who ask whether this process is ready."""
-    return Problem(503, "SHUTTING_DOWN", "This process takes no new work.", headers=((b"retry-after", b"1"),))
+    """503 of a process that is shutting down."""
+    return Problem(503, "SHUTTING_DOWN", "This process is shutting down.", headers=((b"retry-after", b"1"),))
 
 
 def method_not_allowed(detail: str, allowed: str) -> Problem:
-    """405 with the methods that there are."""
+    """405 with the methods that the path supports."""
     return Problem(405, "METHOD_NOT_ALLOWED", detail, headers=((b"allow", allowed.encode()),))
 
 
 def too_large(most: int) -> Problem:
     """413."""
-    return Problem(413, "BODY_TOO_LARGE", f"A body has at most {most} bytes.")
+    return Problem(413, "BODY_TOO_LARGE", f"The body is larger than {most} bytes.")
 
 
 def body_too_slow() -> Problem:
-    """408: nothing was done. The rest of the body is not waited for."""
+    """408: nothing was done; the rest of the body is not read."""
     return Problem(408, "REQUEST_TOO_SLOW", "The body did not arrive before the deadline.", headers=(CLOSE,))
 
 
 def internal() -> Problem:
-    """Our bug. Says nothing of it."""
+    """500, without details of the bug."""
     return Problem(500, "INTERNAL", INTERNAL_DETAIL)
 
 
 def unauthenticated(reason: str, detail: str, challenge: bytes) -> Problem:
-    """401 with the challenge that RFC 9110 demands."""
+    """401 with the challenge that RFC 9110 requires."""
     return Problem(401, reason, detail, headers=((b"www-authenticate", challenge),))
 
 
@@ -183,7 +183,7 @@ def overloaded(detail: str) -> Problem:
 
 
 def too_many_connections(of: str, most: int) -> Problem:
-    """429: one ticket or one address has all the live connections that it may have. `of` names which."""
+    """429: a ticket or an address has reached its limit of live connections. `of` names which."""
     words = f"One {of} may have at most {most} live connections at once."
     about = {"limit": of, "most": str(most)}
     return Problem(429, "TOO_MANY_CONNECTIONS", words, about, headers=((b"retry-after", b"5"),))
@@ -216,7 +216,7 @@ def _field_errors(error: ServiceError, rest_path: Callable[[str], str]) -> list[
 
 
 def _without_path(words: str, path: str) -> str:
-    """Some messages begin with the proto's path, which REST may name otherwise."""
+    """Some messages begin with the proto's field path, which may differ over REST."""
     return words.removeprefix(f"{path}: ")
 
 
@@ -232,7 +232,7 @@ def _title_of(reason: str) -> str:
 
 
 def _lines(metadata: Mapping[str, str]) -> list[dict[str, str | int]]:
-    """Folds `lines[2].available` and its like into one object per line, with whole numbers as numbers."""
+    """Groups `lines[2].available` and similar keys into one object per line, with whole numbers as numbers."""
     folded: dict[int, dict[str, str | int]] = {}
     for key, value in metadata.items():
         if found := _LINE_KEY.fullmatch(key):

@@ -1,4 +1,4 @@
-"""Headers that stand on every answer, whoever asks: what a browser must not do with it."""
+"""Security headers of every response: they restrict what a browser may do with it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ OF_ANSWERS: tuple[Header, ...] = (
     (POLICY, b"default-src 'none'; frame-ancestors 'none'"),
     NO_STORE,
 )
-"""Most answers hold customers, prices or secrets; none of them is a page."""
+"""Most responses contain customers, prices or secrets; none of them is a web page."""
 MAY_DIFFER = frozenset({CACHE_CONTROL, POLICY})
 HSTS = (b"strict-transport-security", b"max-age=31536000")
-"""A year. Only where the caller came by TLS: a browser would no longer find a plain `make run`."""
+"""One year. Sent over TLS only: after it, a browser refuses to open a plain `make run`."""
 
 
 def added(given: Sequence[Header], id_header: Header, over_tls: bool) -> list[Header]:
-    """An answer's headers with ours; what the handler says itself stays."""
+    """A response's headers with the security headers; values that the handler set itself stay."""
     more: Sequence[Header] = OF_ANSWERS
     for name, _ in given:
         if name in MAY_DIFFER:

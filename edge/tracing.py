@@ -1,4 +1,4 @@
-"""Makes each REST request a span: of its caller's trace when a `traceparent` came along, else the first of a new one."""
+"""Makes each REST request a span: in its caller's trace if it has a `traceparent`, else the first of a new trace."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from edge.metrics import PROBES, UNMATCHED
 
 
 class Traced:
-    """Outermost, and only there when this process traces."""
+    """The outermost layer, present only when this process traces."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request; probes and other ASGI messages pass."""
+        """Serves one request; probes and other ASGI scopes are not traced."""
         if scope["type"] != "http" or scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return

@@ -1,1 +1,1 @@
-"""The HTTP front door: what a connection may send, hold and wait for before anybody knows who it is."""
+"""The HTTP front door: limits on what a connection may send and hold, and on how long it may take."""

@@ -1,4 +1,4 @@
-"""Bodies that are being received: their bytes have one budget per process, and those of strangers a smaller one."""
+"""Request bodies that are being received: a budget of bytes per process, and a smaller one for strangers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FULL = "Too many bodies are being received at once."
 
 
 class Bodies:
-    """Only bodies that were not there with their headers are counted: the others are read at once."""
+    """Counts only bodies that did not arrive with their headers; the others are read immediately."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -23,7 +23,7 @@ class Bodies:
 
     @contextmanager
     def waiting(self, stranger: bool) -> Iterator[Receiving]:
-        """One body, until it is whole or given up. Problem 503 without room. `stranger`: nobody has proven anything yet."""
+        """Counts one body until it is complete or given up. Problem 503 without room. `stranger`: not authenticated."""
         if stranger and self.strangers >= self._limits.unproven_bodies:
             metrics.REFUSED.of("bodies_full").value += 1
             raise problems.overloaded(FULL)
@@ -39,7 +39,7 @@ class Bodies:
                 self.strangers_bytes -= receiving.size
 
     def take(self, receiving: Receiving, size: int) -> None:
-        """These bytes came. Problem 503 without room."""
+        """Counts received bytes. Problem 503 without room."""
         receiving.size += size
         self.held_bytes += size
         metrics.BODIES.value = self.held_bytes
@@ -53,7 +53,7 @@ class Bodies:
 
 
 class Receiving:
-    """One body on its way."""
+    """One body that is being received."""
 
     __slots__ = ("_bodies", "size", "stranger")
 

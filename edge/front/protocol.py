@@ -1,6 +1,6 @@
-"""The server's HTTP protocol with limits: sizes as bytes come in, times by the sweep, refusals as problems.
+"""The server's HTTP protocol with limits: sizes are checked as bytes arrive, times by the sweep; refusals are problems.
 
-uvicorn has no setting for any of these but the idle time. It parses; this class counts what is parsed and how long it takes.
+uvicorn has no setting for any of these except the idle time. It parses; this class measures sizes and times.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from edge.front.sockets import TRANSPORT
 from edge.problems import Problem
 
 NOTHING, HEAD, BODY = 0, 1, 2
-"""What of a request is being received."""
+"""The part of a request that is being received."""
 HOST = b"host"
 
 
 class FrontProtocol(HttpToolsProtocol):
-    """One connection until it is a WebSocket. `seats` is set by `with_seats`."""
+    """One connection until it becomes a WebSocket. `seats` is set by `with_seats`."""
 
     seats: ClassVar[Seats]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.access_log = False  # ours is in edge/metrics.py; uvicorn's cannot write a path with an encoded slash
+        self.access_log = False  # edge/metrics.py logs instead; uvicorn's log cannot write a path with an encoded slash
         self.seat: Seat | None = None
         self._limits = self.seats.limits
         self.silent_since: float | None = self.loop.time()
@@ -43,12 +43,12 @@ class FrontProtocol(HttpToolsProtocol):
 
     @property
     def busy(self) -> bool:
-        """Whether a whole request is being served."""
+        """Whether a complete request is being served."""
         return self._receiving == NOTHING and self.cycle is not None and not self.cycle.response_complete
 
     @property
     def body_waits(self) -> bool:
-        """Whether the body of the request that is being served is not there yet."""
+        """Whether the body of the current request has not arrived completely."""
         return self.cycle is not None and self.cycle.more_body
 
     def abort(self) -> None:
@@ -71,7 +71,7 @@ class FrontProtocol(HttpToolsProtocol):
             self.seat.leave()
 
     def data_received(self, data: bytes) -> None:
-        """Feeds the parser and counts what it has not finished."""
+        """Feeds the parser and counts the bytes of unfinished heads and bodies."""
         if self._refused:
             self._discard(len(data))
             return
@@ -97,7 +97,7 @@ class FrontProtocol(HttpToolsProtocol):
                 self._refuse(problems.too_large(self._limits.body_bytes))
 
     def on_message_begin(self) -> None:
-        """The first byte of a request."""
+        """Starts a request at its first byte."""
         super().on_message_begin()
         self.scope[CONNECTION] = self.seat  # type: ignore[literal-required]
         self.scope[TRANSPORT] = self.transport  # type: ignore[literal-required]
@@ -105,7 +105,7 @@ class FrontProtocol(HttpToolsProtocol):
         self._head_bytes = self._body_bytes = self._raw_bytes = 0
 
     def on_headers_complete(self) -> None:
-        """Refuses a head that is too large, says nothing of its host, or announces too much."""
+        """Refuses a head that is too large, does not name exactly one host, or announces too large a body."""
         limits, hosts = self._limits, 0
         if self._chunk_bytes + self._head_bytes > limits.line_bytes:
             self._measure_head()
@@ -119,26 +119,26 @@ class FrontProtocol(HttpToolsProtocol):
         if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):
             raise Refused(refusals.wrong_host())
         if len(self.pipeline) >= limits.pipelined:
-            raise Refused(problems.overloaded("Too many requests wait on this connection."))
+            raise Refused(problems.overloaded("Too many requests are queued on this connection."))
         if self.seat is not None and self.seat.kind == "proxy":
             self._believe_proxy()
         self._receiving, self._since = BODY, self.seats.now
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Counts what has come, however it was announced."""
+        """Counts the bytes received, whatever length was announced."""
         self._body_bytes += len(body)
         if self._body_bytes > self._limits.body_bytes:
             raise Refused(problems.too_large(self._limits.body_bytes))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is here."""
+        """The request has arrived completely."""
         self._receiving, self._since = NOTHING, self.seats.now
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """The connection is idle, or goes on with what waits. Unlike uvicorn's it sets no timer: the sweep looks."""
+        """Starts the next queued request, or leaves the connection idle, without uvicorn's timer: the sweep checks it."""
         self._since = self.seats.now
         if self.seat is not None:
             self.seat.served = True
@@ -155,12 +155,12 @@ class FrontProtocol(HttpToolsProtocol):
         self._blocked_since = self.seats.now
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """The client reads again."""
         super().resume_writing()
         self._blocked_since = None
 
     def check(self, now: float) -> None:
-        """Ends what has waited too long. A time that began since the sweep before counts from the next one."""
+        """Ends a connection that has waited too long. A wait that began after the previous sweep counts from the next."""
         limits = self._limits
         waited = now - self._since - limits.sweep_s
         if self.transport.is_closing():
@@ -173,7 +173,7 @@ class FrontProtocol(HttpToolsProtocol):
         elif self._blocked_since is not None and now - self._blocked_since > limits.unread_s:
             self._cut("unread")
         elif self.flow.read_paused:
-            pass  # it is our turn
+            pass  # the client is not the one to act
         elif self._receiving == HEAD:
             if waited > limits.head_s:
                 self._refuse(refusals.too_slow("head of the request", limits.head_s))
@@ -199,7 +199,7 @@ class FrontProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _refuse(self, problem: Problem) -> None:
-        """Answers when no other answer is under way, and ends the connection."""
+        """Sends the problem if no other response is under way, and ends the connection."""
         metrics.REFUSED.of(problem.reason.lower()).value += 1
         cycle, in_body = self.cycle, self._receiving == BODY
         if cycle is None or cycle.response_complete:
@@ -233,7 +233,7 @@ class FrontProtocol(HttpToolsProtocol):
     def _head_too_large(self) -> Problem:
         limits = self._limits
         return refusals.head_too_large(
-            f"Headers have at most {limits.headers} lines, {limits.line_bytes} bytes each and {limits.head_bytes} together."
+            f"At most {limits.headers} headers of {limits.line_bytes} bytes each and {limits.head_bytes} in total are allowed."
         )
 
     def _believe_proxy(self) -> None:
@@ -244,7 +244,7 @@ class FrontProtocol(HttpToolsProtocol):
                 self.scope["scheme"] = value.decode()
 
     def _upgrade(self) -> None:
-        """To a WebSocket; any other wish is not granted, and the connection ends with its answer."""
+        """Upgrades to a WebSocket. Any other upgrade is ignored, and the connection ends with its response."""
         if not self._should_upgrade():
             if self.cycle is not None:
                 self.cycle.keep_alive = False
@@ -263,5 +263,5 @@ class FrontProtocol(HttpToolsProtocol):
 
 
 def with_seats(seats: Seats) -> type[FrontProtocol]:
-    """The protocol for one process: servers make their protocols without arguments of ours."""
+    """The protocol class of one process: uvicorn creates protocols without extra arguments."""
     return type("SeatedProtocol", (FrontProtocol,), {"seats": seats})

@@ -1,4 +1,4 @@
-"""Refusals of the front door as bytes: a problem like any other, written without the application."""
+"""Refusals of the front door as bytes: ordinary problems, written without the application."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge.secure_headers import OF_ANSWERS
 
 
 class Refused(Exception):
-    """Raised within the parser's callbacks."""
+    """A refusal, raised within the parser's callbacks."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.reason)
@@ -19,7 +19,7 @@ class Refused(Exception):
 
 
 def written(problem: Problem, given: Iterable[tuple[bytes, bytes]], method: bytes) -> bytes:
-    """The whole answer; the connection ends with it. `given` are the request's headers as far as they are known."""
+    """The complete response, which ends the connection. `given`: the request's headers as far as they are known."""
     request_id = headers.request_id(next((value for name, value in given if name == headers.REQUEST_ID), None))
     body = problem.document(request_id)
     lines = [
@@ -34,18 +34,18 @@ def written(problem: Problem, given: Iterable[tuple[bytes, bytes]], method: byte
 
 
 def malformed() -> Problem:
-    """What came is no HTTP."""
-    return Problem(400, "HTTP_INVALID", "This is not a request of HTTP/1.1.")
+    """400: the received bytes are not HTTP."""
+    return Problem(400, "HTTP_INVALID", "This is not a valid HTTP/1.1 request.")
 
 
 def wrong_host() -> Problem:
     """RFC 9112, 3.2."""
-    return Problem(400, "HTTP_INVALID", "A request of HTTP/1.1 has exactly one Host header.")
+    return Problem(400, "HTTP_INVALID", "An HTTP/1.1 request must have exactly one Host header.")
 
 
 def target_too_long(most: int) -> Problem:
     """414."""
-    return Problem(414, "TARGET_TOO_LONG", f"A path with its query has at most {most} bytes.")
+    return Problem(414, "TARGET_TOO_LONG", f"The path with its query is longer than {most} bytes.")
 
 
 def head_too_large(detail: str) -> Problem:

@@ -1,7 +1,8 @@
-"""Every open connection has a seat: what it has shown, and for how long it may keep the seat.
+"""Seats: each open connection has one, which records how it has authenticated and decides how long it may stay.
 
-Strangers have few seats. When these are taken the oldest ones that wait for bytes lose theirs, so that a newcomer always
-gets in and has time to show a token. Times are looked at once per second for all seats, without a timer for each.
+Strangers (connections that have not authenticated) have few seats. When these are full, the oldest that wait for bytes
+are closed, so that a new connection always gets in and has time to show a token. One sweep per second checks the times
+of all seats, without a timer for each.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from edge.front.limits import Limits
 log = telemetry.logger()
 
 CONNECTION = "edge.connection"
-"""Scope key: the `Seat` of the connection that a request or a WebSocket came by. Missing where there is no socket."""
+"""Scope key: the `Seat` of the connection of a request or a WebSocket. Missing where there is no socket."""
 
 Kind = Literal["unproven", "token", "ticket", "signature", "proxy"]
 Network = IPv4Network | IPv6Network
@@ -32,21 +33,21 @@ class Connection(Protocol):
 
     @property
     def busy(self) -> bool:
-        """Whether a whole request is being served, so that it is our turn."""
+        """Whether a complete request is being served, so that the connection does not wait for its client."""
 
     @property
     def body_waits(self) -> bool:
-        """Whether the current request's body is not there yet."""
+        """Whether the current request's body has not arrived completely."""
 
     @property
     def silent_since(self) -> float | None:
-        """When it was made, by the loop's clock, while nothing has come over it."""
+        """When it was made, by the loop's clock; None once anything has been received."""
 
     def check(self, now: float) -> None:
         """Ends the connection when it has waited too long."""
 
     def abort(self) -> None:
-        """Closes the socket now. What was not sent is lost."""
+        """Closes the socket now. Unsent data is lost."""
 
 
 class Seat:
@@ -65,7 +66,7 @@ class Seat:
 
     @property
     def body_waits(self) -> bool:
-        """Whether the current request's body is not there yet."""
+        """Whether the current request's body has not arrived completely."""
         return self._connection.body_waits
 
     @property
@@ -74,17 +75,17 @@ class Seat:
         return self._connection.busy
 
     def is_new(self, since: float) -> bool:
-        """Whether nothing has come over it, and it was made after this moment."""
+        """Whether it was made after this moment and has received nothing."""
         made = self._connection.silent_since
         return made is not None and made > since
 
     def prove(self, kind: Kind) -> None:
-        """The connection has shown who it is. Problem 503 when all seats of that kind are taken. Repeating is safe."""
+        """Records an authentication. Problem 503 when all seats of that kind are taken. Repeating is safe."""
         if self.kind == "unproven" or (kind == "token" and self.kind in ("ticket", "signature")):
             self.seats.prove(self, kind)
 
     def pass_to(self, connection: Connection) -> None:
-        """Another protocol has the socket now."""
+        """Hands the seat to the protocol that has the socket now."""
         self._connection = connection
 
     def check(self, now: float) -> None:
@@ -92,22 +93,22 @@ class Seat:
         self._connection.check(now)
 
     def abort(self) -> None:
-        """Closes the socket now, also one whose client does not read."""
+        """Closes the socket now, even if its client does not read."""
         self._connection.abort()
 
     def leave(self) -> None:
-        """The connection is closed. Repeating is safe."""
+        """Gives the seat of a closed connection back. Repeating is safe."""
         self.seats.leave(self)
 
 
 class Seats:
-    """All connections of this process. `trusted` proxies have no limit per address and say whom they speak for."""
+    """All connections of this process. `trusted` proxies have no limit per address and report their clients' addresses."""
 
     def __init__(self, limits: Limits, trusted: Sequence[Network] = ()) -> None:
         self.limits = limits
         self.bodies = Bodies(limits)
         self.now = 0.0
-        """The loop's time at the last sweep: exact enough for limits of seconds, and nearly free to read."""
+        """The loop's time at the last sweep: exact enough for limits of seconds, and cheap to read."""
         self._trusted = trusted
         self._all: set[Seat] = set()
         self._unproven: dict[Seat, None] = {}
@@ -118,12 +119,12 @@ class Seats:
         self._sweeping: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begins to watch the time. Needs a running loop."""
+        """Starts the sweep. Needs a running loop."""
         self.now = asyncio.get_running_loop().time()
         self._sweeping = asyncio.create_task(self._sweep())
 
     async def close(self) -> None:
-        """Watches no more."""
+        """Stops the sweep."""
         if self._trimming is not None:
             self._trimming.cancel()
         if self._sweeping is not None:
@@ -152,7 +153,7 @@ class Seats:
         """See `Seat.prove`."""
         if self._kinds[kind] >= (self.limits.tickets if kind == "ticket" else self.limits.proven):
             metrics.REFUSED.of("connections_full").value += 1
-            raise problems.overloaded("This process has all the connections that it takes.")
+            raise problems.overloaded("This process has reached its limit of connections.")
         if seat not in self._all:
             return  # closed meanwhile
         self._forget(seat)
@@ -177,15 +178,15 @@ class Seats:
         return self._kinds[kind]
 
     def sweep(self) -> None:
-        """Looks at every connection once."""
+        """Checks every connection once."""
         self.now = asyncio.get_running_loop().time()
         for seat in list(self._all):
             seat.check(self.now)
 
     def trim(self) -> None:
-        """Closes surplus strangers, the oldest first, those that have completed a request last.
+        """Closes surplus strangers, oldest first; those that have completed a request come last.
 
-        A connection that came since the trim before keeps its seat: the loop may not have read its first bytes yet. One that
+        A connection made since the previous trim keeps its seat: the loop may not have read its first bytes yet. One that
         has sent nothing keeps it for `silent_s`.
         """
         limits = self.limits
@@ -206,7 +207,7 @@ class Seats:
             await asyncio.sleep(self.limits.sweep_s)
             try:
                 self.sweep()
-            except Exception as error:  # a bug must not end the watch for good
+            except Exception as error:  # a bug must not stop the sweep for good
                 log.exception("front.sweep_failed", error=repr(error))
 
     def _trim_later(self) -> None:

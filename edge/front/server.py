@@ -1,4 +1,4 @@
-"""The server that the edge runs in: uvicorn with our protocols, and without its signal handlers."""
+"""The edge's server: uvicorn with the protocols of `front` and `push`, and without its signal handlers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from edge.front.seats import Seats
 from edge.push.protocol import PushProtocol
 
 BACKLOG = 4096
-"""A flash crowd connects within one second; refused connections would look like an outage."""
+"""A burst of customers connects within one second; refused connections would look like an outage."""
 MOST_MESSAGE_BYTES = 128 * 1024
-"""Of what a WebSocket client says: 500 skus and 500 orders at their longest fit."""
+"""Of a WebSocket client's message: 500 skus and 500 orders of maximum length fit."""
 
 
 class Server(uvicorn.Server):
@@ -23,12 +23,12 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leaves signals to us."""
+        """Leaves signals to the process."""
         yield
 
 
 def serving(application: ASGIApp, seats: Seats, drain_s: int, port: int = 8000) -> Server:
-    """A server that has not begun. `port` is for tests: a process gives `serve` its own socket."""
+    """A server that has not started. `port` is for tests: a process passes its own socket to `serve`."""
     return Server(
         uvicorn.Config(
             application,

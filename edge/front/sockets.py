@@ -1,4 +1,4 @@
-"""What an application may know of its connection's socket, and how it ends one that is not read."""
+"""The socket of a connection, for applications: its transport, and its reset when the client does not read."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from contextlib import suppress
 TRANSPORT = "edge.transport"
 """Scope key, of HTTP and WebSocket: the asyncio transport of the connection."""
 DROPPED = struct.pack("ii", 1, 0)
-"""SO_LINGER on, with no time: the close is a reset."""
+"""SO_LINGER with a timeout of zero: the close is a reset."""
 
 
 def cut_off(transport: asyncio.WriteTransport) -> None:
-    """Closes the socket now. The system drops what it holds, which it would else keep for a client that may never read."""
-    with suppress(OSError):  # it is closed
+    """Closes the socket now. The kernel drops its buffer, which it would keep for a client that may never read."""
+    with suppress(OSError):  # already closed
         found = transport.get_extra_info("socket")
         if found is not None:
             found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, DROPPED)

@@ -1,1 +1,1 @@
-"""GraphQL at `/graphql`: a few queries over the services, and subscriptions over the hub of live push."""
+"""GraphQL at `/graphql`: a few queries to the services, and subscriptions to the hub of live push."""

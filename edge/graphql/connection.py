@@ -1,4 +1,4 @@
-"""One GraphQL WebSocket while it lasts: its visitor, and its end at the time of its ticket or when nobody reads."""
+"""One GraphQL WebSocket: its visitor, and its end when its ticket expires or its client does not read."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from edge.push.subscriber import EXPIRED, TOO_SLOW, Ending
 from edge.push.visitor import Visitor
 
 LAST_WORDS_S = 1.0
-"""For subscriptions to say why they end, before the connection closes."""
+"""Time for subscriptions to report why they end, before the connection closes."""
 
 
 class Connection:
-    """`send` is what strawberry writes to; `end` closes, also for a client that does not read."""
+    """Strawberry writes to `send`; `end` closes the connection, even if its client does not read."""
 
     def __init__(self, hub: Hub, visitor: Visitor, send: Send) -> None:
         self.visitor = visitor
@@ -32,11 +32,11 @@ class Connection:
 
     @property
     def ended(self) -> Ending | None:
-        """Why it takes no more operations; None while it does."""
+        """Why it accepts no more operations; None while it does."""
         return EXPIRED if self.visitor.grant.ended(self._hub.unix_s()) else self._ending
 
     def begin(self) -> None:
-        """Ends with its ticket."""
+        """Takes a place, and ends the connection when its ticket expires."""
         self._hub.connections.take(self.visitor)
         metrics.GRAPHQL.value += 1
         expires_s = self.visitor.grant.expires_s
@@ -45,7 +45,7 @@ class Connection:
             self._timer = asyncio.get_running_loop().call_later(within_s, self.end, EXPIRED)
 
     async def leave(self) -> None:
-        """The client is gone."""
+        """Gives the place back when the client is gone."""
         self._hub.connections.leave(self.visitor)
         metrics.GRAPHQL.value -= 1
         if self._timer is not None:
@@ -54,13 +54,13 @@ class Connection:
             await asyncio.gather(self._closing, return_exceptions=True)
 
     def end(self, ending: Ending) -> None:
-        """Takes no more operations and closes. The first ending counts."""
+        """Accepts no more operations and closes. Only the first ending counts."""
         if self._ending is None:
             self._ending = ending
             self._closing = asyncio.create_task(self._close(ending))
 
     async def send(self, message: Message) -> None:
-        """What strawberry says; OSError, as of a client that is gone, after the close."""
+        """Sends a message of strawberry's. OSError after the close, as for a client that is gone."""
         if self._closed:
             raise ConnectionResetError
         self._closed = message["type"] == "websocket.close"

@@ -1,6 +1,6 @@
-"""What a parsed GraphQL document comes to with its fragments written out, without writing them out.
+"""The cost of a parsed GraphQL document with its fragments expanded, computed without expanding them.
 
-Each fragment is visited once and its totals are kept: the work grows with the text, not with what the text stands for.
+Each fragment is visited once and its totals are kept: the work grows with the text, not with its expansion.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ INTROSPECTION = ("__schema", "__type")
 
 @dataclass(frozen=True)
 class Cost:
-    """Totals of one selection set. `levels` of fields are its height; those from `__schema` or `__type` on are counted apart,
-    as `introspection_depth`, the others as `depth`."""
+    """Totals of one selection set. `levels` is its height in fields. Levels from `__schema` or `__type` downwards count as
+    `introspection_depth`, the others as `depth`."""
 
     fields: int = 0
     aliases: int = 0
@@ -35,7 +35,7 @@ class Cost:
     introspection_depth: int = 0
 
     def beside(self, other: Cost) -> Cost:
-        """Both in one selection set."""
+        """The totals of both in one selection set."""
         return Cost(
             min(self.fields + other.fields, CAP),
             min(self.aliases + other.aliases, CAP),
@@ -50,7 +50,7 @@ NOTHING = Cost()
 
 
 class Costs:
-    """The totals of the operations of one document. `visits` counts the selections that were looked at."""
+    """Computes the totals of the operations of one document. `visits` counts the selections that were visited."""
 
     def __init__(self, document: DocumentNode) -> None:
         self.visits = 0
@@ -80,7 +80,7 @@ class Costs:
         return self._of_set(getattr(selection, "selection_set", None))
 
     def _of_fragment(self, name: str) -> Cost:
-        """A fragment that does not exist, or that is inside itself, adds nothing: validation refuses the document."""
+        """A fragment that does not exist, or that contains itself, adds nothing: validation refuses the document."""
         if name in self._known:
             return self._known[name]
         fragment = self._fragments.get(name)

@@ -1,4 +1,4 @@
-"""Errors as GraphQL says them: the reasons of REST's problems under `extensions`, and nothing of what went wrong inside."""
+"""GraphQL errors: the reasons of REST's problems under `extensions`, without internal details."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Found = TypeVar("Found")
 
 
 def of_problem(problem: Problem) -> GraphQLError:
-    """`reason`, `status` as HTTP would have it, and what the reason is about."""
+    """The error for a problem, with its `reason`, its HTTP `status` and its `metadata`."""
     extensions = {"reason": problem.reason, "status": problem.status, "metadata": dict(problem.metadata or {})}
     return GraphQLError(problem.detail, extensions=extensions)
 
 
 async def answered(work: Awaitable[Found]) -> Found:
-    """What was asked for; GraphQLError for what was refused."""
+    """The result of the work. GraphQLError for a refusal."""
     try:
         return await work
     except ServiceError as refused:
@@ -32,5 +32,5 @@ async def answered(work: Awaitable[Found]) -> Found:
 
 
 def is_ours(error: GraphQLError) -> bool:
-    """Whether it may be shown: said by us, or by GraphQL about the query itself."""
+    """Whether clients may see it: raised by the edge, or by graphql-core about the query itself."""
     return error.original_error is None or isinstance(error.original_error, GraphQLError)

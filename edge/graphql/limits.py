@@ -1,7 +1,7 @@
-"""What a GraphQL document may cost, over HTTP and WebSocket alike; checked before graphql-core validates anything.
+"""Limits on the cost of a GraphQL document, the same over HTTP and WebSocket, checked before graphql-core validates it.
 
-First the tokens in one pass, so that the parser never nests deeply; then the parsed document, with fragments counted as if they
-were written out. The rules of graphql-core see only what these limits let through: at most about 30 ms of work.
+The tokens are checked first, in one pass, so that the parser never nests deeply; then the parsed document, with fragments
+counted as if they were expanded. graphql-core validates only documents within these limits: at most about 30 ms of work.
 """
 
 from __future__ import annotations
@@ -30,35 +30,35 @@ from edge.problems import Problem
 MOST_BYTES = 64 * 1024
 """Of the query's text in UTF-8: 1,000 tokens with long names."""
 MOST_TOKENS = 1_000
-"""With comments, which the lexer reads like tokens. The standard introspection query has 180."""
+"""Including comments, which the lexer reads like tokens. The standard introspection query has 180."""
 MOST_NESTING = 40
-"""Open brackets of any kind. The parser calls itself for each; the standard introspection query has 15."""
+"""Open brackets of any kind. The parser recurses for each; the standard introspection query has 15."""
 MOST_SPREADS = 50
 """Written in the text, not expanded. The standard introspection query has 5."""
 MOST_OPERATIONS = 10
-"""One is executed; a client library may send a file of several."""
+"""Only one is executed; a client library may send a file with several."""
 MOST_FRAGMENTS = 20
 MOST_FIELDS = 1_000
-"""With fragments written out; without fragments the tokens allow no more than that."""
+"""With fragments expanded; without fragments the limit of tokens allows no more."""
 MOST_ALIASES = 15
-"""With fragments written out: each alias of a query is a call of a service."""
+"""With fragments expanded: each alias in a query is a call to a service."""
 MOST_DIRECTIVES = 20
-"""With fragments written out; there are only @skip and @include."""
+"""With fragments expanded; the schema has only @skip and @include."""
 MOST_DEPTH = 8
-"""The deepest query that makes sense, orders > orders > lines > field, has 4."""
+"""The deepest useful query, orders > orders > lines > field, has 4."""
 MOST_INTROSPECTION_DEPTH = 15
-"""That of the standard introspection query."""
+"""The depth of the standard introspection query."""
 MOST_VARIABLES = 50
 """Declared by one operation, or sent. The longest field has four arguments, 15 aliases of it have 60."""
 MOST_VARIABLES_BYTES = 64 * 1024
-"""As JSON: 500 skus at their longest fit."""
+"""As JSON: 500 skus of maximum length fit."""
 MOST_VARIABLES_NESTING = 8
-"""No argument takes more than a list of texts."""
+"""No argument is deeper than a list of texts."""
 MOST_COMPARISONS = 5_000
-"""graphql-core's own budget for comparing fields of one name, whose number grows with the square of the document. Its default
-of 500,000 is half a second of work; what the limits above allow and people write needs a few hundred."""
+"""graphql-core's own budget for comparing fields of the same name; the comparisons grow with the square of the document.
+Its default of 500,000 is half a second of work; ordinary queries within the limits above need a few hundred."""
 MOST_ERRORS = 10
-"""Of validation, before it gives up: each may cost a look for similar names. Nobody mends more at once."""
+"""Validation stops after this many: each error may cost a search for similar names, and a person fixes few at once."""
 
 OPENING = (TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L)
 CLOSING = (TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R)
@@ -67,7 +67,7 @@ overlapping.MAX_COMPLEXITY_BUDGET = MOST_COMPARISONS
 
 
 class OperationUnknown(GraphQLError):
-    """`operationName` names none of the operations, or is missing where there are several. `words` say which."""
+    """`operationName` names no operation of the document, or is missing although there are several; see `words`."""
 
     def __init__(self, words: str) -> None:
         error = of_problem(problems.invalid_field("operationName", words))
@@ -78,9 +78,9 @@ class OperationUnknown(GraphQLError):
 def admitted(
     query: str, variables: Mapping[str, Any] | None, operation_name: str | None, introspects: bool
 ) -> DocumentNode:
-    """The parsed document. GraphQLError when it is none, costs too much, or does not say which operation it wants.
+    """Parses the document. GraphQLError when it is not valid, exceeds a limit, or leaves its operation open.
 
-    `introspects`: whether the caller may ask for the schema.
+    `introspects`: whether the caller may query the schema.
     """
     _check_text(query)
     _check_variables(variables or {})
@@ -98,23 +98,23 @@ def admitted(
 
 
 def violations(schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:
-    """What validation finds wrong in an admitted document."""
+    """The validation errors of an admitted document."""
     return validate(schema, document, max_errors=MOST_ERRORS)
 
 
 def _check_text(query: str) -> None:
     if not query:
-        raise of_problem(problems.invalid_field("query", "must be a document of GraphQL"))
+        raise of_problem(problems.invalid_field("query", "must be a GraphQL document"))
     try:
         size = len(query.encode())
     except UnicodeEncodeError:
-        raise of_problem(problems.invalid_field("query", "must be text in Unicode")) from None
+        raise of_problem(problems.invalid_field("query", "must be valid Unicode text")) from None
     _within("bytes", size, MOST_BYTES)
     _check_tokens(Lexer(Source(query)))
 
 
 def _check_tokens(lexer: Lexer) -> None:
-    """GraphQLError also for what is no token."""
+    """Checks the limits of tokens. GraphQLError also for text that is not a token."""
     tokens = nesting = spreads = 0
     token = lexer.token
     while token.kind is not TokenKind.EOF:
@@ -148,7 +148,7 @@ def _check_variables(variables: Mapping[str, Any]) -> None:
     try:
         size = len(orjson.dumps(variables))
     except TypeError:
-        words = "must hold texts in Unicode and whole numbers of up to 64 bits"
+        words = "must contain valid Unicode text, and no whole number of more than 64 bits"
         raise of_problem(problems.invalid_field("variables", words)) from None
     _within("bytes of variables", size, MOST_VARIABLES_BYTES)
 
@@ -167,7 +167,7 @@ def _parsed(query: str) -> DocumentNode:
 
 
 def _plain(error: GraphQLError) -> GraphQLError:
-    """The same words and place. Strawberry closes the whole connection for a GraphQLSyntaxError."""
+    """The same message and position without the subclass: for a GraphQLSyntaxError strawberry closes the connection."""
     return GraphQLError(error.message, source=error.source, positions=error.positions)
 
 
@@ -178,14 +178,14 @@ def _check_cost(cost: Cost, introspects: bool) -> None:
     _within("levels of fields", cost.depth, MOST_DEPTH)
     _within("levels of introspection", cost.introspection_depth, MOST_INTROSPECTION_DEPTH)
     if cost.introspection_depth and not introspects:
-        needed = "The schema needs the API token; a ticket only subscribes."
+        needed = "Introspection requires the API token; a ticket allows only subscriptions."
         raise of_problem(Problem(403, "SCOPE_MISSING", needed, {"scope": "introspection"}))
 
 
 def _check_choice(operations: Sequence[OperationDefinitionNode], name: str | None) -> None:
-    """The specification's GetOperation: by its name, or the only one."""
+    """GetOperation of the specification: the operation of that name, or the only one."""
     if name is None and len(operations) > 1:
-        raise OperationUnknown("must name one of the several operations of the query")
+        raise OperationUnknown("is required because the query has several operations")
     if name is not None and name not in {one.name.value for one in operations if one.name is not None}:
         raise OperationUnknown("must name an operation of the query")
 

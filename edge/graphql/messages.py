@@ -1,4 +1,4 @@
-"""The messages of graphql-transport-ws as clients may send them: what is none of them is the client's error, in words."""
+"""The client messages of graphql-transport-ws; an invalid one is the client's error and gets a clear text."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from edge.problems import Problem
 from edge.schemas.graphql import GraphQLQuery
 
 MOST_REASON_BYTES = 123
-"""Of the reason in a close frame (RFC 6455, 5.5): a longer one cannot be sent."""
+"""Of the reason in a close frame (RFC 6455, 5.5); a longer one cannot be sent."""
 MOST_ID_CHARACTERS = 200
 MALFORMED = "Failed to parse message"
 TYPES = ("connection_init", "ping", "pong", "subscribe", "complete")
 
 
 class Adapter(ASGIWebSocketAdapter):
-    """Reasons that fit into their frame."""
+    """Shortens close reasons so that they fit into their frame."""
 
     async def close(self, code: int, reason: str) -> None:
         """Closes the connection."""
@@ -46,7 +46,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         self.context.connection.running = self._running
 
     async def handle_message(self, message: Message) -> None:
-        """One message, whatever it is."""
+        """Handles one message of any kind."""
         given: Any = message
         if not isinstance(given, dict) or given.get("type") not in TYPES or not _id_of(given):
             await self.handle_invalid_message(MALFORMED)
@@ -54,13 +54,13 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         await super().handle_message(message)
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
-        """The first message; its payload may be null, as the protocol has it."""
+        """Handles the first message; its payload may be null, as the protocol allows."""
         if message.get("payload", {}) is None:
             message = cast(ConnectionInitMessage, {"type": "connection_init"})
         await super().handle_connection_init(message)
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
-        """Begins an operation; what cannot be one is answered with an error under its id."""
+        """Starts an operation; an invalid one gets an error under its id."""
         if self.context.connection.ended is not None:
             return
         if refused := _wrong(message.get("payload")):
@@ -70,7 +70,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         await super().handle_subscribe(message)
 
     async def handle_task_exception(self, error: Exception) -> None:
-        """A client that is gone is no bug."""
+        """Ignores that a client is gone, which is not a bug."""
         if not isinstance(error, WebSocketDisconnected):
             await super().handle_task_exception(error)
 
@@ -79,7 +79,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
 
 
 def decoded(text: str | bytes) -> object:
-    """A message. NonJsonMessageReceived also for one that nests deeper than a thousand levels, and for half a surrogate."""
+    """A message. NonJsonMessageReceived also for more than a thousand levels of nesting and for a lone surrogate."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -87,7 +87,7 @@ def decoded(text: str | bytes) -> object:
 
 
 def _id_of(message: Mapping[str, Any]) -> bool:
-    """Whether it has an id where it needs one."""
+    """Whether it has a valid id, if its type needs one."""
     if message["type"] not in ("subscribe", "complete"):
         return True
     given = message.get("id")
@@ -95,7 +95,7 @@ def _id_of(message: Mapping[str, Any]) -> bool:
 
 
 def _wrong(payload: object) -> Problem | None:
-    """The same rules as for the body over HTTP."""
+    """The problem of a payload, by the same rules as for the body over HTTP; None for a valid one."""
     try:
         GraphQLQuery.model_validate(payload)
     except ValidationError as error:

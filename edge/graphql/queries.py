@@ -1,4 +1,4 @@
-"""Runs queries that came over HTTP."""
+"""Runs GraphQL queries that arrive over HTTP."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge.graphql.schema import Context, schema
 async def run(
     context: Context, query: str, variables: Mapping[str, Any] | None, operation_name: str | None
 ) -> dict[str, Any]:
-    """The answer's document. Problem 422 for what is no query; what is wrong in a query stands in `errors`."""
+    """The response's document. Problem 422 for an operation that is not a query; errors of a query are in `errors`."""
     try:
         result = await schema().execute(
             query,

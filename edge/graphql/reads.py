@@ -1,4 +1,4 @@
-"""What queries ask the services. The one file of GraphQL where messages are read."""
+"""The service calls of queries. The only GraphQL module that reads protobuf messages."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from gen.promo.v1.promotion_pb2 import Promotion
 
 PROMOTIONS_PAGE = 500
 MOST_PAGES = 4
-"""Promotions that are looked through for offers: 2,000. A shop with more needs a service that chooses among them."""
+"""Pages that are searched for offers: 2,000 promotions. A shop with more needs a service that selects among them."""
 
 
 class Reads:
-    """Every method raises ServiceError."""
+    """The reads of all resolvers. Every method may raise ServiceError."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -56,7 +56,7 @@ class Reads:
         return types.OrderPage(orders=found, next_page_token=answer.next_page_token)
 
     async def offers(self, now: datetime) -> list[types.Promotion]:
-        """Promotions that are given now."""
+        """Promotions that are active now."""
         found: list[types.Promotion] = []
         token = ""
         for _ in range(MOST_PAGES):

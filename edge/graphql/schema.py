@@ -1,4 +1,4 @@
-"""The schema: queries for who may see everything, subscriptions also for tickets."""
+"""The schema: queries require full access; subscriptions also accept tickets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ log = logging.getLogger("edge.graphql")
 
 @dataclass
 class Context:
-    """What resolvers need. `live` is the WebSocket of a subscription; a query over HTTP has none."""
+    """The dependencies of resolvers. `live` is the WebSocket of the operation; None for a query over HTTP."""
 
     push: Push
     reads: Reads
@@ -46,17 +46,20 @@ class Context:
 
     @property
     def connection(self) -> Connection:
-        """The WebSocket; asked for only where there is one."""
+        """The WebSocket of a subscription."""
         if self.live is None:
             raise RuntimeError("subscriptions need a WebSocket")
         return self.live
 
     def everything(self) -> Reads:
-        """The reads, for who may see everything. GraphQLError for a ticket."""
+        """The reads, which require full access. GraphQLError for a ticket."""
         if self.visitor.grant.topics is None:
             return self.reads
         problem = Problem(
-            403, "SCOPE_MISSING", "Queries need the API token; a ticket only subscribes.", {"scope": "query"}
+            403,
+            "SCOPE_MISSING",
+            "Queries require the API token; a ticket allows only subscriptions.",
+            {"scope": "query"},
         )
         raise of_problem(problem)
 
@@ -66,11 +69,11 @@ Asked = Info[Context, None]
 
 @strawberry.type
 class Query:
-    @strawberry.field(description="One sku in every location")
+    @strawberry.field(description="Stock of one sku in all locations")
     async def stock(self, info: Asked, sku: str) -> types.Stock | None:
         return await answered(info.context.everything().stock(sku))
 
-    @strawberry.field(description="Up to 500 skus in their order; null for those that do not exist")
+    @strawberry.field(description="Stock of up to 500 skus, in the order given; null for a sku that does not exist")
     async def stocks(self, info: Asked, skus: list[str]) -> list[types.Stock | None]:
         return await answered(info.context.everything().stocks(skus))
 
@@ -78,7 +81,7 @@ class Query:
     async def order(self, info: Asked, id: strawberry.ID) -> types.Order | None:
         return await answered(info.context.everything().order(str(id)))
 
-    @strawberry.field(description="Orders, newest first; pageSize 1 to 500, 0 means 50")
+    @strawberry.field(description="One page of orders, newest first; pageSize is 1 to 500, 0 means 50")
     async def orders(
         self, info: Asked, status: str | None = None, customer: str = "", page_size: int = 0, page_token: str = ""
     ) -> types.OrderPage:
@@ -86,7 +89,7 @@ class Query:
         asked = {"status": status, "customer": customer, "page_size": page_size, "page_token": page_token}
         return await answered(reads.orders(_valid(OrderQuery, asked)))
 
-    @strawberry.field(description="Promotions that are given now, also those that need their code")
+    @strawberry.field(description="Promotions that are active now, including those that require a code")
     async def offers(self, info: Asked) -> list[types.Promotion]:
         return await answered(info.context.everything().offers(datetime.now(UTC)))
 
@@ -94,7 +97,7 @@ class Query:
 @strawberry.type
 class Subscription:
     @strawberry.subscription(
-        description="Levels as they change; `after` is the token of a change, of any stream of ours"
+        description="Stock levels as they change; `after` is the resume token of a change, from any live stream"
     )
     async def stock_changed(
         self,
@@ -111,7 +114,7 @@ class Subscription:
                 position = types.Whole(pushed.event.position)
                 yield types.StockChange(level=level, cause=data["cause"], position=position, token=token)
 
-    @strawberry.subscription(description="Orders as they change their state")
+    @strawberry.subscription(description="Orders as their state changes")
     async def order_changed(
         self, info: Asked, orders: list[str] | None = None, after: str = ""
     ) -> AsyncGenerator[types.OrderChange]:
@@ -122,7 +125,7 @@ class Subscription:
                 order, position = types.order(data["order"]), types.Whole(pushed.event.position)
                 yield types.OrderChange(order=order, previous_state=before, position=position, token=token)
 
-    @strawberry.subscription(description="Promotions that are made or changed")
+    @strawberry.subscription(description="Promotions as they are created or changed")
     async def promotion_changed(
         self, info: Asked, promotions: list[str] | None = None, after: str = ""
     ) -> AsyncGenerator[types.PromotionChange]:
@@ -147,7 +150,7 @@ async def _source(info: Asked, wanted: dict[str, Any]) -> AsyncIterator[Source]:
 
 
 def _valid(model: Any, given: dict[str, Any]) -> Any:
-    """The same rules as over REST."""
+    """Validates arguments by the same rules as REST."""
     try:
         return model.model_validate(given)
     except ValidationError as wrong:
@@ -155,12 +158,12 @@ def _valid(model: Any, given: dict[str, Any]) -> Any:
 
 
 class BoundedSchema(strawberry.Schema):
-    """Bounds what a document may cost, and logs what went wrong inside, not what callers got wrong."""
+    """Limits the cost of a document, and logs internal errors, but not the errors of callers."""
 
     async def _prepare_operation_async(
         self, context: ExecutionContext, extensions_runner: SchemaExtensionsRunner
     ) -> PreExecutionError | None:
-        """What HTTP and WebSocket both go through. Parsing and validating are ours, so that both are bounded."""
+        """Prepares operations over HTTP and WebSocket: parses and validates them here, so that both are bounded."""
         everything = context.context.visitor.grant.topics is None
         try:
             context.graphql_document = limits.admitted(
@@ -189,7 +192,7 @@ def _refused(context: ExecutionContext, errors: list[GraphQLError]) -> PreExecut
 
 @cache
 def schema() -> strawberry.Schema:
-    """Made once per process."""
+    """The schema, built once per process."""
     return BoundedSchema(
         query=Query,
         subscription=Subscription,

@@ -1,4 +1,4 @@
-"""One subscription's events from the hub, with the token to resume behind each."""
+"""One subscription's events from the hub, with the token to resume after each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge.push.subscriber import EXPIRED, RESTART, TOO_SLOW, Control, Ending, Su
 
 
 class Source:
-    """Iterate it; `close` it. GraphQLError when it ends: its `extensions.metadata.token` resumes."""
+    """Iterate over it, then `close` it. GraphQLError when it ends: its `extensions.metadata.token` resumes."""
 
     def __init__(self, hub: Hub, subscriber: Subscriber, resumes: bool, connection: Connection) -> None:
         self._hub = hub
@@ -49,7 +49,9 @@ class Source:
                 taking.cancel()
             if isinstance(batch, Control):
                 if batch.word == "reset":
-                    raise of_problem(Problem(409, "EVENTS_FORGOTTEN", "Read the state anew.", dict(batch.body)))
+                    raise of_problem(
+                        Problem(409, "EVENTS_FORGOTTEN", "Events are gone; reload the state.", dict(batch.body))
+                    )
                 continue  # heartbeats: the protocol has its own
             for pushed in batch:
                 subscriber.sent_token = subscriber.token(pushed)
@@ -64,7 +66,7 @@ class Source:
             await asyncio.gather(self._arriving, return_exceptions=True)
 
     def _part(self, ended: asyncio.Future[Ending]) -> None:
-        """At once: who iterates may be waiting for a client that does not read."""
+        """Ends the connection at once: the iterating task may be waiting for a client that does not read."""
         if ended.result() is TOO_SLOW:
             metrics.SLOW.value += 1
             self._connection.end(TOO_SLOW)
@@ -72,7 +74,7 @@ class Source:
     def _ended(self, ending: Ending) -> Exception:
         metadata = {"token": self._subscriber.sent_token}
         if ending is TOO_SLOW:
-            return of_problem(Problem(503, "OVERLOADED", "This client reads too slowly.", metadata))
+            return of_problem(Problem(503, "OVERLOADED", "The client reads too slowly.", metadata))
         if ending is RESTART:
             ended = problems.shutting_down()
         elif ending is EXPIRED:

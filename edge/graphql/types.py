@@ -1,4 +1,4 @@
-"""What GraphQL shows: the same things as REST under GraphQL's habits for names."""
+"""The types of GraphQL: the same data as REST, with GraphQL's naming conventions."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ Whole = NewType("Whole", int)
 SCALARS: dict[object, Any] = {
     Whole: strawberry.scalar(
         name="Whole",
-        description="A whole number of up to 64 bits; GraphQL's Int has 32",
+        description="A whole number of up to 64 bits; GraphQL's Int has only 32",
         serialize=int,
         parse_value=int,
     )
 }
 
 
-@strawberry.type(description="An amount in minor units")
+@strawberry.type(description="An amount in minor units, such as cents for EUR")
 class Money:
     currency: str
     amount_minor: Whole
 
 
-@strawberry.type(description="How much of one sku lies in one location")
+@strawberry.type(description="Stock of one sku in one location")
 class StockLevel:
     sku: str
     location: str
@@ -37,7 +37,7 @@ class StockLevel:
     version: Whole
 
 
-@strawberry.type(description="One sku: the sums, then every location")
+@strawberry.type(description="Stock of one sku: the sums over all locations, then the level of each location")
 class Stock:
     sku: str
     on_hand: Whole
@@ -60,7 +60,7 @@ class OrderLine:
     refunded_minor: Whole
 
 
-@strawberry.type(description="What one customer bought in one channel at one time; times are RFC 3339")
+@strawberry.type(description="An order of one customer in one channel; times are RFC 3339")
 class Order:
     order_id: str
     state: str
@@ -77,13 +77,13 @@ class Order:
     updated_at: str
 
 
-@strawberry.type(description="One page of orders, newest first; the token is empty on the last page")
+@strawberry.type(description="One page of orders, newest first; nextPageToken is empty on the last page")
 class OrderPage:
     orders: list[Order]
     next_page_token: str
 
 
-@strawberry.type(description="A promotion; percentBps or fixedAmount says what it gives")
+@strawberry.type(description="A promotion; its discount is percentBps (basis points) or fixedAmount")
 class Promotion:
     promotion_id: str
     name: str
@@ -100,7 +100,7 @@ class Promotion:
     used: Whole
 
 
-@strawberry.type(description="A level after a change; `token` resumes behind it")
+@strawberry.type(description="A stock level after a change; `token` resumes after this change")
 class StockChange:
     level: StockLevel
     cause: str
@@ -108,7 +108,7 @@ class StockChange:
     token: str
 
 
-@strawberry.type(description="An order after a change; `token` resumes behind it")
+@strawberry.type(description="An order after a change; `token` resumes after this change")
 class OrderChange:
     order: Order
     previous_state: str
@@ -116,7 +116,7 @@ class OrderChange:
     token: str
 
 
-@strawberry.type(description="A promotion after a change; `token` resumes behind it")
+@strawberry.type(description="A promotion after a change; `token` resumes after this change")
 class PromotionChange:
     promotion: Promotion
     position: Whole
@@ -148,18 +148,18 @@ LINE = (
 
 
 def level(found: Mapping[str, Any]) -> StockLevel:
-    """Of an answer of REST's, or of an event."""
+    """A level from a REST response or an event."""
     return StockLevel(**{name: found[name] for name in LEVEL})
 
 
 def stock(found: Mapping[str, Any]) -> Stock:
-    """Of an answer of REST's."""
+    """A stock from a REST response."""
     levels = [level({**one, "sku": found["sku"]}) for one in found["locations"]]
     return Stock(**{name: found[name] for name in SUMS}, levels=levels)
 
 
 def order(found: Mapping[str, Any]) -> Order:
-    """Of a message as JSON (`state` with or without its prefix)."""
+    """An order from a message as JSON (`state` with or without its prefix)."""
     return Order(
         order_id=found["order_id"],
         state=found["state"].removeprefix("STATE_"),
@@ -178,7 +178,7 @@ def order(found: Mapping[str, Any]) -> Order:
 
 
 def promotion(found: Mapping[str, Any]) -> Promotion:
-    """Of a message as JSON."""
+    """A promotion from a message as JSON."""
     return Promotion(
         promotion_id=found["promotion_id"],
         name=found["name"],
@@ -197,5 +197,5 @@ def promotion(found: Mapping[str, Any]) -> Promotion:
 
 
 def money(found: Mapping[str, Any] | None) -> Money | None:
-    """None where there is none."""
+    """An amount from a message as JSON; None without one."""
     return None if found is None else Money(currency=found["currency"], amount_minor=found["amount_minor"])

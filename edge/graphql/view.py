@@ -24,13 +24,13 @@ from edge.push.visitor import Visitor
 CONNECTION = "edge.graphql.connection"
 """Scope key: the `Connection`."""
 INIT_WITHIN = timedelta(seconds=10)
-"""From the handshake to connection_init."""
+"""Limit of the time from the handshake to connection_init."""
 MOST_SUBSCRIPTIONS = 20
 """Per connection; each has its own place in the hub."""
 
 
 class View(GraphQL[Any, Any]):
-    """Origins are not checked: who connects shows a token or a ticket."""
+    """Origins are not checked: every client shows a token or a ticket."""
 
     graphql_transport_ws_handler_class = Handler
     websocket_adapter_class = Adapter
@@ -45,7 +45,7 @@ class View(GraphQL[Any, Any]):
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One connection."""
+        """Serves one connection."""
         given = next((value for name, value in scope["headers"] if name == headers.REQUEST_ID), None)
         context.request_id.set(headers.request_id(given))
         push: Push = scope["app"].state.push
@@ -62,10 +62,10 @@ class View(GraphQL[Any, Any]):
             await connection.leave()
 
     def decode_json(self, data: str | bytes) -> object:
-        """A message of a client."""
+        """A client's message."""
         return decoded(data)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # noqa: ARG002
-        """For the resolvers of one connection."""
+        """The context of one connection's resolvers."""
         state, connection = request.app.state, request.scope[CONNECTION]
         return Context(state.push, Reads(state.clients), connection.visitor, connection)

@@ -1,1 +1,1 @@
-"""The OpenAPI document: what FastAPI cannot know of our operations. It reads the routes and serves nothing."""
+"""The OpenAPI document: the parts that FastAPI cannot derive from the operations. It reads the routes and serves nothing."""

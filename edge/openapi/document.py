@@ -1,4 +1,4 @@
-"""Completes the document that FastAPI makes: statuses with their reasons, headers, bodies, examples, plain numbers."""
+"""Completes FastAPI's document: statuses with their reasons, headers, bodies, examples, whole numbers."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from edge.schemas.bounds import ANY_TEXT
 PROBLEM_TYPE = problems.CONTENT_TYPE.decode()
 PROBLEM = {"$ref": "#/components/schemas/ProblemAnswer"}
 REASONS_KEY, RULES_KEY = "x-reasons", "x-rules"
-"""Of a response: the reasons that its problem can have; of 422: what no schema can say, by field."""
+"""Extensions of a response: the reasons that its problem can have; for 422, by field, the rules that no schema can express."""
 COMPONENTS: dict[str, Any] = {skus.VALUE_SCHEMA: skus.ATTRIBUTE_VALUE, "SandboxEvent": webhooks.SANDBOX_EVENT}
 
 
 def complete(document: dict[str, Any], routes: Iterable[BaseRoute]) -> None:
-    """Changes the document in place. It must have been made of these routes."""
+    """Completes the document in place. It must have been generated from these routes."""
     document["components"]["schemas"].update(COMPONENTS)
     for route in routes:
         if isinstance(route, Operation) and route.include_in_schema:
@@ -65,7 +65,7 @@ def _complete_answers(operation: dict[str, Any]) -> None:
 
 
 def _reasons(operation: dict[str, Any], mine: Refusals) -> Iterator[str]:
-    """Every reason for which this operation may refuse."""
+    """Every reason with which this operation may refuse a request."""
     name, parameters = operation["operationId"], {each["name"] for each in operation["parameters"]}
     yield from refusals.ALWAYS
     yield from mine.reasons
@@ -106,26 +106,26 @@ def _problem(status: int, reasons: list[str], mine: Refusals) -> dict[str, Any]:
 
 
 def _needed(schema: dict[str, Any], components: dict[str, Any]) -> bool:
-    """Whether {} would be refused, and no body with it."""
+    """Whether a body is required: without one, {} would be refused."""
     named = components[schema["$ref"].rpartition("/")[2]]
     return any(rule in named for rule in ("required", "minProperties", "anyOf"))
 
 
 def _as_sent(parameter: dict[str, Any]) -> None:
-    """A parameter is there or not: it cannot be null. Lists are `A,B`."""
+    """Describes a parameter as it is sent: it can be absent but not null, and lists are `A,B`."""
     schema = parameter["schema"]
     kinds = [kind for kind in schema.get("anyOf", ()) if kind.get("type") != "null"]
     if len(kinds) == 1:
         del schema["anyOf"]
         schema.update(kinds[0])
     if parameter["in"] == "path" and schema["pattern"] == ANY_TEXT:
-        schema["not"] = {"enum": [".", ".."]}  # clients take such segments out of a URL
+        schema["not"] = {"enum": [".", ".."]}  # clients remove such segments from a URL
     if schema.get("type") == "array":
         parameter.update(style="form", explode=False)
 
 
 def _whole_numbers(part: Any) -> None:
-    """FastAPI writes limits as floats: 1000000000.0."""
+    """Makes limits whole numbers: FastAPI writes them as floats, 1000000000.0."""
     if isinstance(part, dict):
         for name, value in part.items():
             if isinstance(value, float) and value.is_integer():

@@ -1,4 +1,4 @@
-"""An ordinary body for each operation that takes one. They fit the goods of `SEED=on`: SERUM-30 in berlin."""
+"""An example body for each operation that takes one. They fit the goods of `SEED=on`: SERUM-30 in berlin."""
 
 from __future__ import annotations
 

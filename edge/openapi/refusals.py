@@ -1,4 +1,4 @@
-"""What each operation refuses besides what every operation does: reasons, and rules that no JSON Schema can say."""
+"""The refusals of each operation beside the common ones: reasons, and rules that no JSON Schema can express."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 FRONT = ("HTTP_INVALID", "REQUEST_TOO_SLOW", "TARGET_TOO_LONG", "HEADERS_TOO_LARGE")
-"""Of the front door, before the path is known; the connection ends with them."""
+"""Reasons of the front door, before the path is known; each ends the connection."""
 ALWAYS = ("FIELD_REQUIRED", "FIELD_INVALID", "INTERNAL", "OVERLOADED", *FRONT)
 CLOSED = ("TOKEN_INVALID",)
 WITH_BODY = ("JSON_INVALID", "BODY_TOO_LARGE")
@@ -23,9 +23,9 @@ BEHIND = (
     "JOURNAL_UNREACHABLE",
     "DEADLINE_EXCEEDED",
 )
-"""Of every operation that asks a service."""
+"""Reasons of every operation that calls a service."""
 HERE = frozenset({"health", "readiness", "metrics", "issue_ticket", "stream"})
-"""Operations that no service is asked for, or not for each request."""
+"""Operations that do not call a service, or not for each request."""
 OPEN = frozenset({"health", "readiness", "receive_sandbox"})
 """Operations without a bearer token."""
 
@@ -43,21 +43,21 @@ TAGGED = frozenset(
         "update_webhook_endpoint",
     }
 )
-"""Operations whose answer has an ETag."""
+"""Operations whose response has an ETag."""
 
 
 @dataclass(frozen=True)
 class Refusals:
-    """`rules`: by field, what is wrong with it although its own schema is kept: it depends on others, or on a language."""
+    """`rules`: by field, the rules beyond its own schema: they depend on other fields, or on a language."""
 
     reasons: tuple[str, ...] = ()
     rules: Mapping[str, str] = field(default_factory=dict)
 
 
 ATTRIBUTES = {"attributes": "at most 16 KiB as JSON and 16 levels deep"}
-TOPICS = {"url": "a public address", "topics[]": "an event type that there is, or the beginning of one"}
+TOPICS = {"url": "a public address", "topics[]": "an existing event type, or a prefix of one and `.*`"}
 SPAN = {"to": "after `from`"}
-ONE_LINE_PER_SKU = {"lines[].sku": "one line per sku"}
+ONE_LINE_PER_SKU = {"lines[].sku": "different in each line"}
 
 OF_OPERATION: Mapping[str, Refusals] = {
     "place_order": Refusals(
@@ -120,7 +120,7 @@ OF_OPERATION: Mapping[str, Refusals] = {
     "cancel_reservation": Refusals(
         ("RESERVATION_OWNED_BY_ANOTHER", "RESERVATION_NOT_FOUND", "RESERVATION_NOT_COMMITTED", "QUANTITY_NOT_OPEN")
     ),
-    "create_location": Refusals(("LOCATION_TAKEN",), {"time_zone": "a zone of the IANA database"}),
+    "create_location": Refusals(("LOCATION_TAKEN",), {"time_zone": "a time zone of the IANA database"}),
     "receive_stock": Refusals(
         ("SKU_NOT_FOUND", "LOCATION_NOT_FOUND", "LEVEL_TOO_HIGH", "LOT_DATES_DIFFER"),
         {"expiry_date": "not before manufacture_date"},
@@ -137,13 +137,13 @@ OF_OPERATION: Mapping[str, Refusals] = {
     "create_sku": Refusals(("SKU_TAKEN", "SKU_DIFFERS_ONLY_IN_FORM"), ATTRIBUTES),
     "upsert_skus": Refusals(
         ("SKU_DIFFERS_ONLY_IN_FORM",),
-        {"skus[].attributes": ATTRIBUTES["attributes"], "skus[].sku": "one entry per sku"},
+        {"skus[].attributes": ATTRIBUTES["attributes"], "skus[].sku": "different in each entry"},
     ),
     "get_sku": Refusals(("SKU_NOT_FOUND",)),
     "update_sku": Refusals(("SKU_NOT_FOUND",), ATTRIBUTES),
     "quote_promotions": Refusals(
         ("SKU_NOT_FOUND", "CURRENCY_MISMATCH"),
-        {"lines[].unit_price_minor": "price times quantity at most 10^15"},
+        {"lines[].unit_price_minor": "at most 10^15 when multiplied by the quantity"},
     ),
     "create_webhook_endpoint": Refusals(("TOO_MANY_ENDPOINTS",), TOPICS),
     "get_webhook_endpoint": Refusals(("ENDPOINT_NOT_FOUND",)),
@@ -156,11 +156,11 @@ OF_OPERATION: Mapping[str, Refusals] = {
     "list_webhook_attempts": Refusals(("ENDPOINT_NOT_FOUND", "DELIVERY_NOT_FOUND")),
     "resend_webhook_delivery": Refusals(("ENDPOINT_NOT_FOUND", "ENDPOINT_DISABLED", "DELIVERY_NOT_FOUND")),
     "request_notice": Refusals(("SKU_NOT_FOUND", "SKU_IN_STOCK", "CUSTOMER_NOTICES_FULL", "SKU_NOTICES_FULL")),
-    "query": Refusals((), {"query": "a document of GraphQL", "operationName": "an operation of the document"}),
+    "query": Refusals((), {"query": "a GraphQL document", "operationName": "the name of an operation in the document"}),
     "receive_sandbox": Refusals(("SIGNATURE_INVALID", "PAYMENT_NOT_FOUND")),
     "stream": Refusals(
         ("TOKEN_EXPIRED", "SCOPE_MISSING", "SHUTTING_DOWN", "DEPENDENCY_UNAVAILABLE"),
-        {"after": "a token of ours", "snapshot": "only with skus and the topic stock"},
+        {"after": "a valid resume token", "snapshot": "false without skus and the topic stock"},
     ),
     "readiness": Refusals(("SHUTTING_DOWN", "DEPENDENCY_UNAVAILABLE")),
 }

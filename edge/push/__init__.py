@@ -1,1 +1,1 @@
-"""Live push: one hub per process follows the services' events, every WebSocket, SSE and GraphQL client hangs on it."""
+"""Live push: one hub per process follows the services' events and serves all WebSocket, SSE and GraphQL clients."""

@@ -1,4 +1,4 @@
-"""What a client asked for, in a query or a message, as a filter."""
+"""Turns a client's query or message into a filter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from edge.schemas.streams import StreamQuery, Subscription
 
 
 def to_filter(given: StreamQuery | Subscription) -> Filter:
-    """The filter that was asked for."""
+    """The filter that the client asked for."""
     return Filter(
         topics=None if given.topics is None else frozenset(given.topics),
         types=tuple(given.types or ()),
@@ -20,10 +20,10 @@ def to_filter(given: StreamQuery | Subscription) -> Filter:
 
 
 def wants_snapshot(given: StreamQuery | Subscription, wanted: Filter, resumes: bool) -> bool:
-    """Whether the levels are told first: with skus and unless it goes on from a token, or as it says. Problem 422."""
+    """Whether a snapshot of the levels comes first; by default with skus, unless the client resumes. Problem 422."""
     possible = bool(wanted.skus) and "stock" in wanted.every_topic
     if given.snapshot and not possible:
         raise problems.invalid_field(
-            "snapshot", "needs skus and the topic stock; GET /v1/inventory pages through all levels"
+            "snapshot", "requires skus and the topic stock; GET /v1/inventory lists all levels"
         )
     return possible and (not resumes if given.snapshot is None else given.snapshot)

@@ -1,4 +1,4 @@
-"""Brings a client that comes with a token to where the hub is: from the services' logs, then from the ring, then live."""
+"""Brings a resuming client up to the hub's position: from the services' logs, then from the ring, then live."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ log = telemetry.logger()
 
 PAGE = 200
 CHUNK = 500
-"""Events looked at in the ring before others have their turn."""
+"""Events read from the ring before other tasks run."""
 TRIES = 15
 PAUSE_S = 1.0
-"""Between tries to read a log: with its own timeout a service has at least 15 s to come back, then the client is sent away."""
+"""Pause between tries to read a log. A service has at least 15 s to come back; then the client is closed."""
 
 
 class CatchUp:
-    """One client's way from `floors`, which move on with it. `run` returns when it is live, or has ended."""
+    """Advances one client from its `floors`, which it updates. `run` returns when the client is live or has ended."""
 
     def __init__(self, hub: Hub, subscriber: Subscriber) -> None:
         self._hub = hub
         self._subscriber = subscriber
         self._at = subscriber.floors
         self.forgotten = False
-        """Whether some events were gone already, so that what the client knows is not all."""
+        """Whether some events were no longer available, so that the client's state is incomplete."""
 
     async def run(self) -> None:
-        """Everything after the token is on its way, each event once and in order per source."""
+        """Queues everything after the token, each event once and in order per source."""
         for source in self._wanted():
             await self._check(source)
         while not self._subscriber.ended.done():
@@ -43,7 +43,7 @@ class CatchUp:
                 return
 
     def _wanted(self) -> list[str]:
-        """Sources that the client takes events of; of one that its token does not name it takes those from now on."""
+        """The sources whose events the client takes; of one that its token does not name, only events from now on."""
         wanted = sorted(self._subscriber.filter.sources(self._hub.feeds))
         positions = self._hub.positions
         for source in wanted:
@@ -51,7 +51,7 @@ class CatchUp:
         return wanted
 
     async def _check(self, source: str) -> None:
-        """A token ahead of its log was made for another one, which a backup has replaced."""
+        """Detects a token ahead of its log: it was made for an earlier log, which a backup has replaced."""
         if self._at[source] > self._hub.positions.get(source, 0):
             page = await self._page(source)
             if page is not None and page.newest < self._at[source]:
@@ -72,7 +72,7 @@ class CatchUp:
         self._at[source] = max(self._at[source], page.position)
 
     async def _page(self, source: str) -> Page | None:
-        """The next page of a log; None when what comes next is gone, which the client was told, or when it was sent away."""
+        """The next page of a log; None when the next events are gone (the client gets `reset`) or the client is closed."""
         event_log: EventLog = self._hub.feeds[source].log
         for _ in range(TRIES):
             try:
@@ -87,7 +87,7 @@ class CatchUp:
         return None
 
     async def _from_ring(self) -> bool:
-        """Whether it reached the newest event and is live now; False when the ring moved on too quickly."""
+        """Whether the client reached the newest event and is live; False when the ring dropped events too quickly."""
         ring, subscriber = self._hub.ring, self._subscriber
         number = ring.first_after({source: self._at[source] for source in self._wanted()})
         while True:
@@ -102,7 +102,7 @@ class CatchUp:
                     if subscriber.filter.takes(pushed):
                         subscriber.append(pushed.private(dict(self._at)))
             number += len(chunk)
-            if number == ring.next:  # nothing waits between this look and joining
+            if number == ring.next:  # there is no await between this check and joining
                 self._hub.join(subscriber)
                 return True
             await subscriber.room()

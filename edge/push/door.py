@@ -1,4 +1,4 @@
-"""Who comes in: whether there is room, what the client asked for, what it may have, and where it goes on."""
+"""Admission of live clients: whether there is room, what the client asks for, what it may see, where it resumes."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from edge.push.visitor import Visitor
 
 INVALID_TOKEN = b'Bearer realm="one-stock", error="invalid_token"'
 KNOWN_WITHIN_S = 2.0
-"""A process that has just begun asks each service where its log stands; who comes earlier waits so long."""
+"""A new process first asks each service for its log's position; clients that connect earlier wait up to this long."""
 
 
 @dataclass(frozen=True)
 class Push:
-    """What the handlers of live routes need; one per process."""
+    """The dependencies of the handlers of live routes; one per process."""
 
     hub: Hub
     stock: StockReader
     frames: Frames
 
     async def admit(self, kind: Kind, wanted: Filter, visitor: Visitor, token: str) -> Subscriber:
-        """A place for a client; `token` may be "". Problem 401, 403, 422, 429, 503."""
+        """Admits a client; `token` may be "". Problem 401, 403, 422, 429, 503."""
         self._check(visitor)
         wanted = allowed(visitor.grant, wanted)
         floors = _floors(token)
         unknown = await self.hub.unknown(wanted.sources(self.hub.feeds), KNOWN_WITHIN_S)
         if unknown:
-            words = f"Not heard of since this process began: {', '.join(unknown)}."
+            words = f"No response since this process started: {', '.join(unknown)}."
             raise Problem(503, "DEPENDENCY_UNAVAILABLE", words, headers=((b"retry-after", b"1"),))
-        self._check(visitor)  # the last places may have gone meanwhile; from here to `hub.enter` nothing waits
+        self._check(visitor)  # the last places may be taken by now; from here to `hub.enter` there is no await
         return Subscriber(kind, wanted, visitor, floors)
 
     def refusal(self, visitor: Visitor, places: Places) -> Problem | None:
-        """Why this visitor does not come in; None when it may."""
+        """The problem if this visitor is refused; None if it is admitted."""
         if self.hub.draining:
             return problems.shutting_down()
         if visitor.grant.ended(self.hub.unix_s()):
@@ -55,7 +55,7 @@ class Push:
 
 
 def allowed(grant: Grant, wanted: Filter) -> Filter:
-    """The filter within what was granted. Problem 403."""
+    """The filter within the grant. Problem 403."""
     try:
         return grant.narrow(wanted)
     except ScopeMissing as missing:

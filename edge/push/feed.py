@@ -1,4 +1,4 @@
-"""One source as the hub follows it: puts its events in order, and asks its log for what the broker did not bring."""
+"""One source that the hub follows: orders its events, and reads from its log those that the broker did not deliver."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ log = telemetry.logger()
 
 PAGE = 500
 GAP_S = 0.05
-"""A gap may be older than this before the log is asked: partitions of one source come a little apart."""
+"""Age of a gap at which the log is read: partitions of one source arrive slightly out of step."""
 POLL_S = 0.2
-"""Between looks at the log while the broker is down: push goes on, later by as much."""
+"""Interval of log reads while the broker is down; events are late by up to this."""
 CHECK_S = 5.0
-"""Between looks at the log while the broker works, for an event that it lost and that nothing has come after."""
+"""Interval of log reads while the broker works, to find a lost event that no later event has revealed."""
 LOST_S = 30.0
-"""A log that ends before what was passed, for so long, was emptied: a relay mends what a crash forgot within five seconds."""
+"""A log that ends before the last passed event for this long was emptied: after a crash a relay repairs it within 5 s."""
 
 
 class Feed:
-    """`publish` gets each event once, in order; `jumped` is called when events are gone that nobody has seen."""
+    """`publish` gets each event once, in order; `jumped` is called when unread events are gone."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Feed:
         self.log = event_log
         self.sequence = Sequence(monotonic_s)
         self.known = asyncio.Event()
-        """Set when it is known where the log stands."""
+        """Set when the position of the log is known."""
         self._publish = publish
         self._jumped = jumped
         self._monotonic_s = monotonic_s
@@ -49,22 +49,22 @@ class Feed:
         self._silent = False
 
     def take(self, event: Event) -> None:
-        """The broker brought this."""
+        """Accepts an event from the broker."""
         self._pass(self.sequence.offer(event))
 
     def look(self) -> None:
-        """Has the log looked at soon."""
+        """Requests a read of the log soon."""
         self._look.set()
 
     def look_at_gap(self) -> bool:
-        """Whether events wait behind a gap; has the log looked at when they have long enough."""
+        """Whether events wait behind a gap; requests a read of the log when they have waited long enough."""
         since = self.sequence.gap_since
         if since is not None and self._monotonic_s() - since >= GAP_S:
             self._look.set()
         return since is not None
 
     async def run(self, follows: Callable[[], bool]) -> None:
-        """Looks at the log again and again. `follows` says whether the broker is being followed."""
+        """Reads the log at intervals. `follows` returns whether the broker is being followed."""
         while True:
             await self._rest(CHECK_S if follows() and self.known.is_set() else POLL_S)
             try:
@@ -76,7 +76,7 @@ class Feed:
                 self._silent = True
             except Forgotten as gone:
                 self.jump(gone.oldest - 1)
-            except Exception as failed:  # a bug must not end push for good
+            except Exception as failed:  # a bug must not stop push for good
                 log.exception("push.failed", source=self.source, error=repr(failed))
 
     async def run_once(self) -> None:
@@ -114,7 +114,7 @@ class Feed:
             self.jump(newest)
 
     def jump(self, position: int) -> None:
-        """Goes on behind this position, whatever lies between."""
+        """Continues after this position and skips all events before it."""
         if self.sequence.position != UNKNOWN:
             log.warning("push.jumped", source=self.source, from_=self.sequence.position, to=position)
         self.sequence.begin(position)

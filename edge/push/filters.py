@@ -1,4 +1,4 @@
-"""What a client wants to see, and what it may see."""
+"""Filters and grants: the events that a client wants to see, and those that it may see."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOTHING: frozenset[str] = frozenset()
 
 
 class ScopeMissing(Exception):
-    """A filter asks for more than its holder may see. `scope`: the topic, or `skus`, `orders`."""
+    """A filter asks for more than the grant allows. `scope`: the topic, or `skus`, `orders`."""
 
     def __init__(self, scope: str, words: str) -> None:
         super().__init__(words)
@@ -23,9 +23,9 @@ class ScopeMissing(Exception):
 
 @dataclass(frozen=True)
 class Filter:
-    """Filters only narrow: an empty one sees everything. `topics` None means all, and types of no topic.
+    """Filters only narrow: an empty one takes everything. `topics` None means all topics, and types without a topic.
 
-    Ids narrow the topics that they are about: `skus` says nothing about orders.
+    Ids narrow only the topics that they belong to: `skus` does not narrow orders.
     """
 
     topics: frozenset[str] | None = None
@@ -50,14 +50,14 @@ class Filter:
         return topics.EVERY if self.topics is None else self.topics
 
     def sources(self, known: Iterable[str]) -> frozenset[str]:
-        """The sources, of those that are known, whose events it may take."""
+        """The known sources whose events it may take."""
         if self.topics is None:
             return frozenset(known)
         wanted = {source for topic in self.topics for source in topics.SOURCES_OF_TOPIC[topic]}
         return frozenset(known) & wanted
 
     def takes(self, pushed: Pushed) -> bool:
-        """Whether the event is among what was asked for."""
+        """Whether the filter takes this event."""
         if self.topics is not None and pushed.topic not in self.topics:
             return False
         if self.types and not matches(pushed.event.type, self.types):
@@ -69,7 +69,7 @@ class Filter:
         return not places or not places.isdisjoint(pushed.locations)
 
     def document(self) -> dict[str, Any]:
-        """As a client is told what it has."""
+        """The filter as clients see it."""
         return {
             "topics": None if self.topics is None else sorted(self.topics),
             "types": list(self.types),
@@ -81,7 +81,7 @@ class Filter:
 
 
 def asked(given: Filter) -> Filter:
-    """Where ids are given and neither topics nor types, the topics are those that the ids are about."""
+    """The filter with its topics: ids without topics and types select the topics that they belong to."""
     if given.topics is not None or given.types:
         return given
     meant = {"stock"} if given.skus or given.locations else set[str]()
@@ -92,29 +92,29 @@ def asked(given: Filter) -> Filter:
 
 @dataclass(frozen=True)
 class Grant:
-    """What somebody may see: everything (`topics` None), or these topics, narrowed to these ids where there are some."""
+    """The permissions of a caller: everything (`topics` None), or these topics, narrowed to these ids if there are any."""
 
     topics: frozenset[str] | None = None
     skus: frozenset[str] = NOTHING
     orders: frozenset[str] = NOTHING
     expires_s: float | None = None
-    """Unix seconds after which nothing is shown any more; None: it does not end."""
+    """Unix time in seconds at which it expires; None: never."""
     ticket: str = ""
-    """The signature of the ticket that it came with: connections are counted by it. "" for the API token."""
+    """The signature of its ticket, by which connections are counted; "" for the API token."""
 
     @property
     def sources(self) -> frozenset[str] | None:
-        """Whose events it may see; None: all."""
+        """The sources whose events it may see; None: all."""
         if self.topics is None:
             return None
         return frozenset(source for topic in self.topics for source in topics.SOURCES_OF_TOPIC[topic])
 
     def ended(self, unix_s: float) -> bool:
-        """Whether nothing is shown any more."""
+        """Whether it has expired."""
         return self.expires_s is not None and self.expires_s <= unix_s
 
     def narrow(self, wanted: Filter) -> Filter:
-        """The filter within the grant: what it leaves open is what was granted. ScopeMissing when it asks for more."""
+        """The filter within the grant; unset members become those of the grant. ScopeMissing when it asks for more."""
         if self.topics is None:
             return asked(wanted)
         wanted = asked(wanted)

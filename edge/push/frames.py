@@ -1,4 +1,4 @@
-"""WebSocket frames that are made once and written to every client that gets the same."""
+"""WebSocket frames, built once and written to every client that gets the same message."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from edge.push.pushed import PRIVATE, Pushed, joined
 
 TEXT = 0x81
-"""The only frame of its message, and text (RFC 6455, 5.2). Frames of a server are not masked, hence the same for all."""
+"""A text message of one frame (RFC 6455, 5.2). A server's frames are not masked, so they are the same for all clients."""
 MOST_KEPT = 64
-"""Frames of the last moment: clients that keep up ask for the same one within milliseconds."""
+"""Newest frames: clients that keep up ask for the same one within milliseconds."""
 
 Key = tuple[str, tuple[int, ...]]
 
 
 class Frames:
-    """Keeps the newest."""
+    """Builds frames and keeps the newest."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Key, bytes] = OrderedDict()

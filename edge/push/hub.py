@@ -1,4 +1,4 @@
-"""The hub: follows the broker, orders each source, remembers the newest events and offers each to those who take it."""
+"""The hub: follows the broker, orders each source, keeps the newest events and offers each to its subscribers."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from edge.push.subscriber import BEAT, EXPIRED, RESTART, TOO_SLOW, Subscriber, m
 log = telemetry.logger()
 
 WAIT_S = 1.0
-"""One wait for the broker; a lost one is noticed earlier, by its connection."""
+"""Timeout of one read from the broker; a lost broker is noticed earlier, by its connection."""
 LEAST_BACKOFF_S = 0.2
 MOST_BACKOFF_S = 5.0
 HEARTBEAT_S = 15.0
 """Shorter than the idle limits of proxies, which begin at 30 s."""
 SLICE = 100
-"""Events that are passed on in one go, before the process answers others."""
+"""Events that are passed on before other tasks run."""
 CANCEL_AGAIN_S = 0.2
 DRAINED_WITHIN_S = 1.0
-"""For telling all clients that this process ends; who does not read in that time comes back with the token it has."""
+"""Time to notify all clients that this process ends; a client that does not read in time resumes with its last token."""
 
 
 class Hub:
-    """One per process. `start` it inside the running loop; without a broker it reads the logs alone."""
+    """One per process. Call `start` inside the running loop; without a broker it reads only the logs."""
 
     def __init__(
         self,
@@ -57,16 +57,16 @@ class Hub:
         self._timers: dict[Subscriber, asyncio.TimerHandle] = {}
         self.places = Places()
         self.connections = Places()
-        """Of GraphQL; each of their subscriptions has a place of its own as well."""
+        """Of GraphQL connections; each of their subscriptions also has a place of its own."""
         self.unix_s = unix_s
         self.following = False
-        """Whether the broker is there; without it the logs are asked again and again."""
+        """Whether the broker is connected; without it the logs are polled."""
         self._empty = asyncio.Event()
         self._empty.set()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begins to follow."""
+        """Starts to follow the sources."""
         runs = [feed.run(lambda: self.following) for feed in self.feeds.values()]
         runs.append(self._beat())
         metrics.WAITING_BYTES.read_from(lambda: sum(one.waiting_bytes for one in list(self._subscribers)))
@@ -80,18 +80,18 @@ class Hub:
             feed.look()
 
     async def close(self) -> None:
-        """Follows no more; the broker's connection is closed, too."""
+        """Stops following, and closes the broker's connection."""
         running = set(self._tasks)
         while running:
             for task in running:
                 task.cancel()
-            # Again when need be: a broker's client may take a cancellation for a failure of its own.
+            # Repeated, because a broker's client may treat a cancellation as a failure of its own.
             _, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_S)
         if self._broker is not None:
             await self._broker.close()
 
     async def drain(self) -> None:
-        """Has every client told to come back elsewhere; takes no new ones. Returns when all are gone, or in a second."""
+        """Asks every client to reconnect elsewhere; admits no new ones. Returns when all are gone, or after a second."""
         self.draining = True
         for subscriber in list(self._subscribers):
             subscriber.end(RESTART)
@@ -103,16 +103,16 @@ class Hub:
 
     @property
     def clients(self) -> int:
-        """How many there are."""
+        """Number of clients."""
         return len(self._subscribers)
 
     @property
     def positions(self) -> dict[str, int]:
-        """How far each source has come; those of which nothing is known yet are missing. A copy."""
+        """A copy of the position of each source, without the sources that are not known yet."""
         return dict(self._positions)
 
     async def unknown(self, sources: Iterable[str], within_s: float) -> list[str]:
-        """Those whose service has not said where it stands since this process began, even after waiting so long."""
+        """The sources whose position is not known since this process started, after waiting up to `within_s`."""
         wanted = [self.feeds[source] for source in sources]
         try:
             async with asyncio.timeout(within_s):
@@ -123,7 +123,7 @@ class Hub:
         return sorted(feed.source for feed in wanted if not feed.known.is_set())
 
     def enter(self, subscriber: Subscriber) -> None:
-        """A client is there; it is offered nothing before `join`. When its ticket ends, so does it, in every protocol."""
+        """Adds a client, which is offered nothing before `join`. It ends when its ticket expires, in every protocol."""
         self._subscribers.add(subscriber)
         self.places.take(subscriber.visitor)
         self._empty.clear()
@@ -134,18 +134,18 @@ class Hub:
         metrics.CONNECTIONS.of(subscriber.kind).value += 1
 
     def join(self, subscriber: Subscriber) -> None:
-        """From now on it is offered what it wants."""
+        """Starts to offer it events."""
         subscriber.live = True
         self._index.add(subscriber)
 
     def part(self, subscriber: Subscriber) -> None:
-        """It is offered nothing, until it joins again: its filter may be changed."""
+        """Stops offering it events until it joins again; meanwhile its filter may be changed."""
         if subscriber.live:
             self._index.remove(subscriber)
             subscriber.live = False
 
     def leave(self, subscriber: Subscriber) -> None:
-        """The client is gone."""
+        """Removes a client that is gone."""
         self.part(subscriber)
         self._subscribers.discard(subscriber)
         self.places.leave(subscriber.visitor)
@@ -156,7 +156,7 @@ class Hub:
             self._empty.set()
 
     def token(self, subscriber: Subscriber) -> str:
-        """Resumes from here: for a client that is live and for which nothing waits."""
+        """The token to resume from here, for a live client with an empty queue."""
         positions = subscriber.shown(self._positions)
         if all(positions.get(source, -1) >= place for source, place in subscriber.floors.items()):
             return resume_token.encode(positions)
@@ -174,7 +174,7 @@ class Hub:
             subscriber.offer(pushed)
 
     def _jumped(self, source: str, position: int) -> None:
-        """The source goes on here. Who was before it has missed what nobody has any more, and is told when it comes back."""
+        """The source continues here. Earlier clients missed events that are gone; they get `reset` when they come back."""
         begins = source not in self._positions
         self._positions[source] = position
         self.ring.begin(self._positions)
@@ -191,14 +191,14 @@ class Hub:
                 try:
                     self.following, backoff_s = True, LEAST_BACKOFF_S
                     for feed in self.feeds.values():
-                        feed.look()  # for what came between two tails
+                        feed.look()  # for events between two tails
                     await self._read(tail)
                 finally:
                     self.following = False
                     await tail.close()
             except BrokerUnreachable as lost:
                 log.warning("push.broker_lost", error=str(lost))
-            except Exception as failed:  # a bug must not end push for good
+            except Exception as failed:  # a bug must not stop push for good
                 log.exception("push.failed", error=repr(failed))
             metrics.RECONNECTS.value += 1
             for feed in self.feeds.values():
@@ -207,7 +207,7 @@ class Hub:
             backoff_s = min(backoff_s * 2, MOST_BACKOFF_S)
 
     async def _read(self, tail: Tail) -> None:
-        """Until the broker is lost: BrokerUnreachable."""
+        """Reads until the broker is lost: BrokerUnreachable."""
         gaps: list[bool] = []
         while True:
             events = await tail.next(GAP_S if any(gaps) else WAIT_S)
@@ -228,7 +228,7 @@ class Hub:
             self.beat()
 
     def beat(self) -> None:
-        """Tells every client that is up to date so; closes those that read nothing for long."""
+        """Sends a heartbeat to every client with an empty queue; closes those that have read nothing for too long."""
         for subscriber in self._subscribers:
             if subscriber.is_stuck():
                 subscriber.end(TOO_SLOW)

@@ -1,4 +1,4 @@
-"""Who takes an event: looked up by its ids, so that it costs only those who do."""
+"""Finds the subscribers that take an event by its ids, so that its cost depends only on these subscribers."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Place = tuple[str, str]
 
 
 class Index:
-    """Subscribers by what they want. A subscriber's filter must not change while it is in here."""
+    """Subscribers by their filters. A filter must not change while its subscriber is in the index."""
 
     def __init__(self) -> None:
         self._by_id: dict[Place, dict[Subscriber, None]] = {}
         self._by_location: dict[Place, dict[Subscriber, None]] = {}
         self._everyone: dict[str, dict[Subscriber, None]] = {}
         self._by_topic: Counter[str] = Counter()
-        """How many narrow a topic: without any, an event's ids need not be read."""
+        """Number of entries that narrow a topic: without any, an event's ids need not be read."""
 
     def add(self, subscriber: Subscriber) -> None:
-        """From now on it is found."""
+        """Adds it under each topic, id and location of its filter."""
         for topic in subscriber.filter.every_topic:
             for places, place in self._places(subscriber, topic):
                 places.setdefault(place, {})[subscriber] = None
@@ -32,7 +32,7 @@ class Index:
                 self._everyone.setdefault(topic, {})[subscriber] = None
 
     def remove(self, subscriber: Subscriber) -> None:
-        """From now on it is not."""
+        """Removes all its entries."""
         for topic in subscriber.filter.every_topic:
             for places, place in self._places(subscriber, topic):
                 found = places.get(place)
@@ -44,7 +44,7 @@ class Index:
                 self._everyone.get(topic, {}).pop(subscriber, None)
 
     def takers(self, pushed: Pushed) -> Iterable[Subscriber]:
-        """Each of them once."""
+        """The subscribers that take the event, each once."""
         everyone = self._everyone.get(pushed.topic)
         if not self._by_topic[pushed.topic]:
             return (

@@ -1,4 +1,4 @@
-"""What push says about itself; chassis/METRICS.md is the table of all metrics."""
+"""Metrics of live push; chassis/METRICS.md lists all metrics."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ DELAY = metrics.histogram("edge_push_delay_seconds", "From an event to sending i
 GRAPHQL = metrics.gauge("edge_graphql_connections", "WebSockets of GraphQL, with and without subscriptions")
 REFUSED = metrics.counter(
     "edge_push_refused_total",
-    "Live connections that found no place: of this process, of their ticket or address",
+    "Live connections refused because no place was left: in this process, for their ticket or address",
     "why",
 )
-WAITING_BYTES = metrics.gauge("edge_push_waiting_bytes", "Events that wait for clients, as JSON; several may share one")
-SOCKET_BYTES = metrics.gauge("edge_push_socket_bytes", "Written to clients and not yet taken by the system")
-FILLS = metrics.counter("edge_push_gap_fills_total", "Events that the broker had not brought and the service's log had")
-REPEATS = metrics.counter("edge_push_repeats_total", "Events that came again and were dropped")
-RECONNECTS = metrics.counter(
-    "edge_push_tail_reconnects_total", "Times that the broker was lost and is looked for again"
+WAITING_BYTES = metrics.gauge(
+    "edge_push_waiting_bytes", "Events queued for clients, as JSON; several clients may share one"
 )
+SOCKET_BYTES = metrics.gauge("edge_push_socket_bytes", "Written to clients and not yet taken by the kernel")
+FILLS = metrics.counter(
+    "edge_push_gap_fills_total", "Events that the broker did not deliver and that the service's log had"
+)
+REPEATS = metrics.counter("edge_push_repeats_total", "Events that were received again and dropped")
+RECONNECTS = metrics.counter("edge_push_tail_reconnects_total", "Times that the broker was lost and a reconnect began")

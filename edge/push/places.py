@@ -1,4 +1,4 @@
-"""How many live connections one process takes: in all, of one ticket, from one address."""
+"""Limits of live connections: per process, per ticket, per address."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from edge.push import metrics
 from edge.push.visitor import Visitor
 
 MOST_CLIENTS = 2_000
-"""Connections per process: with a hundred of them taking everything, one core is busy at 1,000 events per second."""
+"""Connections per process: if a hundred of them take every event, one core is busy at 1,000 events per second."""
 RESERVED = 200
-"""Of those, for the holder of the API token: pages with tickets cannot take the last ones from the shop's own programs."""
+"""Of these, reserved for the API token: pages with tickets cannot take the last ones from the shop's own programs."""
 MOST_PER_TICKET = 20
-"""A ticket is for one page: a few tabs, each with a few connections, and those that have not yet been noticed as lost."""
+"""A ticket is for one page: a few tabs, each with a few connections, and lost ones that have not been noticed yet."""
 MOST_PER_ADDRESS = 200
-"""For tickets: an office or a mobile network shares one address, a process has room for nine of these."""
+"""For tickets. An office or a mobile network shares one address; a process has room for nine of these."""
 
 Key = TypeVar("Key")
 
 
 class Places:
-    """Counts visitors. `take` does not wait; ask `refusal` just before it."""
+    """Counts visitors. Call `refusal` just before `take`, without an await between them."""
 
     def __init__(self) -> None:
         self._taken = 0
@@ -33,20 +33,20 @@ class Places:
 
     @property
     def taken(self) -> int:
-        """How many there are."""
+        """Number of places taken."""
         return self._taken
 
     @property
     def visitors(self) -> list[Visitor]:
-        """Each once, however many places it has; a copy, for any thread."""
+        """A copy, for any thread, with each visitor once, however many places it has."""
         return list(self._sockets)
 
     def refusal(self, visitor: Visitor) -> Problem | None:
-        """Why there is no place for this visitor; None when there is one. Counted."""
+        """The problem if there is no place for this visitor; None if there is one. Counts refusals."""
         ticket = visitor.grant.ticket
         if self._taken >= (MOST_CLIENTS - RESERVED if ticket else MOST_CLIENTS):
             metrics.REFUSED.of("process").value += 1
-            return problems.overloaded("This process has all the live connections that it takes.")
+            return problems.overloaded("This process has reached its limit of live connections.")
         if ticket and self._by_ticket[ticket] >= MOST_PER_TICKET:
             return _too_many("ticket", MOST_PER_TICKET)
         if ticket and visitor.address and self._by_address[visitor.address] >= MOST_PER_ADDRESS:
@@ -54,7 +54,7 @@ class Places:
         return None
 
     def take(self, visitor: Visitor) -> None:
-        """One more. Every `take` has its `leave`."""
+        """Takes a place. Every `take` needs its `leave`."""
         self._taken += 1
         self._sockets[visitor] += 1
         if visitor.grant.ticket:
@@ -62,7 +62,7 @@ class Places:
             self._by_address[visitor.address] += 1
 
     def leave(self, visitor: Visitor) -> None:
-        """One less."""
+        """Gives a place back."""
         self._taken -= 1
         _drop(self._sockets, visitor)
         if visitor.grant.ticket:

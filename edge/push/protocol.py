@@ -1,4 +1,4 @@
-"""The server's protocols with what ASGI has no word for: the socket, ready-made frames, an end for those who do not read.
+"""The server's WebSocket protocol with extensions of ASGI: the socket, ready-made frames, an end for clients that stall.
 
 `websocket.frame` writes the bytes as they are; with `last` it does not wait for a slow reader.
 """
@@ -15,14 +15,14 @@ from edge.front.sockets import TRANSPORT, cut_off
 
 FRAME = "websocket.frame"
 LINGER_S = 5.0
-"""After the close frame was written: who has not read it by then is cut off."""
+"""Time after the close frame was written; a client that has not read it by then is cut off."""
 
 
 class PushProtocol(WebSocketsSansIOProtocol):
-    """Where uvicorn closes a connection it waits until all is read, which may be for ever."""
+    """Limits the time of a close: uvicorn waits until the client has read everything, perhaps for ever."""
 
     seat: Seat | None = None
-    """Set when the connection becomes a WebSocket, by the protocol that had it before."""
+    """Set by the HTTP protocol when the connection becomes a WebSocket."""
     busy = True
     silent_since = None
     body_waits = False
@@ -32,7 +32,7 @@ class PushProtocol(WebSocketsSansIOProtocol):
         self.transport.abort()
 
     def check(self, now: float) -> None:
-        """Nothing: pings end a connection that is not alive, `LINGER_S` one that does not read."""
+        """Does nothing: pings end a dead connection, and `LINGER_S` ends one whose client does not read."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Gives the seat back."""
@@ -46,7 +46,7 @@ class PushProtocol(WebSocketsSansIOProtocol):
         await super().run_asgi()
 
     async def send(self, message: Any) -> None:
-        """One ASGI message."""
+        """Sends one ASGI message."""
         if message["type"] == FRAME:
             if not message.get("last"):
                 await self.writable.wait()
@@ -56,15 +56,15 @@ class PushProtocol(WebSocketsSansIOProtocol):
             return
         if message["type"] == "websocket.send":
             await self.writable.wait()
-            if self.close_sent:  # meanwhile: uvicorn would call it a bug
+            if self.close_sent:  # closed while waiting: uvicorn would report a bug
                 raise ClientDisconnected
         elif message["type"] == "websocket.close":
-            self.writable.set()  # a few bytes more than the buffer should hold, then no others
+            self.writable.set()  # the last few bytes may exceed the buffer's limit
             self._cut_off_later()
         await super().send(message)
 
     def keepalive_timeout(self) -> None:
-        """The client does not answer pings."""
+        """Closes the connection of a client that does not respond to pings."""
         super().keepalive_timeout()
         self._cut_off_later()
 

@@ -1,4 +1,4 @@
-"""An event on its way to clients: read once, encoded once, shared by all that take it."""
+"""An event that is sent to clients: read once, encoded once, shared by all clients that take it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PRIVATE = -1
 
 
 class Pushed:
-    """`positions`: how far every source had come with it, by source. `number` counts the events of this hub."""
+    """`positions`: the position of every source at this event. `number` counts the events of this hub."""
 
     def __init__(self, event: Event, number: int, positions: Mapping[str, int], event_types: EventTypes) -> None:
         self.event = event
@@ -30,7 +30,7 @@ class Pushed:
         self._event_types = event_types
 
     def private(self, positions: Mapping[str, int]) -> Pushed:
-        """The same event for a client that has come elsewhere with its sources; what was read and encoded is shared."""
+        """The same event for a client with other positions; the data already read and encoded is shared."""
         twin = Pushed(self.event, PRIVATE, positions, self._event_types)
         kept = {
             name: value
@@ -59,19 +59,19 @@ class Pushed:
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
-        """Ids of its topic's kind that it is about."""
+        """The ids, of its topic's kind, that it concerns."""
         if self.topic in ("stock", "orders", "skus"):
             return (self.event.key,)  # without reading the message
         return topics.ids_in(self.event.type, self.event.key, self.data or {})
 
     @cached_property
     def locations(self) -> tuple[str, ...]:
-        """Locations that it is about."""
+        """The locations that it concerns."""
         return topics.locations_in(self.data or {})
 
     @cached_property
     def level(self) -> tuple[tuple[str, str], int] | None:
-        """Sku and location, and the version of their level; None for what is no change of a level."""
+        """Sku and location, and the version of their level; None for an event that does not change a level."""
         found = (self.data or {}).get("level") if self.topic == "stock" else None
         return None if found is None else ((found["sku"], found["location"]), found["version"])
 
@@ -82,11 +82,11 @@ class Pushed:
 
     @cached_property
     def token(self) -> str:
-        """Resumes after it, for who has everything before it."""
+        """The token to resume after it, for a client that has everything before it."""
         return resume_token.encode(self.positions)
 
     def token_of(self, sources: frozenset[str]) -> str:
-        """The same for who may see only these sources; made once for all tickets of one kind."""
+        """The same for a client that may see only these sources; made once for all tickets of one kind."""
         found = self._tokens.get(sources)
         if found is None:
             places = {source: place for source, place in self.positions.items() if source in sources}
@@ -103,12 +103,12 @@ class Pushed:
         return b"id: %b\ndata: %b\n\n" % (self.token.encode(), self.json)
 
     def as_sse(self, token: str) -> bytes:
-        """As one server-sent event with the token of some client."""
+        """As one server-sent event with the token of one client."""
         return self.sse if token == self.token else b"id: %b\ndata: %b\n\n" % (token.encode(), self.json)
 
     @cached_property
     def unix_s(self) -> float:
-        """When it happened."""
+        """The time of the event, in Unix seconds."""
         return datetime.fromisoformat(self.event.time).timestamp()
 
 

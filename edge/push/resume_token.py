@@ -1,4 +1,4 @@
-"""Resume tokens: how far a client has come in the log of each source, as text that it need not understand."""
+"""Resume tokens: a client's position in the log of each source, as opaque text."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ MOST_CHARACTERS = 1_000
 """Four sources with the largest positions need 150."""
 MOST_SOURCES = 20
 MOST_POSITION = 2**62
-"""As ListEvents has it."""
+"""The same limit as in ListEvents."""
 
 
 class TokenInvalid(ValueError):
-    """Not a token of ours."""
+    """The text is not a valid resume token."""
 
 
 def encode(positions: Mapping[str, int]) -> str:
-    """The token of who has seen every source up to these positions."""
+    """The token of a client that has seen every source up to these positions."""
     raw = orjson.dumps({"v": VERSION, "p": dict(positions)})
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def decode(token: str) -> dict[str, int]:
-    """The positions. TokenInvalid; a token says nothing secret, and a made-up one only starts elsewhere."""
+    """The positions. TokenInvalid. Tokens are not signed: they hold no secret, and a forged one only starts elsewhere."""
     if len(token) > MOST_CHARACTERS:
         raise TokenInvalid(f"is longer than {MOST_CHARACTERS} characters")
     try:
@@ -41,5 +41,5 @@ def decode(token: str) -> dict[str, int]:
     if not isinstance(positions, dict) or len(positions) > MOST_SOURCES:
         raise TokenInvalid("is not a resume token")
     if not all(type(place) is int and 0 <= place <= MOST_POSITION for place in positions.values()):
-        raise TokenInvalid("has a position that no log can have")
+        raise TokenInvalid("has a position out of range")
     return positions

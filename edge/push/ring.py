@@ -1,4 +1,4 @@
-"""The newest events of all sources, in the order in which the hub passed them: for clients that come back soon."""
+"""The newest events of all sources, in the order in which the hub passed them: for clients that reconnect soon."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from edge.push.pushed import Pushed
 
 MOST_EVENTS = 16_384
-"""Sixteen seconds at 1,000 events per second: longer than a client takes to come back after a restart."""
+"""Sixteen seconds at 1,000 events per second: longer than a client takes to reconnect after a restart."""
 MOST_BYTES = 32 * 1024 * 1024
-"""Of messages as they came; with what is made of them about four times as much memory."""
+"""Of messages as received; with their decoded and encoded forms they take about four times as much memory."""
 
 
 class Ring:
-    """Events from number `first` to before `next`. `floors`: up to where each source's events are not in it any more."""
+    """Events with the numbers from `first` to `next` - 1. `floors`: for each source, the last position that was dropped."""
 
     def __init__(self, most_events: int = MOST_EVENTS, most_bytes: int = MOST_BYTES) -> None:
         self.first = 0
@@ -25,13 +25,13 @@ class Ring:
         self._slots: list[Pushed | None] = [None] * most_events
 
     def begin(self, positions: Mapping[str, int]) -> None:
-        """Empty, and nothing up to these positions will ever be in it."""
+        """Empties the ring; events up to these positions will never be in it."""
         while self.first < self.next:
             self._forget_oldest()
         self.floors = dict(positions)
 
     def append(self, pushed: Pushed) -> None:
-        """The next event; `pushed.number` is `next`. The oldest ones go when there is no room."""
+        """Adds the next event; `pushed.number` is `next`. Drops the oldest ones when there is no room."""
         if self.next - self.first == len(self._slots):
             self._forget_oldest()
         self._slots[self.next % len(self._slots)] = pushed

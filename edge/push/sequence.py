@@ -1,4 +1,4 @@
-"""The order of one source's events: what is next, what must wait for a gap to be filled, what came before."""
+"""The order of one source's events: which are next, which wait for a gap to be filled, which are repeats."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from chassis.events.event import Event
 from edge.push import metrics
 
 MOST_HELD = 10_000
-"""Events that may wait behind a gap. More are forgotten here: filling the gap brings them, too."""
+"""Events that may wait behind a gap. More are dropped here: filling the gap reads them again."""
 IDS_REMEMBERED = 20_000
-"""Newest ids per source: many times what the half second holds that a crash of Postgres may number anew."""
+"""Newest ids per source: many times the events of the half second that Postgres may renumber after a crash."""
 UNKNOWN = -1
-"""Nobody has said yet where the log stands."""
+"""The position of the log is not known yet."""
 
 
 class Sequence:
-    """Positions of one source count 1, 2, 3; `position` is the last that was passed. No I/O, no waiting."""
+    """Positions of one source are 1, 2, 3 and on; `position` is the last that was passed. No I/O, no waiting."""
 
     def __init__(self, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self.position = UNKNOWN
         self.gap_since: float | None = None
-        """When the oldest event that waits behind a gap came."""
+        """When the oldest event that waits behind a gap arrived."""
         self._monotonic_s = monotonic_s
         self._held: dict[int, Event] = {}
         self._ids: set[str] = set()
         self._oldest_ids: deque[str] = deque()
 
     def begin(self, position: int) -> None:
-        """Everything up to here is past. Again only when the log no longer holds what comes next."""
+        """Skips everything up to this position. Repeated only when the log no longer holds the next event."""
         self.position = position
         self._held = {place: event for place, event in self._held.items() if place > position}
 
     def offer(self, event: Event) -> Iterator[Event]:
-        """An event came from the broker. Yields what is next now: it, with what waited behind it, or nothing."""
+        """Accepts an event from the broker. Yields the next events: this one and those that waited behind it, or none."""
         if self.position == UNKNOWN:
             return
         if event.position <= self.position:
@@ -46,7 +46,7 @@ class Sequence:
         yield from self._release()
 
     def settle(self, up_to: int, events: Iterable[Event]) -> Iterator[Event]:
-        """The log says: up to this position there are these events and no others. Yields what is next now."""
+        """Accepts a page of the log, which has these events and no others up to this position. Yields the next events."""
         for event in events:
             if event.position > self.position and event.position not in self._held:
                 self._held[event.position] = event
@@ -67,7 +67,7 @@ class Sequence:
             self.gap_since = self._monotonic_s()
 
     def _pass(self, event: Event) -> Iterator[Event]:
-        """A crash of Postgres may number an event anew: the same id at a later position is a repeat."""
+        """Postgres may renumber an event after a crash: the same id at a later position is a repeat."""
         self.position = event.position
         if event.id in self._ids:
             metrics.REPEATS.value += 1

@@ -1,4 +1,4 @@
-"""What push asks the services: their event logs and stock levels. The one file of push where messages are read."""
+"""The service calls of push: event logs and stock levels. The only module of push that reads protobuf messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gen.promo.v1 import events_pb2 as promo_events
 LOG_TIMEOUT_S = 5.0
 """A page of a thousand events takes a few milliseconds."""
 NEWEST = 2**62
-"""As after_position: nothing comes after it, and the answer says where the log stands."""
+"""As after_position: no event comes after it, and the response has the log's newest position."""
 
 
 class Page(NamedTuple):
@@ -33,7 +33,7 @@ class Page(NamedTuple):
 
 
 class Forgotten(Exception):
-    """The log begins later than that."""
+    """The log no longer holds the requested events."""
 
     def __init__(self, oldest: int) -> None:
         super().__init__(f"the log begins at position {oldest}")
@@ -85,7 +85,7 @@ class StockReader:
 
 
 def event_types() -> EventTypes:
-    """The messages of all events that there are."""
+    """The message types of all events."""
     return EventTypes((inventory_events, order_events, promo_events))
 
 

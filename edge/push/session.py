@@ -1,4 +1,4 @@
-"""One client from hello to goodbye, over a WebSocket or as server-sent events alike."""
+"""One client from hello to close, over a WebSocket or as server-sent events."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ from edge.push.subscriber import (
 log = telemetry.logger()
 
 MOST_JITTER_MS = 2_000
-"""Clients of a process that ends come back spread over this time."""
+"""Jitter: clients of a process that ends reconnect spread over this time."""
 SNAPSHOT_TRIES = 10
 SNAPSHOT_PAUSE_S = 0.5
 
 
 class Wire(Protocol):
-    """How a client is spoken to. Each raises what its server raises when the client is gone."""
+    """The transport to one client. Each method raises the server's own error when the client is gone."""
 
     async def events(self, batch: Sequence[Pushed], token: str) -> None:
-        """Several events, and the token to resume after the last one."""
+        """Sends several events, and the token to resume after the last one."""
 
     async def say(self, word: str, body: Any, token: str | None) -> None:
-        """Anything else; `token` when it moves the client on."""
+        """Sends any other message; `token` when it advances the client."""
 
     async def part(self, word: str, body: Mapping[str, Any], ending: Ending) -> None:
-        """The last words and the end, without waiting long for a client that does not read."""
+        """Sends the last message and closes, without waiting long for a client that does not read."""
 
     async def heard(self) -> None:
-        """Listens; returns when the client is gone."""
+        """Receives messages; returns when the client is gone."""
 
 
 class Session:
-    """Made when the client may come in. `run` returns when it is gone."""
+    """Created when the client is admitted. `run` returns when it is gone."""
 
     def __init__(self, hub: Hub, stock: StockReader, subscriber: Subscriber, wire: Wire, snapshot: bool) -> None:
         self._hub = hub
@@ -67,7 +67,7 @@ class Session:
         """Set when the client is live."""
 
     async def run(self, resumes: bool) -> None:
-        """From hello to goodbye. `resumes`: the subscriber's floors are those of a token."""
+        """Serves the client from hello to close. `resumes`: the subscriber's floors are those of a token."""
         subscriber, hub = self._subscriber, self._hub
         hub.enter(subscriber)
         tasks: list[asyncio.Task[None]] = []
@@ -86,7 +86,7 @@ class Session:
             await _cancelled(tasks)
 
     async def snapshot(self) -> None:
-        """Tells the levels of the skus that are followed; of what changes meanwhile only what is newer than they are."""
+        """Sends the levels of the followed skus; of the changes made meanwhile, only those newer than these levels."""
         subscriber = self._subscriber
         if not (subscriber.filter.skus and "stock" in subscriber.filter.every_topic):
             return
@@ -165,7 +165,7 @@ class Session:
         await self._wire.part(ending.word, body, ending)
 
     def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Without the request's context: its deadline is that of a short answer, not of a stream."""
+        """Runs without the request's context: its deadline is for a short response, not for a stream."""
         task = asyncio.create_task(work, context=contextvars.Context())
         task.add_done_callback(self._failed)
         return task

@@ -1,4 +1,4 @@
-"""Server-sent events, for `EventSource` and curl. `id:` is the resume token, so that a browser goes on by itself."""
+"""Server-sent events, for `EventSource` and curl. `id:` is the resume token, so that a browser resumes by itself."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from edge.push.subscriber import Ending, Subscriber
 
 RETRY_MS = 1_000
 PART_WITHIN_S = 2.0
-"""For the last words; then the socket is cut off, read or not. A browser comes back with the last id that it saw."""
+"""Time for the last message; then the socket is cut off, read or not. A browser resumes with the last id that it saw."""
 CONTENT_TYPE = b"text/event-stream; charset=utf-8"
 HEADERS = [
     (b"content-type", CONTENT_TYPE),
     (b"cache-control", b"no-store"),
-    # Nothing is shown for a cookie, only for a token or ticket that the page must have: any page may hold one.
+    # Access depends on a token or ticket, which the page must have, and never on a cookie: any page may read the stream.
     (b"access-control-allow-origin", b"*"),
-    (b"connection", b"close"),  # the socket ends with the stream, also for a client that does not read its end
-    (b"x-accel-buffering", b"no"),  # nginx would keep events until a buffer is full
+    (b"connection", b"close"),  # closes the socket with the stream, even if the client does not read its end
+    (b"x-accel-buffering", b"no"),  # nginx would hold events back until a buffer is full
 ]
 
 
 class EventStream:
-    """What the handler of the route gives back instead of an answer."""
+    """The result of the route's handler instead of an `Answer`."""
 
     def __init__(self, push: Push, subscriber: Subscriber, snapshot: bool, resumes: bool) -> None:
         self._push = push
@@ -56,7 +56,7 @@ class EventStreamWire:
         self._write = send
 
     async def events(self, batch: Sequence[Pushed], token: str) -> None:
-        """All but the last carry their own place, too: a connection may break between them."""
+        """All but the last also carry their own token: a connection may break between them."""
         parts = [pushed.as_sse(self._subscriber.token(pushed)) for pushed in batch[:-1]]
         await self._body(b"".join([*parts, batch[-1].as_sse(token)]))
 
@@ -68,7 +68,7 @@ class EventStreamWire:
         retry = b"retry: %d\n" % RETRY_MS if word == "hello" else b""
         await self._body(b"%bevent: %b\n%bdata: %b\n\n" % (retry, word.encode(), place, orjson.dumps(body)))
 
-    async def part(self, word: str, body: Mapping[str, Any], ending: Ending) -> None:  # noqa: ARG002 - the body says it
+    async def part(self, word: str, body: Mapping[str, Any], ending: Ending) -> None:  # noqa: ARG002 - the body has it
         retry = b"retry: %d\n" % (RETRY_MS + body.get("after_ms", 0))
         last = b"%bevent: %b\ndata: %b\n\n" % (retry, word.encode(), orjson.dumps(body))
         visitor = self._subscriber.visitor
@@ -79,7 +79,7 @@ class EventStreamWire:
         except TimeoutError:
             visitor.cut_off()
             if visitor.transport is not None:
-                await self.heard()  # else the server would log an answer without its end
+                await self.heard()  # otherwise the server would log an incomplete response
 
     async def heard(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

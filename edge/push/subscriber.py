@@ -1,4 +1,4 @@
-"""One client's place in the hub: what it wants, what waits for it, and why it ends. Knows nothing of how it is sent."""
+"""One client of the hub: its filter, its queue and the reason for its end. It does not know how events are sent."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from edge.push.pushed import PRIVATE, Pushed
 from edge.push.visitor import OPERATOR, Visitor
 
 MOST_WAITING = 2_000
-"""Events that wait for one client: two seconds at 1,000 events per second. Who is further behind comes back with its token."""
+"""Events queued for one client: two seconds at 1,000 events per second. A client further behind resumes with its token."""
 MOST_WAITING_BYTES = 4 * 1024 * 1024
-"""The same in JSON: a thousand slow clients cost 4 GB at the very worst, and are closed long before all are there."""
+"""The same as JSON: a thousand slow clients cost 4 GB at worst, and they are closed long before that."""
 MOST_PER_MESSAGE = 200
 MOST_MESSAGE_BYTES = 256 * 1024
-"""Of several events in one message; a single larger event goes alone."""
+"""Of several events in one message; a single larger event is sent alone."""
 
 STUCK_BEATS = 2
-"""Heartbeats in a row without anything sent, although something waits: 30 to 45 s in which the client read nothing."""
+"""Heartbeats in a row with a queue and nothing sent: 30 to 45 s in which the client read nothing."""
 
 Kind = Literal["websocket", "sse", "graphql"]
 
 
 class Control(NamedTuple):
-    """Something to say to the client that is no event."""
+    """A message to the client that is not an event."""
 
     word: str
     body: dict[str, Any]
@@ -36,7 +36,7 @@ class Control(NamedTuple):
 
 @dataclass(frozen=True)
 class Ending:
-    """Why a client is closed: a WebSocket close code and its reason. `word` and `body`: what it is told before."""
+    """Why a client is closed: a WebSocket close code and its reason. `word` and `body`: the message before the close."""
 
     code: int
     why: str
@@ -56,7 +56,7 @@ BEAT = Control("heartbeat", {})
 
 
 class Subscriber:
-    """`floors`: positions that the client has already; events up to them are not for it."""
+    """`floors`: positions that the client already has; events up to them are skipped."""
 
     def __init__(
         self, kind: Kind, wanted: Filter, visitor: Visitor = OPERATOR, floors: Mapping[str, int] | None = None
@@ -67,11 +67,11 @@ class Subscriber:
         self._sources = visitor.grant.sources
         self.floors: dict[str, int] = dict(floors or {})
         self.versions: dict[tuple[str, str], int] = {}
-        """Levels that a snapshot told, until their next change: older changes are not for the client."""
+        """Versions of levels in a snapshot, kept until their next change: older changes are skipped."""
         self.live = False
-        """Whether the hub offers it events; before that it is being brought up to where the hub is."""
+        """Whether the hub offers it events; before that it catches up with the hub."""
         self.sent_token = resume_token.encode(self.floors)
-        """Resumes after the last message that was written."""
+        """The token to resume after the last message that was written."""
         self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._takes = 0
         self._takes_before = 0
@@ -83,29 +83,29 @@ class Subscriber:
         self._room = asyncio.Event()
 
     def __len__(self) -> int:
-        """How many things wait."""
+        """Number of queued events and messages."""
         return len(self._waiting)
 
     @property
     def waiting_bytes(self) -> int:
-        """Of the events that wait, as JSON."""
+        """Size of the queued events, as JSON."""
         return self._bytes
 
     def is_stuck(self) -> bool:
-        """Asked at every beat: whether something waits and nothing was sent for some beats."""
+        """Whether the queue is not empty and nothing was sent for some heartbeats. Called at every heartbeat."""
         waits = bool(self._waiting) and not self._held
         self._stuck_beats = self._stuck_beats + 1 if waits and self._takes == self._takes_before else 0
         self._takes_before = self._takes
         return self._stuck_beats >= STUCK_BEATS
 
     def shown(self, positions: Mapping[str, int]) -> Mapping[str, int]:
-        """Those of the sources that the client may see: a ticket for stock says nothing of how many orders there were."""
+        """The positions of the sources that the client may see: a ticket for stock must not reveal the number of orders."""
         if self._sources is None:
             return positions
         return {source: place for source, place in positions.items() if source in self._sources}
 
     def offer(self, pushed: Pushed) -> None:
-        """An event that the filter takes. Ends the client when it is too far behind."""
+        """Queues an event that the filter takes. Ends the client when it is too far behind."""
         event = pushed.event
         if event.position <= self.floors.get(event.source, 0):
             return
@@ -116,14 +116,14 @@ class Subscriber:
             self.end(TOO_SLOW)
 
     def append(self, pushed: Pushed) -> None:
-        """An event that was fetched for it: there was `room`."""
+        """Queues an event that was fetched for the client, after waiting for `room`."""
         if not self.ended.done():
             self._bytes += len(pushed.json)
             self._waiting.append(pushed)
             self._wake()
 
     def say(self, control: Control) -> None:
-        """Tells it something, after what waits. Ends a client that asks and asks and does not read the answers."""
+        """Queues a message. Ends a client that keeps sending requests and does not read the replies."""
         if self.ended.done():
             return
         self._waiting.append(control)
@@ -132,17 +132,17 @@ class Subscriber:
         self._wake()
 
     def end(self, ending: Ending) -> None:
-        """It gets no more events, whatever waits. The first ending counts."""
+        """Ends the client and drops its queue. Only the first ending counts."""
         if not self.ended.done():
             self.ended.set_result(ending)
             self._waiting.clear()
 
     def hold(self) -> None:
-        """Lets everything wait until `show`."""
+        """Holds the queue back until `show`."""
         self._held = True
 
     def show(self, versions: Mapping[tuple[str, str], int], snapshot: Control) -> None:
-        """The snapshot goes first, but after what announces it; changes that it already tells are dropped."""
+        """Queues the snapshot first, but after its announcement; drops changes that the snapshot already has."""
         self.versions.update(versions)
         kept = [one for one in self._waiting if isinstance(one, Control) or not self._known(one)]
         announced = [place for place, one in enumerate(kept, 1) if isinstance(one, Control) and one.word in ANNOUNCING]
@@ -153,19 +153,19 @@ class Subscriber:
         self._wake()
 
     def clear(self) -> None:
-        """What waits is not wanted any more."""
+        """Drops the queued events; other messages stay."""
         self._waiting = deque(one for one in self._waiting if isinstance(one, Control))
         self._bytes = 0
         self.versions.clear()
 
     async def room(self) -> None:
-        """Returns when a page more may wait: for events that are fetched, not for those that come by themselves."""
+        """Returns when the queue has room for another page of fetched events; live events do not wait for it."""
         while len(self._waiting) > MOST_WAITING // 2 or self._bytes > MOST_WAITING_BYTES // 2:
             self._room.clear()
             await self._room.wait()
 
     async def take(self) -> list[Pushed] | Control:
-        """What is to be sent next: one thing to say, or as many events as may go together."""
+        """The next thing to send: one control message, or as many events as fit into one message."""
         while self._held or not self._waiting:
             self._ready.clear()
             await self._ready.wait()
@@ -187,7 +187,7 @@ class Subscriber:
         return batch
 
     def token(self, pushed: Pushed) -> str:
-        """Resumes after this event: its own token, unless the client had seen more of some source before."""
+        """The token to resume after this event: its own, unless the client had already seen more of some source."""
         if pushed.number == PRIVATE:
             return pushed.token
         floors, sources, positions = self.floors, self._sources, pushed.positions
@@ -198,7 +198,7 @@ class Subscriber:
         return resume_token.encode(merged(positions, floors))
 
     def _known(self, pushed: Pushed) -> bool:
-        """Whether a snapshot told this already. The first change that it did not ends the comparing: they come in order."""
+        """Whether a snapshot had this change. The first newer change ends the comparison: changes come in order."""
         level = pushed.level
         if level is None:
             return False
@@ -216,5 +216,5 @@ class Subscriber:
 
 
 def merged(positions: Mapping[str, int], floors: Mapping[str, int]) -> dict[str, int]:
-    """The later of both, source by source."""
+    """The later position of both, source by source."""
     return {source: max(positions.get(source, 0), floors.get(source, 0)) for source in {**positions, **floors}}

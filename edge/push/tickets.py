@@ -1,4 +1,4 @@
-"""Tickets: what a browser shows instead of the API token, which it must not have. Signed, short-lived, for some topics only."""
+"""Tickets, which browsers show instead of the API token, which they must not have. Signed, short-lived, for some topics."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ import orjson
 from edge.push.filters import Grant
 
 PURPOSE = b"one-stock stream ticket 2"
-"""Makes the signing key one that signs nothing else; a new number makes all tickets void."""
+"""Derives a signing key that signs nothing else; a new number invalidates all tickets."""
 PROTOCOL_PREFIX = "ticket."
-"""How a WebSocket carries it among its subprotocols."""
+"""Marks the ticket among the subprotocols of a WebSocket."""
 
 
 class TicketInvalid(Exception):
-    """Not signed by us, or not whole."""
+    """The ticket is incomplete, or its signature is wrong."""
 
 
 class TicketExpired(Exception):
-    """It was good once."""
+    """The ticket was valid and has expired."""
 
 
 class Tickets:
-    """Signs and reads tickets; every process with the same TICKET_KEY reads them."""
+    """Signs and reads tickets; every process with the same TICKET_KEY accepts them."""
 
     def __init__(self, key: str, unix_s: Callable[[], float] = time.time) -> None:
         self._key = hmac.digest(key.encode(), PURPOSE, hashlib.sha256)
         self._unix_s = unix_s
 
     def issue(self, topics: Sequence[str], skus: Sequence[str], orders: Sequence[str], ttl_s: int) -> tuple[str, float]:
-        """A ticket and the unix second at which it ends."""
+        """A ticket and its expiry in Unix seconds."""
         expires_s = int(self._unix_s()) + ttl_s
         claims = {"t": sorted(set(topics)), "s": sorted(set(skus)), "o": sorted(set(orders)), "e": expires_s}
         body = _text(orjson.dumps(claims))
         return f"{body}.{self._signature(body)}", expires_s
 
     def read(self, ticket: str) -> Grant:
-        """What its holder may see. TicketInvalid, TicketExpired."""
+        """The grant of a ticket. TicketInvalid, TicketExpired."""
         body, _, signature = ticket.partition(".")
         if not ticket.isascii() or not hmac.compare_digest(signature, self._signature(body)):
             raise TicketInvalid

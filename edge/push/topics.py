@@ -1,4 +1,4 @@
-"""Topics: what a client can ask for, which event types belong to each, and which ids an event is about."""
+"""Topics that a client can ask for: the event types of each, and the ids that an event concerns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 Topic = Literal["stock", "reservations", "orders", "promotions", "alerts", "skus"]
 TOPICS: tuple[Topic, ...] = ("stock", "reservations", "orders", "promotions", "alerts", "skus")
 OTHER = "other"
-"""Types of none of the topics, such as those of a later release: only for who may see everything and asks for no topic."""
+"""Event types outside all topics, such as those of a later release: sent only with full access and without a topic filter."""
 EVERY = (*TOPICS, OTHER)
 
 _TOPIC_OF_TYPE = (
@@ -23,7 +23,7 @@ _TOPIC_OF_TYPE = (
     ("promo.promotion.*", "promotions"),
     ("promo.redemption.*", "promotions"),
 )
-"""The first that fits counts."""
+"""The first match counts."""
 SOURCES_OF_TOPIC: Mapping[str, tuple[str, ...]] = {
     "stock": ("inventory",),
     "reservations": ("inventory",),
@@ -32,7 +32,7 @@ SOURCES_OF_TOPIC: Mapping[str, tuple[str, ...]] = {
     "promotions": ("promo",),
     "alerts": ("inventory", "order", "promo"),
 }
-"""OTHER may come from everywhere."""
+"""Events of OTHER may come from any source."""
 IDS_OF_TOPIC: Mapping[str, str] = {
     "stock": "skus",
     "reservations": "skus",
@@ -41,7 +41,7 @@ IDS_OF_TOPIC: Mapping[str, str] = {
     "orders": "orders",
     "promotions": "promotions",
 }
-"""Which list of ids narrows a topic."""
+"""The list of ids that narrows each topic."""
 LOCATED = frozenset({"stock", "reservations", "alerts"})
 """Topics that `locations` narrows."""
 
@@ -53,7 +53,7 @@ def topic_of(type_: str) -> str:
 
 
 def ids_in(type_: str, key: str, data: Mapping[str, Any]) -> tuple[str, ...]:
-    """The ids of its topic's kind that an event is about; none for an audit's finding."""
+    """The ids, of its topic's kind, that an event concerns; none for an audit's finding."""
     if type_.startswith("inventory.reservation."):
         reservation = data.get("reservation") or {}
         return tuple(dict.fromkeys(line["sku"] for line in reservation.get("lines", ())))
@@ -64,7 +64,7 @@ def ids_in(type_: str, key: str, data: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def locations_in(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """The locations that an event is about."""
+    """The locations that an event concerns."""
     if level := data.get("level"):
         return (level["location"],)
     reservation = data.get("reservation") or {}

@@ -1,4 +1,4 @@
-"""Who asks for live events: what they may see, where they come from, and the socket that they came over."""
+"""The caller of a live route: its grant, its address and its socket."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge.push.filters import EVERYTHING, Grant
 
 @dataclass(frozen=True, eq=False)
 class Visitor:
-    """One per connection. `address` is "" where the server does not say it; then only the other bounds count."""
+    """One per connection. `address` is "" if the server does not know it; then only the other limits apply."""
 
     grant: Grant = EVERYTHING
     address: str = ""
@@ -22,20 +22,20 @@ class Visitor:
 
     @classmethod
     def of(cls, scope: Scope) -> Visitor:
-        """The one who sent this request."""
+        """The visitor that sent this request."""
         client = scope.get("client")
         return cls(scope[GRANT], client[0] if client else "", scope.get(TRANSPORT))
 
     @property
     def socket_bytes(self) -> int:
-        """What was written and is not yet in the kernel's hands."""
+        """Bytes that were written and that the kernel has not taken yet."""
         return 0 if self.transport is None or self.transport.is_closing() else self.transport.get_write_buffer_size()
 
     def cut_off(self) -> None:
-        """Closes the socket now, whatever it holds."""
+        """Closes the socket now and drops unsent data."""
         if self.transport is not None:
             cut_off(self.transport)
 
 
 OPERATOR = Visitor()
-"""Who may see everything, from nowhere."""
+"""A visitor with full access, without an address or a socket."""

@@ -1,4 +1,4 @@
-"""`/ws/inventory`: what a WebSocket client says and hears. The README of edge has the protocol."""
+"""`/ws/inventory`: the messages to and from a WebSocket client. The README of edge describes the protocol."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from edge.push.visitor import Visitor
 from edge.schemas.streams import Message, StreamQuery, Subscription
 
 SUBPROTOCOL = "one-stock.v1"
-"""May be offered; a browser that offers its ticket as one needs some answer."""
+"""Optional. A browser that offers its ticket as a subprotocol needs one to be accepted."""
 
 
 class WebSocketStream:
     """The ASGI application of the route."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One connection."""
+        """Serves one connection."""
         given = next((value for name, value in scope["headers"] if name == headers.REQUEST_ID), None)
         context.request_id.set(headers.request_id(given))
         push: Push = scope["app"].state.push
@@ -65,7 +65,7 @@ class WebSocketWire:
     async def events(self, batch: Sequence[Pushed], token: str) -> None:
         await self._write({"type": FRAME, "frame": self._push.frames.of(batch, token)})
 
-    async def say(self, word: str, body: Any, token: str | None) -> None:  # noqa: ARG002 - it stands in the body
+    async def say(self, word: str, body: Any, token: str | None) -> None:  # noqa: ARG002 - the body has it
         await self._write({"type": FRAME, "frame": text(orjson.dumps({word: body}))})
 
     async def part(self, word: str, body: Mapping[str, Any], ending: Ending) -> None:
@@ -85,7 +85,7 @@ class WebSocketWire:
 
     async def _obey(self, raw: str | bytes) -> None:
         asked = _message(raw)
-        await self.session.arrived.wait()  # what the client came for goes first
+        await self.session.arrived.wait()  # resumed events and the snapshot go first
         if "ping" in asked.model_fields_set:
             self._subscriber.say(Control("pong", {"ping": asked.ping}))
         elif asked.subscribe is not None:
@@ -101,7 +101,7 @@ class WebSocketWire:
         snapshot = asking.wants_snapshot(asked, wanted, False)
         if unknown := await push.hub.unknown(wanted.sources(push.hub.feeds), 0):
             raise Problem(
-                503, "DEPENDENCY_UNAVAILABLE", f"Not heard of since this process began: {', '.join(unknown)}."
+                503, "DEPENDENCY_UNAVAILABLE", f"No response since this process started: {', '.join(unknown)}."
             )
         push.hub.part(subscriber)
         subscriber.clear()
@@ -129,11 +129,11 @@ def _message(raw: str | bytes) -> Message:
     except ValidationError as wrong:
         raise problems.from_validation(wrong.errors(include_url=False, include_context=False)) from wrong
     if len(asked.model_fields_set) != 1:
-        raise problems.invalid_field("body", "must have one of subscribe, unsubscribe and ping")
+        raise problems.invalid_field("body", "must have exactly one of subscribe, unsubscribe and ping")
     try:
         orjson.dumps(asked.ping)
     except TypeError:
-        raise problems.invalid_field("ping", "must hold whole numbers of up to 64 bits") from None
+        raise problems.invalid_field("ping", "must not contain a whole number of more than 64 bits") from None
     if "unsubscribe" in asked.model_fields_set and asked.unsubscribe is not True:
         raise problems.invalid_field("unsubscribe", "must be true")
     if "subscribe" in asked.model_fields_set and asked.subscribe is None:

@@ -1,4 +1,4 @@
-"""REST of customers: what they bought, and what they wait for."""
+"""REST routes of customers: purchases and back-in-stock requests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ router = under_v1("customers")
 @router.get(
     "/customers/{customer_id}/purchases",
     response_model=schema.PurchaseListAnswer,
-    summary="List what a customer bought, newest first",
+    summary="List a customer's purchases, newest first",
 )
 async def list_purchases(call: Call, customer_id: CustomerId, query: Annotated[schema.PageQuery, Query()]) -> Answer:
     request = pb.GetPurchaseHistoryRequest(
@@ -42,11 +42,11 @@ async def list_purchases(call: Call, customer_id: CustomerId, query: Annotated[s
     "/customers/{customer_id}/back-in-stock",
     response_model=schema.BackInStockAnswer,
     status_code=201,
-    summary="Ask to be told when a sku is available again",
+    summary="Request a notice when a sku is back in stock",
     openapi_extra=CHANGES,
 )
 async def request_notice(call: Call, customer_id: CustomerId, body: schema.BackInStock) -> Answer:
-    # A mistyped sku would be waited for in vain; only inventory knows which there are.
+    # A mistyped sku would never come back in stock; only inventory knows which skus exist.
     await call.rpc(call.clients.catalog.GetSku, GetSkuRequest(sku=body.sku))
     request = pb.RequestBackInStockNoticeRequest(
         request_id=call.mutation_id("req"),
@@ -62,7 +62,7 @@ async def request_notice(call: Call, customer_id: CustomerId, body: schema.BackI
 @router.get(
     "/customers/{customer_id}/back-in-stock",
     response_model=schema.BackInStockListAnswer,
-    summary="List what a customer waits for",
+    summary="List a customer's back-in-stock requests",
 )
 async def list_notices(call: Call, customer_id: CustomerId, query: Annotated[schema.PageQuery, Query()]) -> Answer:
     request = pb.ListBackInStockNoticesRequest(
@@ -79,7 +79,7 @@ async def list_notices(call: Call, customer_id: CustomerId, query: Annotated[sch
 @router.delete(
     "/customers/{customer_id}/back-in-stock/{sku}",
     response_model=schema.BackInStockCancelledAnswer,
-    summary="Wait for a sku no longer",
+    summary="Cancel a back-in-stock request",
     openapi_extra=CHANGES,
 )
 async def cancel_notice(call: Call, customer_id: CustomerId, sku: SkuId) -> Answer:

@@ -17,7 +17,7 @@ router = under("", "graphql")
 @router.post(
     "/graphql",
     response_model=shapes.GraphQLAnswer,
-    summary="Ask for stock, orders and offers in GraphQL; what went wrong in a query stands in errors",
+    summary="Query stock, orders and offers with GraphQL; errors of the query are in `errors`",
 )
 async def query(call: Call, body: shapes.GraphQLQuery) -> Answer:
     context = Context(call.push, Reads(call.clients), Visitor.of(call.scope))

@@ -1,4 +1,4 @@
-"""REST of stock levels: reading them, and changing them by hand."""
+"""REST routes of stock levels: reads and manual changes."""
 
 from __future__ import annotations
 
@@ -62,13 +62,18 @@ async def receive_stock(call: Call, body: schema.StockReceipt) -> Answer:
 
 
 @router.post(
-    "/inventory/adjust", response_model=schema.LevelAnswer, summary="Correct a level by a delta", openapi_extra=CHANGES
+    "/inventory/adjust",
+    response_model=schema.LevelAnswer,
+    summary="Adjust a stock level by a delta",
+    openapi_extra=CHANGES,
 )
 async def adjust_named_stock(call: Call, body: schema.StockAdjustment) -> Answer:
     return await _adjust(call, body.sku, body.location, body)
 
 
-@router.post("/inventory/batch", response_model=schema.StockBatchAnswer, summary="Read up to 500 skus, without lots")
+@router.post(
+    "/inventory/batch", response_model=schema.StockBatchAnswer, summary="Read the stock of up to 500 skus, without lots"
+)
 async def batch_get_stock(call: Call, body: schema.StockBatch) -> Answer:
     response = await call.rpc(call.clients.stock.BatchGetStock, pb.BatchGetStockRequest(skus=body.skus))
     found: schema.StockBatchAnswer = {
@@ -78,13 +83,19 @@ async def batch_get_stock(call: Call, body: schema.StockBatch) -> Answer:
     return Answer(found)
 
 
-@router.get("/inventory/{sku}", response_model=schema.StockAnswer, summary="Read one sku per location and lot")
+@router.get(
+    "/inventory/{sku}", response_model=schema.StockAnswer, summary="Read the stock of one sku, per location and lot"
+)
 async def get_stock(call: Call, sku: SkuId) -> Answer:
     response = await call.rpc(call.clients.stock.GetStock, pb.GetStockRequest(sku=sku))
     return Answer(levels.stock(response.stock))
 
 
-@router.get("/inventory/{sku}/movements", response_model=schema.MovementListAnswer, summary="List what changed one sku")
+@router.get(
+    "/inventory/{sku}/movements",
+    response_model=schema.MovementListAnswer,
+    summary="List the stock movements of one sku",
+)
 async def list_movements(call: Call, sku: SkuId, query: Annotated[schema.MovementQuery, Query()]) -> Answer:
     request = pb.ListMovementsRequest(
         sku=sku, location=query.location, page_size=query.page_size, page_token=query.page_token
@@ -100,7 +111,7 @@ async def list_movements(call: Call, sku: SkuId, query: Annotated[schema.Movemen
 @router.put(
     "/inventory/{sku}/{location}",
     response_model=schema.LevelAnswer,
-    summary="Set on_hand to an absolute number",
+    summary="Set on_hand or the backorder limit to an absolute number",
     openapi_extra=CHANGES_VERSION,
 )
 @options(rest_names={"expected_version": "If-Match"})
@@ -122,7 +133,7 @@ async def set_stock(call: Call, sku: SkuId, location: LocationId, body: schema.S
 @router.patch(
     "/inventory/{sku}/{location}",
     response_model=schema.LevelAnswer,
-    summary="Correct a level by a delta",
+    summary="Adjust a stock level by a delta",
     openapi_extra=CHANGES,
 )
 async def adjust_stock(call: Call, sku: SkuId, location: LocationId, body: schema.StockDelta) -> Answer:

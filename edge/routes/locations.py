@@ -1,4 +1,4 @@
-"""REST of locations and their sums."""
+"""REST routes of locations and their stock totals."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def list_locations(call: Call) -> Answer:
 
 
 @router.get(
-    "/inventory/warehouses", response_model=schema.WarehouseListAnswer, summary="List locations with their sums"
+    "/inventory/warehouses", response_model=schema.WarehouseListAnswer, summary="List locations with their stock totals"
 )
 async def list_warehouses(call: Call) -> Answer:
     response = await call.rpc(call.clients.stock.ListLocations, pb.ListLocationsRequest())

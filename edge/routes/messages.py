@@ -1,4 +1,4 @@
-"""Pieces of messages that several nouns turn into REST: times, money, enum names."""
+"""Conversions from messages to REST that several routes share: times, money, enum names."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def money(message: Money) -> MoneyAnswer:
 
 
 def names(items: Iterable[tuple[str, int]], prefix: str) -> dict[int, str]:
-    """An enum's numbers to its names without the prefix: made once, looked up per answer."""
+    """Maps an enum's numbers to its names without the prefix; made once, used for every response."""
     return {number: name.removeprefix(prefix) for name, number in items}

@@ -1,4 +1,4 @@
-"""Orders and customers between messages and REST."""
+"""Converts orders and customers between messages and REST."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAYMENT_STATUSES = messages.names(Payment.Status.items(), "STATUS_")
 
 
 def customer_message(customer: schema.Customer | None) -> Customer | None:
-    """The message for a customer; None for none."""
+    """The message for a customer; None without one."""
     if customer is None:
         return None
     message = Customer(id=customer.id, email=customer.email)

@@ -1,4 +1,4 @@
-"""REST of orders."""
+"""REST routes of orders."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gen.order.v1.order_pb2 import Order
 router = under_v1("orders")
 
 PLACE_DEADLINE_S = 15.0
-"""A payment provider may take ten seconds by itself."""
+"""A payment provider alone may take ten seconds."""
 UNFINISHED = frozenset(
     {
         Order.STATE_NEW,
@@ -31,16 +31,16 @@ UNFINISHED = frozenset(
         Order.STATE_CANCELLING,
     }
 )
-"""States that say: accepted, the outcome comes later (202)."""
+"""States of an accepted order whose outcome comes later (202)."""
 
 
 @router.post(
     "/orders",
     response_model=schema.OrderAnswer,
     status_code=201,
-    summary="Place an order: price, reserve, pay, confirm, or undo all of it",
+    summary="Place an order: price, reserve, pay and confirm it, or undo all steps",
     response_description="The order is confirmed",
-    responses={202: {"model": schema.OrderAnswer, "description": "The order stands, its payment is open"}},
+    responses={202: {"model": schema.OrderAnswer, "description": "The order is accepted; its payment is open"}},
     openapi_extra=CHANGES,
 )
 @options(deadline_s=PLACE_DEADLINE_S)
@@ -95,9 +95,12 @@ async def get_order(call: Call, order_id: OrderId) -> Answer:
 @router.put(
     "/orders/{order_id}/cancel",
     response_model=schema.OrderAnswer,
-    summary="Undo an order",
-    response_description="The order is cancelled; or still CONFIRMED: a part of its goods had left, the rest was given back",
-    responses={202: {"model": schema.OrderAnswer, "description": "It is being cancelled: something it needs is down"}},
+    summary="Cancel an order",
+    response_description="The order is cancelled, or still CONFIRMED if a part of its goods had left: then only the rest"
+    " is cancelled",
+    responses={
+        202: {"model": schema.OrderAnswer, "description": "The order is being cancelled; a required service is down"}
+    },
     openapi_extra=CHANGES,
 )
 @options(deadline_s=PLACE_DEADLINE_S)

@@ -1,4 +1,4 @@
-"""REST of promotions: the quote. Prices come from inventory, so that a caller need not know them."""
+"""REST route of the quote. Prices come from inventory, so that a caller need not know them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ router = under_v1("promotions")
 REASONS = messages.names(SkippedPromotion.Reason.items(), "REASON_")
 
 
-@router.post("/promotions/quote", response_model=schema.QuoteAnswer, summary="Price a cart without any effect")
+@router.post("/promotions/quote", response_model=schema.QuoteAnswer, summary="Price a cart without changing anything")
 @options(rest_names={"cart.customer_id": "customer.id", "cart.": ""})
 async def quote_promotions(call: Call, body: schema.Quote) -> Answer:
     skus = await _skus(call, [line.sku for line in body.lines])
@@ -39,7 +39,7 @@ async def quote_promotions(call: Call, body: schema.Quote) -> Answer:
 
 
 async def _skus(call: Call, wanted: list[str]) -> dict[str, Sku]:
-    """The skus of the lines, each asked for once. ServiceError for one that is unknown or malformed."""
+    """The skus of the lines, each read once. ServiceError for one that is unknown or malformed."""
     request = BatchGetSkusRequest(skus=dict.fromkeys(wanted))
     try:
         found = await call.rpc(call.clients.catalog.BatchGetSkus, request)
@@ -54,7 +54,7 @@ async def _skus(call: Call, wanted: list[str]) -> dict[str, Sku]:
 
 
 def _priced(line: schema.QuoteLine, sku: Sku, currency: str) -> CartLine:
-    """A cart line with its sku's price. An amount without the right currency would be a wrong price: refused."""
+    """A cart line with its sku's price. ServiceError when the sku is priced in another currency."""
     if sku.price.currency != currency:
         path = "currency"
         error = errors.invalid(path, "CURRENCY_MISMATCH", f"{sku.sku} is not priced in {currency}")

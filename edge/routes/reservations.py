@@ -1,4 +1,4 @@
-"""REST of reservations."""
+"""REST routes of reservations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STATES = messages.names(Reservation.State.items(), "STATE_")
     "/inventory/reserve",
     response_model=schema.ReservationAnswer,
     status_code=201,
-    summary="Claim stock, all lines or none",
+    summary="Reserve stock, all lines or none",
     openapi_extra=CHANGES,
 )
 async def reserve_stock(call: Call, body: schema.Reserve) -> Answer:
@@ -52,7 +52,7 @@ async def get_reservation(call: Call, reservation_id: ReservationId) -> Answer:
 @router.post(
     "/inventory/reservations/{reservation_id}/commit",
     response_model=schema.ReservationAnswer,
-    summary="Turn a claim into an accepted sale",
+    summary="Commit a reservation: turn it into an accepted sale",
     openapi_extra=CHANGES,
 )
 async def commit_reservation(call: Call, reservation_id: ReservationId, body: schema.Change) -> Answer:
@@ -69,7 +69,7 @@ async def commit_reservation(call: Call, reservation_id: ReservationId, body: sc
 @router.post(
     "/inventory/reservations/{reservation_id}/release",
     response_model=schema.ReservationAnswer,
-    summary="Give a claim back",
+    summary="Release a reservation",
     openapi_extra=CHANGES,
 )
 async def release_reservation(call: Call, reservation_id: ReservationId, body: schema.Change) -> Answer:
@@ -86,7 +86,7 @@ async def release_reservation(call: Call, reservation_id: ReservationId, body: s
 @router.post(
     "/inventory/reservations/{reservation_id}/extend",
     response_model=schema.ReservationAnswer,
-    summary="Hold a claim longer",
+    summary="Extend a reservation",
     openapi_extra=CHANGES,
 )
 async def extend_reservation(call: Call, reservation_id: ReservationId, body: schema.Extend) -> Answer:
@@ -104,7 +104,7 @@ async def extend_reservation(call: Call, reservation_id: ReservationId, body: sc
 @router.post(
     "/inventory/reservations/{reservation_id}/fulfill",
     response_model=schema.FulfillmentAnswer,
-    summary="Goods leave, first-expired lots first",
+    summary="Fulfill a reservation: goods leave, first-expired lots first",
     openapi_extra=CHANGES,
 )
 async def fulfill_reservation(call: Call, reservation_id: ReservationId, body: schema.Lines) -> Answer:
@@ -127,7 +127,7 @@ async def fulfill_reservation(call: Call, reservation_id: ReservationId, body: s
 @router.post(
     "/inventory/reservations/{reservation_id}/cancel",
     response_model=schema.ReservationAnswer,
-    summary="Give committed units back that have not left",
+    summary="Cancel committed units that have not left",
     openapi_extra=CHANGES,
 )
 async def cancel_reservation(call: Call, reservation_id: ReservationId, body: schema.Lines) -> Answer:
@@ -174,7 +174,7 @@ def _quantities(body: schema.Lines) -> list[pb.LineQuantity]:
 
 def _line(number: int, line: schema.ReserveLine) -> pb.ReserveLine:
     if line.location is not None and line.locations:
-        raise problems.invalid_field(f"lines[{number}].location", "must not stand beside locations")
+        raise problems.invalid_field(f"lines[{number}].location", "must not be combined with locations")
     return pb.ReserveLine(
         sku=line.sku,
         quantity=line.quantity,
@@ -184,7 +184,7 @@ def _line(number: int, line: schema.ReserveLine) -> pb.ReserveLine:
 
 
 def _given_names(body: schema.Reserve) -> dict[str, str]:
-    """`location` became `locations[0]` on the way: a complaint about it must name what the caller wrote."""
+    """`location` was sent as `locations[0]`: an error about it must name the field that the caller wrote."""
     return {
         f"lines[{number}].locations[0]": f"lines[{number}].location"
         for number, line in enumerate(body.lines)

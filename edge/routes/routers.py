@@ -1,4 +1,4 @@
-"""Makes each noun's router, with what all routes under /v1 share in the documentation."""
+"""Creates each noun's router, with the documentation that all routes under /v1 share."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ ANY_PROBLEM: dict[int | str, dict[str, Any]] = {
         "model": ProblemAnswer,
     }
 }
-"""Brings the shape into the document; `edge.openapi.document` puts the statuses in the place of `default`."""
+"""Adds the problem's schema to the document; `edge.openapi.document` replaces `default` with the statuses."""
 BEARER = Depends(HTTPBearer(auto_error=False))
-"""Says in the document that a bearer token is needed; the middleware asks for it."""
+"""Documents that a bearer token is required; the middleware checks it."""
 
 
 def under_v1(tag: str) -> APIRouter:
-    """A router under /v1. The bearer scheme is documented here and enforced by the middleware."""
+    """A router under /v1. The bearer scheme is documented here; the middleware enforces it."""
     return under("/v1", tag)
 
 
 def under(prefix: str, tag: str) -> APIRouter:
-    """The same elsewhere."""
+    """The same under any prefix."""
     return APIRouter(
         prefix=prefix,
         tags=[tag],

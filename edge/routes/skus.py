@@ -1,4 +1,4 @@
-"""REST of skus."""
+"""REST routes of skus."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from gen.inventory.v1.sku_pb2 import Sku
 router = under_v1("skus")
 
 IN_SKU = {"sku.": ""}
-"""The messages hold the sku in a field of that name; over REST it is the body."""
+"""The messages have the sku in a field of that name; over REST it is the body."""
 
 
 @router.post("/skus", response_model=schema.SkuAnswer, status_code=201, summary="Create a sku", openapi_extra=CHANGES)
@@ -128,7 +128,7 @@ def _plain_value(value: Value) -> Any:
     if kind == "string_value":
         return value.string_value
     if kind == "number_value":
-        # Every number of a Struct is a double; whole ones were whole when they came.
+        # Every number of a Struct is a double; whole ones were sent as whole numbers.
         number = value.number_value
         return int(number) if number.is_integer() else number
     if kind == "bool_value":

@@ -1,4 +1,4 @@
-"""REST of live push: the event stream, and tickets for browsers."""
+"""REST routes of live push: the event stream, and tickets for browsers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ router = under_v1("streams")
 
 
 class EventStreamResponse(Response):
-    """For the document only: what the route answers is an EventStream."""
+    """For the document only: the route returns an EventStream."""
 
     media_type = "text/event-stream"
 
@@ -31,9 +31,9 @@ LAST_EVENT_ID = b"last-event-id"
 @router.get(
     "/inventory/stream",
     response_model=None,
-    summary="Live events as server-sent events",
+    summary="Stream live events as server-sent events",
     response_class=EventStreamResponse,
-    response_description="Events until the client leaves",
+    response_description="Events until the client disconnects",
 )
 async def stream(call: Call, query: Annotated[schema.StreamQuery, Query()]) -> Answer | EventStream:
     if call.method == "HEAD":
@@ -49,7 +49,7 @@ async def stream(call: Call, query: Annotated[schema.StreamQuery, Query()]) -> A
     "/stream-tickets",
     response_model=schema.TicketAnswer,
     status_code=201,
-    summary="A ticket that lets a browser see some topics for some time",
+    summary="Issue a ticket with which a browser can see some topics for a limited time",
 )
 async def issue_ticket(call: Call, body: schema.TicketRequest) -> Answer:
     ticket, expires_s = call.tickets.issue(body.topics, body.skus or (), body.orders or (), body.ttl_seconds)

@@ -1,4 +1,4 @@
-"""Probes and metrics: what an operator's machinery asks for."""
+"""Probes and metrics, for the tools of operators."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ router = APIRouter(tags=["system"], route_class=Operation)
 SERVING = "SERVING"
 
 
-@router.get("/healthz", response_model=schema.HealthAnswer, summary="Does this process serve")
+@router.get("/healthz", response_model=schema.HealthAnswer, summary="Check that this process is alive")
 async def health(call: Call) -> Answer:  # noqa: ARG001 - every handler has it
     alive: schema.HealthAnswer = {"status": "ok"}
     return Answer(alive)
 
 
-@router.get("/readyz", response_model=schema.ReadyAnswer, summary="Do the services behind it serve")
+@router.get("/readyz", response_model=schema.ReadyAnswer, summary="Check that this process and its services are ready")
 async def readiness(call: Call) -> Answer:
     if call.app.state.draining:
         raise problems.shutting_down()
@@ -42,7 +42,7 @@ async def readiness(call: Call) -> Answer:
     "/metrics",
     response_model=None,
     response_class=PlainTextResponse,
-    summary="Metrics in Prometheus' text format",
+    summary="Read metrics in Prometheus' text format",
     responses=ANY_PROBLEM,
     dependencies=[BEARER],
 )

@@ -1,4 +1,4 @@
-"""REST of outbound webhooks: what was sent, what became of it, and having it sent again."""
+"""REST routes of outbound webhooks: deliveries, their attempts, and sending them again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CAUSES = messages.names(WebhookDelivery.Cause.items(), "CAUSE_")
     "/webhook-endpoints/{endpoint_id}/test",
     response_model=schema.WebhookDeliveryAnswer,
     status_code=202,
-    summary="Send a webhook.ping, as any event is sent",
+    summary="Send a webhook.ping, delivered like any event",
     openapi_extra=CHANGES,
 )
 async def test_webhook_endpoint(call: Call, endpoint_id: EndpointId, body: Nothing) -> Answer:  # noqa: ARG001 - it is checked
@@ -40,7 +40,7 @@ async def test_webhook_endpoint(call: Call, endpoint_id: EndpointId, body: Nothi
     "/webhook-endpoints/{endpoint_id}/replay",
     response_model=schema.ReplayAnswer,
     status_code=202,
-    summary="Send the events of a time span again, a part per call",
+    summary="Send the events of a time span again, one part per call",
     openapi_extra=CHANGES,
 )
 @options(rest_names={"from_time": "from", "to_time": "to"})
@@ -92,7 +92,7 @@ async def list_webhook_attempts(call: Call, endpoint_id: EndpointId, delivery_id
     "/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/resend",
     response_model=schema.WebhookDeliveryAnswer,
     status_code=202,
-    summary="Have a delivery tried now, whatever became of it",
+    summary="Try a delivery again now, whatever its state",
     openapi_extra=CHANGES,
 )
 async def resend_webhook_delivery(

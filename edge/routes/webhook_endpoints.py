@@ -1,4 +1,4 @@
-"""REST of outbound webhooks: endpoints and their secrets. Their deliveries are in webhook_deliveries.py."""
+"""REST routes of outbound webhooks: endpoints and their secrets. Deliveries are in webhook_deliveries.py."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gen.webhook.v1.webhook_endpoint_pb2 import WebhookEndpoint
 router = under_v1("webhook-endpoints")
 
 IN_ENDPOINT = {"endpoint.": ""}
-"""The messages hold the endpoint in a field of that name; over REST it is the body."""
+"""The messages have the endpoint in a field of that name; over REST it is the body."""
 REASONS = messages.names(WebhookEndpoint.DisabledReason.items(), "DISABLED_REASON_")
 NO_REASON = WebhookEndpoint.DISABLED_REASON_UNSPECIFIED
 
@@ -31,7 +31,7 @@ NO_REASON = WebhookEndpoint.DISABLED_REASON_UNSPECIFIED
     "/webhook-endpoints",
     response_model=schema.WebhookEndpointCreatedAnswer,
     status_code=201,
-    summary="Ask to be told of events; the answer shows the secret once",
+    summary="Create an endpoint that receives events; the response shows its secret once",
     openapi_extra=CHANGES,
 )
 @options(rest_names=IN_ENDPOINT)
@@ -63,7 +63,7 @@ async def get_webhook_endpoint(call: Call, endpoint_id: EndpointId) -> Answer:
 @router.patch(
     "/webhook-endpoints/{endpoint_id}",
     response_model=schema.WebhookEndpointAnswer,
-    summary="Change fields of an endpoint, disable it, enable it again",
+    summary="Change fields of an endpoint, disable or enable it",
     openapi_extra=CHANGES_VERSION,
 )
 @options(rest_names={"endpoint.etag": "If-Match", "update_mask": "body", **IN_ENDPOINT})
@@ -85,7 +85,7 @@ async def update_webhook_endpoint(call: Call, endpoint_id: EndpointId, body: sch
 @router.delete(
     "/webhook-endpoints/{endpoint_id}",
     response_model=schema.WebhookDeletedAnswer,
-    summary="End an endpoint and forget its log",
+    summary="Delete an endpoint and its delivery log",
     openapi_extra=CHANGES,
 )
 async def delete_webhook_endpoint(call: Call, endpoint_id: EndpointId) -> Answer:
@@ -98,7 +98,7 @@ async def delete_webhook_endpoint(call: Call, endpoint_id: EndpointId) -> Answer
 @router.post(
     "/webhook-endpoints/{endpoint_id}/secret/rotate",
     response_model=schema.WebhookSecretAnswer,
-    summary="A new secret, shown once; the old one signs along for 24 hours",
+    summary="Create a new secret, shown once; for 24 hours the old one also signs",
     openapi_extra=CHANGES,
 )
 async def rotate_webhook_secret(call: Call, endpoint_id: EndpointId, body: Nothing) -> Answer:  # noqa: ARG001 - it is checked

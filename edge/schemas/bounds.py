@@ -1,6 +1,6 @@
-"""What fields may hold, as the protos declare it (`common/v1/bounds.proto`): REST's limits are read here and nowhere else.
+"""Limits of fields, as the protos declare them (`common/v1/bounds.proto`): REST's limits are read only here.
 
-The only file of the schemas that knows messages: it has their modules loaded, and answers what pydantic understands.
+The only module of the schemas that knows messages: it loads their modules and returns pydantic fields.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def field(message: str, name: str, description: str | None = None, entry: bool =
 def text(
     least: int, most: int, pattern: str = ANY_TEXT, description: str | None = None, needed: bool = True
 ) -> FieldInfo:
-    """What a text may be. One that is not needed may be empty, whatever the pattern says."""
+    """A pydantic field for a text. If it is not needed it may be empty, whatever its pattern."""
     if not needed and not re.match(pattern, ""):
         pattern = f"^(?:{pattern.removeprefix('^').removesuffix('$')})?$"
     made: FieldInfo = Field(min_length=least or None, max_length=most, pattern=pattern, description=description)
@@ -56,7 +56,7 @@ def text(
 
 
 def deepest(message: str, name: str) -> int:
-    """How deep an object may be nested."""
+    """The maximum nesting of an object."""
     return bounds.of(message, name).max_depth or 0
 
 

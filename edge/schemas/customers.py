@@ -1,4 +1,4 @@
-"""What is known of customers, over REST."""
+"""REST schemas of customers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from edge.schemas.fields import Body, Email, MoneyAnswer, PageSize, PageToken, Q
 
 
 class PageQuery(Query):
-    """Which page of what a customer has."""
+    """The page to return."""
 
     page_size: PageSize = 0
     page_token: PageToken = ""
 
 
 class PurchaseAnswer(TypedDict):
-    """One line of a confirmed order; `cancelled_at` is null while the order stands."""
+    """One line of a confirmed order; `cancelled_at` is null unless the order was cancelled."""
 
     order_id: str
     sku: str
@@ -30,24 +30,24 @@ class PurchaseAnswer(TypedDict):
 
 
 class PurchaseListAnswer(TypedDict):
-    """One page, newest order first."""
+    """One page of purchases, newest order first."""
 
     purchases: list[PurchaseAnswer]
     next_page_token: str
 
 
 class BackInStock(Body):
-    """What a customer waits for, and where they want to be told."""
+    """A sku that a customer waits for, and where to send the notice."""
 
     sku: SkuId
-    channel: Annotated[str, field("promo.v1.RequestBackInStockNoticeRequest", "channel", "web, pos, a marketplace")] = (
-        ""
-    )
+    channel: Annotated[
+        str, field("promo.v1.RequestBackInStockNoticeRequest", "channel", "Sales channel, such as web or pos")
+    ] = ""
     email: Email = ""
 
 
 class BackInStockAnswer(TypedDict):
-    """An open request; it ends when the customer is told."""
+    """An open request; it ends when the notice is sent to the customer."""
 
     customer_id: str
     sku: str
@@ -57,7 +57,7 @@ class BackInStockAnswer(TypedDict):
 
 
 class BackInStockListAnswer(TypedDict):
-    """One page of open requests, by sku."""
+    """One page of open requests, in order of their skus."""
 
     notices: list[BackInStockAnswer]
     next_page_token: str

@@ -1,5 +1,5 @@
-"""Field types that several nouns share. Their limits are the protos': the services decide, the edge says the same earlier
-and documents it."""
+"""Field types that several nouns share. Their limits come from the protos: the services enforce them, the edge checks them
+earlier and documents them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEAP_YEAR = "(?:19(?:7[26]|8[048]|9[26])|[2-9][0-9](?:0[48]|[2468][048]|[13579]
 _DAY_OF_31, _DAY_OF_30 = "(?:0[1-9]|[12][0-9]|3[01])", "(?:0[1-9]|[12][0-9]|30)"
 _DAY_OF_ANY_YEAR = f"(?:(?:0[13578]|1[02])-{_DAY_OF_31}|(?:0[469]|11)-{_DAY_OF_30}|02-(?:0[1-9]|1[0-9]|2[0-8]))"
 _DAY = f"(?:{_YEAR}-{_DAY_OF_ANY_YEAR}|{_LEAP_YEAR}-02-29)"
-"""The days of 1970 to 9998, leap years and all: what fits is a date, and is an instant in every zone."""
+"""The days of 1970 to 9998, with leap years: every match is a date, and an instant in every time zone."""
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _TIME = rf"T{_CLOCK}(?::[0-5][0-9](?:\.[0-9]{{1,9}})?)?(?:Z|[+\- ]{_CLOCK})"
 DAY = f"^{_DAY}$"
@@ -32,20 +32,20 @@ _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
-    """A default would say that a field is set when it is left out."""
+    """Removes the defaults: a default would mean that an omitted field is set."""
     for known in schema["properties"].values():
         known.pop("default", None)
     schema["minProperties"] = 1
 
 
 class Body(BaseModel):
-    """A request body: no unknown field, no conversion (a string is no number, a float no whole one, null no text)."""
+    """A request body. It refuses unknown fields and converts nothing: "2" and 2.0 are not whole numbers, null is not a text."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
 class Patch(Body):
-    """A body of fields to change: at least one; those that are left out stay."""
+    """A body of fields to change, at least one; omitted fields keep their values."""
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
@@ -57,13 +57,13 @@ class Patch(Body):
 
 
 class Query(BaseModel):
-    """A query string: no unknown parameter."""
+    """A query string. It refuses unknown parameters."""
 
     model_config = ConfigDict(strict=True, extra="forbid", populate_by_name=False)
 
 
 def whole(value: object) -> object:
-    """Query parameters are text; only plain digits are a number."""
+    """Converts a query parameter, which is text, to a number; only plain digits are accepted."""
     if not isinstance(value, str):
         return value
     if not _WHOLE.fullmatch(value):
@@ -80,7 +80,7 @@ def _instant(value: object, day_after: bool) -> object:
     instant = datetime.fromisoformat(value.replace(" ", "+"))
     if len(value) == DAY_CHARACTERS:
         return instant.replace(tzinfo=UTC) + timedelta(days=day_after)
-    return max(instant, timestamps.FIRST)  # the first hours of 1970 in the east are in 1969
+    return max(instant, timestamps.FIRST)  # east of UTC the first hours of 1970 are still in 1969
 
 
 def _currency(value: str) -> str:
@@ -105,12 +105,12 @@ def _callers_own(owner: str) -> str:
 
 SkuId = Annotated[str, field("inventory.v1.Sku", "sku")]
 LocationId = Annotated[str, field("inventory.v1.Location", "location")]
-LocationFilter = Annotated[str, field("inventory.v1.ListStockRequest", "location", "Empty: every location")]
+LocationFilter = Annotated[str, field("inventory.v1.ListStockRequest", "location", "Empty means every location")]
 CategoryFilter = Annotated[
-    str, field("inventory.v1.ListStockRequest", "category", "This category and what lies below it")
+    str, field("inventory.v1.ListStockRequest", "category", "This category and all categories below it")
 ]
 CustomerId = Annotated[
-    str, field("promo.v1.GetPurchaseHistoryRequest", "customer_id", "The channel's own id of a customer")
+    str, field("promo.v1.GetPurchaseHistoryRequest", "customer_id", "The sales channel's own id of the customer")
 ]
 ReservationId = Annotated[str, field("inventory.v1.GetReservationRequest", "reservation_id")]
 OrderId = Annotated[str, field("order.v1.GetOrderRequest", "order_id")]
@@ -120,7 +120,7 @@ LotNumber = Annotated[str, field("inventory.v1.ReceiveStockRequest", "lot", "Emp
 Reason = Annotated[str, field("inventory.v1.ReceiveStockRequest", "reason")]
 Email = Annotated[str, field("order.v1.Customer", "email")]
 SERVICE_OWNER = "order:"
-"""Owners that begin so are those of a service's own reservations: no caller of REST may speak in a service's name."""
+"""Owners with this prefix mark a service's own reservations; callers of REST must not use it."""
 Owner = Annotated[
     str,
     field("inventory.v1.ReserveStockRequest", "owner"),
@@ -130,7 +130,7 @@ Owner = Annotated[
 Units = Annotated[int, field("inventory.v1.ReserveLine", "quantity")]
 Currency = Annotated[
     str,
-    field("common.v1.Money", "currency", "ISO 4217, such as EUR"),
+    field("common.v1.Money", "currency", "ISO 4217 currency code, such as EUR"),
     AfterValidator(_currency),
     Field(json_schema_extra={"enum": list(money.CODES)}),
 ]
@@ -142,15 +142,15 @@ IsoDate = Annotated[
 
 _INSTANT_SCHEMA = {"type": "string", "pattern": INSTANT, "maxLength": INSTANT_CHARACTERS}
 PageSize = Annotated[
-    int, field("inventory.v1.ListStockRequest", "page_size", "1 to 500; 0 means 50"), BeforeValidator(whole)
+    int, field("inventory.v1.ListStockRequest", "page_size", "Page size, 1 to 500; 0 means 50"), BeforeValidator(whole)
 ]
-PageToken = Annotated[str, field("inventory.v1.ListStockRequest", "page_token", "next_page_token of the page before")]
+PageToken = Annotated[str, field("inventory.v1.ListStockRequest", "page_token", "next_page_token of the previous page")]
 From = Annotated[datetime, BeforeValidator(_from_instant), WithJsonSchema(_INSTANT_SCHEMA)]
 To = Annotated[datetime, BeforeValidator(_to_instant), WithJsonSchema(_INSTANT_SCHEMA)]
 
 
 class Nothing(Body):
-    """The body of a request that needs none; empty or {}."""
+    """The body of a request without fields; empty or {}."""
 
 
 class Money(Body):
@@ -168,7 +168,7 @@ class MoneyAnswer(TypedDict):
 
 
 class FieldErrorAnswer(TypedDict):
-    """One wrong field."""
+    """One invalid field."""
 
     field: str
     reason: str
@@ -176,7 +176,7 @@ class FieldErrorAnswer(TypedDict):
 
 
 class ProblemAnswer(TypedDict):
-    """An error (RFC 9457). `errors` comes with wrong fields, `lines` with short stock."""
+    """An error (RFC 9457). `errors` is present for invalid fields, `lines` for lines that are short of stock."""
 
     type: str
     title: str

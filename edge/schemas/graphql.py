@@ -1,4 +1,4 @@
-"""What GraphQL over HTTP looks like, as its specification names the members."""
+"""REST schemas of GraphQL over HTTP, with the members that its specification names."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing_extensions import TypedDict
 from edge.schemas.bounds import text
 
 MOST_QUERY = 64 * 1024
-"""Characters: a query of 1,000 tokens with every name spelled out."""
+"""Characters: a query of 1,000 tokens with long names."""
 
 
 class GraphQLQuery(BaseModel):
-    """A query; members that are not ours are ignored, as the specification wants it."""
+    """A query; unknown members are ignored, as the specification requires."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -24,7 +24,7 @@ class GraphQLQuery(BaseModel):
 
 
 class GraphQLAnswer(TypedDict):
-    """`data` is null when nothing could be answered; `errors` is there when something could not."""
+    """The result. `data` is null when no part of the query succeeded; `errors` is present when a part failed."""
 
     data: dict[str, Any] | None
     errors: NotRequired[list[dict[str, Any]]]

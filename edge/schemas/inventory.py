@@ -1,4 +1,4 @@
-"""What stock looks like over REST: per sku, location and lot, how it is changed, and what changed it."""
+"""REST schemas of stock: levels per sku, location and lot, their changes, and movements."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OnHand = Annotated[int, field("inventory.v1.SetStockRequest", "on_hand")]
 BackorderLimit = Annotated[int, field("inventory.v1.SetStockRequest", "backorder_limit")]
 LowStock = Annotated[
     int,
-    field("inventory.v1.ListStockRequest", "available_at_most", "At most this many available"),
+    field("inventory.v1.ListStockRequest", "available_at_most", "Only levels with at most this many available units"),
     BeforeValidator(whole),
 ]
 DATES_NEED_A_LOT: dict[str, Any] = {
@@ -61,7 +61,7 @@ A_NUMBER_TO_SET: dict[str, Any] = {
 
 
 class StockReceipt(Body):
-    """Goods that came in."""
+    """Goods that a location receives."""
 
     model_config = ConfigDict(json_schema_extra=DATES_NEED_A_LOT)
 
@@ -70,12 +70,12 @@ class StockReceipt(Body):
     quantity: Annotated[int, field("inventory.v1.ReceiveStockRequest", "quantity")]
     lot: LotNumber = ""
     manufacture_date: IsoDate = ""
-    expiry_date: Annotated[IsoDate, Field(description="Last day on which it may be used; needs a lot")] = ""
+    expiry_date: Annotated[IsoDate, Field(description="Last day on which the goods may be used; requires a lot")] = ""
     reason: Reason = ""
 
 
 class StockDelta(Body):
-    """A correction by a delta."""
+    """A change of on_hand by a delta."""
 
     delta: Delta
     reason: Annotated[str, field("inventory.v1.AdjustStockRequest", "reason")]
@@ -83,14 +83,14 @@ class StockDelta(Body):
 
 
 class StockAdjustment(StockDelta):
-    """A correction by a delta, of the level it names."""
+    """A change of on_hand by a delta, for one sku and location."""
 
     sku: SkuId
     location: LocationId
 
 
 class StockNumber(Body):
-    """An absolute number; If-Match says the version it replaces."""
+    """Absolute numbers of a stock level; If-Match names the version that they replace."""
 
     model_config = ConfigDict(json_schema_extra=A_NUMBER_TO_SET)
 
@@ -101,13 +101,13 @@ class StockNumber(Body):
 
 
 class StockBatch(Body):
-    """Skus to read."""
+    """The skus whose stock to read."""
 
     skus: Annotated[list[SkuId], field("inventory.v1.BatchGetStockRequest", "skus")]
 
 
 class StockQuery(Query):
-    """Which levels to list."""
+    """The levels to list."""
 
     location: LocationFilter = ""
     category: CategoryFilter = ""
@@ -117,7 +117,7 @@ class StockQuery(Query):
 
 
 class MovementQuery(Query):
-    """Which movements to list."""
+    """The movements to list."""
 
     location: LocationFilter = ""
     page_size: PageSize = 0
@@ -163,14 +163,14 @@ class LocationLevelAnswer(NumbersAnswer):
 
 
 class StockAnswer(NumbersAnswer):
-    """One sku: the sums on top, then every location."""
+    """Stock of one sku: the sums over all locations, then each location."""
 
     sku: str
     locations: list[LocationLevelAnswer]
 
 
 class StockBatchAnswer(TypedDict):
-    """Several skus; `missing` are those that do not exist. Without lots."""
+    """Stock of several skus, without lots; `missing` lists the skus that do not exist."""
 
     stocks: list[StockAnswer]
     missing: list[str]
@@ -184,7 +184,7 @@ class LevelListAnswer(TypedDict):
 
 
 class MovementAnswer(TypedDict):
-    """One row of the ledger."""
+    """One stock movement, a row of the ledger."""
 
     id: int
     kind: str

@@ -1,4 +1,4 @@
-"""What locations and their sums look like over REST."""
+"""REST schemas of locations and their stock totals."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ class Location(Body):
 
     location: LocationId
     name: Annotated[str, field("inventory.v1.Location", "name")] = ""
-    time_zone: Annotated[str, field("inventory.v1.Location", "time_zone", "IANA zone; empty means UTC")] = ""
-    priority: Annotated[int, field("inventory.v1.Location", "priority", "Lower is tried first")] = 0
+    time_zone: Annotated[str, field("inventory.v1.Location", "time_zone", "IANA time zone; empty means UTC")] = ""
+    priority: Annotated[
+        int, field("inventory.v1.Location", "priority", "Locations with a lower number are tried first")
+    ] = 0
 
 
 class LocationAnswer(TypedDict):
@@ -29,7 +31,7 @@ class LocationAnswer(TypedDict):
 
 
 class LocationListAnswer(TypedDict):
-    """All locations, by priority and name."""
+    """All locations, in order of priority and name."""
 
     locations: list[LocationAnswer]
 
@@ -46,6 +48,6 @@ class WarehouseAnswer(LocationAnswer):
 
 
 class WarehouseListAnswer(TypedDict):
-    """All locations with their sums."""
+    """All locations with their stock totals."""
 
     warehouses: list[WarehouseAnswer]

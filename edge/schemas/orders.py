@@ -1,4 +1,4 @@
-"""What orders look like over REST."""
+"""REST schemas of orders."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ State = Literal[
 ]
 Code = Annotated[str, field("order.v1.PlaceOrderRequest", "codes", entry=True)]
 Codes = Annotated[list[Code], field("order.v1.PlaceOrderRequest", "codes")]
-Channel = Annotated[str, field("order.v1.PlaceOrderRequest", "channel", "web, pos, a marketplace")]
+Channel = Annotated[str, field("order.v1.PlaceOrderRequest", "channel", "Sales channel, such as web or pos")]
 AddressLine = Annotated[str, field("common.v1.Address", "lines", entry=True)]
 
 
@@ -53,7 +53,7 @@ class Address(Body):
 
 
 class Customer(Body):
-    """Who buys; a guest has no id."""
+    """The buyer; a guest has no id."""
 
     id: Annotated[str, field("order.v1.Customer", "id")] = ""
     email: Email = ""
@@ -61,7 +61,7 @@ class Customer(Body):
 
 
 class Payment(Body):
-    """How it is paid."""
+    """The payment method."""
 
     provider: Annotated[str, field("order.v1.PaymentMethod", "provider")]
     token: Annotated[str, field("order.v1.PaymentMethod", "token")]
@@ -87,26 +87,26 @@ class PlaceOrder(Body):
 
 
 class CancelOrder(Body):
-    """Why an order is cancelled."""
+    """The reason for a cancellation."""
 
     reason: Annotated[str, field("order.v1.CancelOrderRequest", "reason")] = ""
 
 
 class OrderQuery(Query):
-    """Which orders to list."""
+    """The orders to list."""
 
     status: State | None = None
     customer: Annotated[str, field("order.v1.ListOrdersRequest", "customer_id")] = ""
     placed_from: Annotated[From | None, Field(alias="from", description="Placed at or after this date or time")] = None
-    placed_to: Annotated[To | None, Field(alias="to", description="Placed on or before this date; before a time")] = (
-        None
-    )
+    placed_to: Annotated[
+        To | None, Field(alias="to", description="Placed on or before this date, or before this time")
+    ] = None
     page_size: PageSize = 0
     page_token: PageToken = ""
 
 
 class LineDiscountAnswer(TypedDict):
-    """What one promotion took off one line."""
+    """The discount of one promotion on one line."""
 
     promotion_id: str
     amount_minor: int
@@ -156,7 +156,7 @@ class AddressAnswer(TypedDict):
 
 
 class CustomerAnswer(TypedDict):
-    """Who bought."""
+    """The buyer."""
 
     id: str
     email: str
@@ -164,7 +164,7 @@ class CustomerAnswer(TypedDict):
 
 
 class NextActionAnswer(TypedDict):
-    """What somebody must do before the payment can go on, and until when; `url` is null when there is no page for it."""
+    """The action that the payment waits for, and its deadline; `url` is null when there is no page for it."""
 
     type: str
     description: str
@@ -173,7 +173,7 @@ class NextActionAnswer(TypedDict):
 
 
 class PaymentAnswer(TypedDict):
-    """What is known of the payment; `next_action` is null unless it waits for somebody."""
+    """The payment; `next_action` is null unless the payment waits for an action."""
 
     provider: str
     reference: str

@@ -1,4 +1,4 @@
-"""What a quote looks like over REST."""
+"""REST schemas of quotes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge.schemas.orders import Channel, Codes, Customer, LineDiscountAnswer
 
 
 class QuoteLine(Body):
-    """One sku of the cart; its price is the sku's."""
+    """One sku of the cart, at the price of the sku."""
 
     sku: SkuId
     quantity: Units

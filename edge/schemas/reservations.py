@@ -1,4 +1,4 @@
-"""What reservations look like over REST."""
+"""REST schemas of reservations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ONE_OR_MANY: dict[str, Any] = {
 
 
 class ReserveLine(Body):
-    """What to claim. `location` is short for one entry in `locations`; neither leaves the choice to us."""
+    """One sku to reserve. `location` is short for one entry in `locations`; without both the service chooses."""
 
     model_config = ConfigDict(json_schema_extra=ONE_OR_MANY)
 
@@ -28,33 +28,37 @@ class ReserveLine(Body):
     quantity: Units
     location: LocationId | None = None
     locations: Annotated[
-        list[LocationId], field("inventory.v1.ReserveLine", "locations", "Where from, in order of preference")
+        list[LocationId],
+        field("inventory.v1.ReserveLine", "locations", "Locations to take units from, in order of preference"),
     ] = Field(default_factory=list)
-    allow_split: Annotated[bool, Field(description="True: may be taken from several locations")] = False
+    allow_split: Annotated[bool, Field(description="Whether units may be taken from several locations")] = False
 
 
 class Reserve(Body):
-    """A claim on stock, all or nothing."""
+    """A reservation of stock, all lines or none."""
 
     lines: Annotated[list[ReserveLine], field("inventory.v1.ReserveStockRequest", "lines")]
-    ttl_seconds: Annotated[TtlSeconds, Field(description="900 when left out")] = 900
+    ttl_seconds: Annotated[TtlSeconds, Field(description="Seconds until the reservation expires; default 900")] = 900
     owner: Annotated[
-        Owner, Field(description="A cart, a till. Later changes must name it again; without it everybody may make them")
+        Owner,
+        Field(description="Owner, such as a cart or till. Changes must name it; without one any caller may make them"),
     ] = ""
 
 
 class Change(Body):
-    """Who changes a reservation."""
+    """The reservation's owner, or the reason to change it without being the owner."""
 
     owner: Annotated[Owner, Field(description="The reservation's owner, if it has one")] = ""
     force_reason: Annotated[
         Reason,
-        Field(description="Why a person changes another owner's reservation, such as an order's; it is recorded"),
+        Field(
+            description="Why a person changes another owner's reservation, such as an order's; the reason is recorded"
+        ),
     ] = ""
 
 
 class Extend(Change):
-    """Until when: now and so many seconds."""
+    """The new expiry: `ttl_seconds` from now."""
 
     ttl_seconds: TtlSeconds
 
@@ -68,7 +72,7 @@ class LineQuantity(Body):
 
 
 class Lines(Change):
-    """Lines concerned; none means all that is open."""
+    """The lines to change; without lines, all open units."""
 
     lines: Annotated[list[LineQuantity], field("inventory.v1.FulfillReservationRequest", "lines")] = Field(
         default_factory=list
@@ -106,7 +110,7 @@ class LotPickAnswer(TypedDict):
 
 
 class FulfillmentAnswer(ReservationAnswer):
-    """The reservation after goods left, and which lots they were."""
+    """The reservation after goods left, and the lots that they came from."""
 
     picks: list[LotPickAnswer]
     fulfilled_at: datetime | None

@@ -1,4 +1,4 @@
-"""What skus look like over REST."""
+"""REST schemas of skus."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from edge.schemas.fields import (
 MOST_DEPTH = deepest("inventory.v1.Sku", "attributes")
 """Nesting of attributes: protobuf refuses far deeper messages with an error that names no field."""
 MOST_EXACT = 2**53
-"""Attributes travel as doubles: a larger whole number would arrive as another one, and beyond 64 bits not at all."""
+"""Attributes are sent as doubles: a larger whole number would arrive changed, and one beyond 64 bits would fail."""
 MOST_BYTES = most("inventory.v1.Sku", "attributes")
 """Of all attributes of a sku together, as JSON."""
 VALUE_SCHEMA = "AttributeValue"
@@ -38,7 +38,7 @@ ATTRIBUTE_OBJECT: dict[str, Any] = {
 }
 ATTRIBUTE_VALUE: dict[str, Any] = {
     "title": VALUE_SCHEMA,
-    "description": f"A value of an attribute; all of a sku together have at most {MOST_BYTES} bytes and {MOST_DEPTH} levels.",
+    "description": f"The value of an attribute; a sku's attributes have at most {MOST_BYTES} bytes and {MOST_DEPTH} levels.",
     "anyOf": [
         {"type": "null"},
         {"type": "boolean"},
@@ -48,7 +48,7 @@ ATTRIBUTE_VALUE: dict[str, Any] = {
         ATTRIBUTE_OBJECT,
     ],
 }
-"""The component that a sku's attributes refer to. Numbers of items follow from the bytes."""
+"""The component that a sku's attributes refer to. Its limits of items follow from the bytes."""
 
 
 def _exact(attributes: dict[str, Any]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _exact(attributes: dict[str, Any]) -> dict[str, Any]:
 
 def _check(value: Any, depth: int) -> None:
     if depth > MOST_DEPTH and isinstance(value, (dict, list)):
-        raise ValueError(f"must not be nested deeper than {MOST_DEPTH}")
+        raise ValueError(f"must not be nested deeper than {MOST_DEPTH} levels")
     if isinstance(value, dict):
         for name, inner in value.items():
             _check(name, depth)
@@ -70,9 +70,9 @@ def _check(value: Any, depth: int) -> None:
         if "\0" in value:
             raise ValueError("must not contain NUL")
     elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("must hold finite numbers only")
+        raise ValueError("must contain only finite numbers")
     elif isinstance(value, (int, float)) and abs(value) > MOST_EXACT:
-        raise ValueError(f"must not hold numbers beyond {MOST_EXACT}; send them as text")
+        raise ValueError(f"must not contain numbers beyond {MOST_EXACT}; send them as text")
 
 
 def _not_null(price: Money | None) -> Money:
@@ -88,13 +88,13 @@ ParentProduct = Annotated[str, field("inventory.v1.Sku", "parent_product")]
 Attributes = Annotated[
     dict[str, Any],
     AfterValidator(_exact),
-    Field(description="Shade, scent, size, fitment, warranty and the like"),
+    Field(description="Attributes such as shade, scent, size, fitment or warranty"),
     WithJsonSchema(ATTRIBUTE_OBJECT),
 ]
 
 
 class Sku(Body):
-    """A sku to create, or to put in the place of the one of that name."""
+    """A sku to create, or to replace the existing one."""
 
     sku: SkuId
     name: Name
@@ -106,13 +106,13 @@ class Sku(Body):
 
 
 class SkuBatch(Body):
-    """Skus to create or replace, all or none of them."""
+    """Skus to create or replace, all or none."""
 
     skus: Annotated[list[Sku], field("inventory.v1.BatchUpsertSkusRequest", "skus")]
 
 
 class SkuPatch(Patch):
-    """The fields to change; those left out stay."""
+    """The fields to change; omitted fields keep their values."""
 
     name: Name = ""
     category: Category = ""
@@ -123,7 +123,7 @@ class SkuPatch(Patch):
 
 
 class SkuQuery(Query):
-    """Which skus to list."""
+    """The skus to list."""
 
     page_size: PageSize = 0
     page_token: PageToken = ""
@@ -154,7 +154,7 @@ class SkuListAnswer(TypedDict):
 
 
 class SkuBatchAnswer(TypedDict):
-    """How many were new, how many were there before."""
+    """How many skus were created, and how many were updated."""
 
     created: int
     updated: int

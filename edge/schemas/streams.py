@@ -1,4 +1,4 @@
-"""What live routes are asked: filters in a query or a message, and tickets."""
+"""Schemas of live routes: filters in a query or a message, and tickets."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from edge.schemas.fields import Body, LocationId, Query, SkuId
 MOST_SKUS = most("inventory.v1.BatchGetStockRequest", "skus")
 MOST_LOCATIONS = 100
 MOST_TYPES = 50
-"""As ListEvents has it; each is compared to every event of a topic."""
+"""The same limit as in ListEvents; each is compared to every event of a topic."""
 MOST_TOKEN = 1_000
 MOST_TICKET = 64 * 1024
-"""500 skus and 500 orders at their longest."""
+"""500 skus and 500 orders of maximum length fit."""
 OPAQUE = r"^[A-Za-z0-9_.=-]*$"
 LEAST_TTL_S = 60
 MOST_TTL_S = 3_600
 
 
 def _listed(value: object) -> object:
-    """A query has lists as `A,B`."""
+    """Splits a list, which a query has as `A,B`."""
     return value.split(",") if isinstance(value, str) else value
 
 
@@ -34,18 +34,18 @@ def _truth(value: object) -> object:
 
 EventType = Annotated[str, field("common.v1.ListEventsRequest", "types", entry=True)]
 Id = Annotated[str, text(1, 100, r"^[A-Za-z0-9._:-]+$")]
-"""Of an order or a promotion: without a comma, which divides lists."""
+"""Of an order or a promotion: without commas, which separate the entries of lists."""
 Topics = Annotated[list[Topic], Field(min_length=1, max_length=6)]
 Types = Annotated[list[EventType], Field(min_length=1, max_length=MOST_TYPES)]
 Skus = Annotated[list[SkuId], Field(min_length=1, max_length=MOST_SKUS)]
 Locations = Annotated[list[LocationId], Field(min_length=1, max_length=MOST_LOCATIONS)]
 Ids = Annotated[list[Id], Field(min_length=1, max_length=MOST_SKUS)]
-Token = Annotated[str, text(0, MOST_TOKEN, OPAQUE, "The token of the last message that was seen")]
-Ticket = Annotated[str, text(0, MOST_TICKET, OPAQUE, "Of POST /v1/stream-tickets, instead of a bearer token")]
+Token = Annotated[str, text(0, MOST_TOKEN, OPAQUE, "The token of the last message that the client received")]
+Ticket = Annotated[str, text(0, MOST_TICKET, OPAQUE, "A ticket of POST /v1/stream-tickets, instead of a bearer token")]
 
 
 class Subscription(Body):
-    """Which events to send, from now on: replaces what was asked before."""
+    """The events to send from now on; replaces the previous subscription."""
 
     topics: Topics | None = None
     types: Types | None = None
@@ -57,7 +57,7 @@ class Subscription(Body):
 
 
 class Message(Body):
-    """One message of a client: exactly one member."""
+    """One message of a client, with exactly one member."""
 
     subscribe: Subscription | None = None
     unsubscribe: bool | None = None
@@ -65,7 +65,7 @@ class Message(Body):
 
 
 class StreamQuery(Query):
-    """Which events to send, and where to go on."""
+    """The events to send, and where to resume."""
 
     topics: Annotated[Topics | None, BeforeValidator(_listed)] = None
     types: Annotated[Types | None, BeforeValidator(_listed)] = None
@@ -80,7 +80,7 @@ class StreamQuery(Query):
 
 
 class TicketRequest(Body):
-    """What the ticket's holder may see; without ids, all of the topics."""
+    """The permissions of a ticket; without ids, all events of the topics."""
 
     topics: Topics
     skus: Skus | None = None
@@ -89,7 +89,7 @@ class TicketRequest(Body):
 
 
 class TicketAnswer(TypedDict):
-    """A ticket, and how long it opens."""
+    """A ticket and its expiry."""
 
     ticket: str
     expires_at: str

@@ -1,4 +1,4 @@
-"""What the probes answer."""
+"""REST schemas of the probes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class HealthAnswer(TypedDict):
 
 
 class ReadyAnswer(TypedDict):
-    """What each service says of itself."""
+    """The health that each service reports."""
 
     status: str
     services: dict[str, str]

@@ -1,4 +1,4 @@
-"""What outbound webhooks look like over REST: endpoints, their deliveries, what is asked to be sent again."""
+"""REST schemas of outbound webhooks: endpoints, deliveries, attempts and replays."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from edge.schemas.bounds import field, most, text
 from edge.schemas.fields import Body, From, PageSize, PageToken, Patch, Query, To
 
 URL = r"^https?://[!-~]+$"
-"""Where it may lead is decided by webhook_svc: only public addresses, only https unless a setting says otherwise."""
+"""webhook_svc decides which targets are allowed: only public addresses, only https unless a setting says otherwise."""
 ENDPOINT = "webhook.v1.WebhookEndpoint"
 
-Url = Annotated[str, text(1, most(ENDPOINT, "url"), URL, "https, at a public address")]
+Url = Annotated[str, text(1, most(ENDPOINT, "url"), URL, "An https URL at a public address")]
 Topic = Annotated[str, field(ENDPOINT, "topics", entry=True)]
 Topics = Annotated[
-    list[Topic], field(ENDPOINT, "topics", "Event types or their beginnings: order.order.confirmed, order.order.*, *")
+    list[Topic], field(ENDPOINT, "topics", "Event types or prefixes of them: order.order.confirmed, order.order.*, *")
 ]
 Key = Annotated[str, field(ENDPOINT, "keys", entry=True)]
-Keys = Annotated[list[Key], field(ENDPOINT, "keys", "Only these keys, such as skus; empty means all")]
+Keys = Annotated[list[Key], field(ENDPOINT, "keys", "Only events with these keys, such as skus; empty means all")]
 Description = Annotated[str, field(ENDPOINT, "description")]
-InFlight = Annotated[int, Field(ge=1, le=most(ENDPOINT, "max_in_flight"), description="Requests under way at once")]
+InFlight = Annotated[
+    int, Field(ge=1, le=most(ENDPOINT, "max_in_flight"), description="Maximum number of concurrent requests")
+]
 
 
 class WebhookEndpoint(Body):
@@ -38,7 +40,7 @@ class WebhookEndpoint(Body):
 
 
 class WebhookEndpointPatch(Patch):
-    """The fields to change; those left out stay."""
+    """The fields to change; omitted fields keep their values."""
 
     url: Url = ""
     topics: Topics = Field(default_factory=list)
@@ -50,7 +52,7 @@ class WebhookEndpointPatch(Patch):
 
 
 class Replay(Body):
-    """Which time span to send again, and, for the next part of it, the token of the answer before."""
+    """The time span to send again and, for its next part, the token of the previous response."""
 
     since: Annotated[From, Field(alias="from")]
     until: Annotated[To, Field(alias="to")]
@@ -58,14 +60,14 @@ class Replay(Body):
 
 
 class WebhookEndpointQuery(Query):
-    """Which page."""
+    """The page to return."""
 
     page_size: PageSize = 0
     page_token: PageToken = ""
 
 
 class WebhookDeliveryQuery(Query):
-    """Which deliveries."""
+    """The deliveries to list."""
 
     state: Literal["PENDING", "SUCCEEDED", "FAILED"] | None = None
     page_size: PageSize = 0
@@ -92,7 +94,7 @@ class WebhookEndpointAnswer(TypedDict):
 
 
 class WebhookEndpointCreatedAnswer(WebhookEndpointAnswer):
-    """The one answer that shows the secret. A repeat does not: `secret` is null in it; rotate to get another one."""
+    """The only response that shows the secret. In a repeat `secret` is null; rotate the secret to get a new one."""
 
     secret: str | None
 
@@ -105,7 +107,7 @@ class WebhookEndpointListAnswer(TypedDict):
 
 
 class WebhookSecretAnswer(TypedDict):
-    """The new secret, shown once: null in a repeat. The one before it signs along until `old_secret_expires_at`."""
+    """The new secret, shown once; null in a repeat. Until `old_secret_expires_at` the previous one also signs."""
 
     endpoint_id: str
     secret: str | None
@@ -113,14 +115,14 @@ class WebhookSecretAnswer(TypedDict):
 
 
 class WebhookDeletedAnswer(TypedDict):
-    """It is gone."""
+    """The endpoint was deleted."""
 
     endpoint_id: str
     deleted: bool
 
 
 class WebhookDeliveryAnswer(TypedDict):
-    """One event on its way to one endpoint."""
+    """The delivery of one event to one endpoint."""
 
     delivery_id: str
     endpoint_id: str
@@ -146,7 +148,7 @@ class WebhookDeliveryListAnswer(TypedDict):
 
 
 class WebhookAttemptAnswer(TypedDict):
-    """One request."""
+    """One request to the endpoint."""
 
     started_at: datetime | None
     duration_ms: int
@@ -162,7 +164,7 @@ class WebhookAttemptListAnswer(TypedDict):
 
 
 class ReplayAnswer(TypedDict):
-    """Deliveries that were made; with a token, more of the span is to be looked at."""
+    """How many deliveries were created; a token means that a part of the time span is left."""
 
     created: int
     next_page_token: str

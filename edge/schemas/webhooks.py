@@ -1,4 +1,4 @@
-"""What webhooks tell us, and what we answer. Senders add fields as they like: unknown ones are no error here."""
+"""Schemas of inbound webhooks. Senders may add fields, so unknown fields are accepted here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge.schemas.bounds import field, text
 
 
 class SandboxPaymentData(BaseModel):
-    """The payment that an event is about."""
+    """The payment that an event concerns."""
 
     model_config = ConfigDict(strict=True)
 
@@ -20,7 +20,7 @@ class SandboxPaymentData(BaseModel):
 
 
 class SandboxEvent(BaseModel):
-    """An event of the sandbox provider; `data` is read once the type is known to us."""
+    """An event of the sandbox provider; `data` is read only for known types."""
 
     model_config = ConfigDict(strict=True)
 
@@ -28,7 +28,7 @@ class SandboxEvent(BaseModel):
 
 
 class SandboxPaymentEvent(SandboxEvent):
-    """An event that tells a payment's outcome."""
+    """An event with the outcome of a payment."""
 
     data: SandboxPaymentData
 
@@ -46,7 +46,7 @@ def _open(model: type[SandboxEvent], type_rule: dict[str, Any]) -> dict[str, Any
 OUTCOMES = ("payment.authorized", "payment.declined")
 SANDBOX_EVENT: dict[str, Any] = {
     "title": "SandboxEvent",
-    "description": "An event; of an outcome's type with its data, of other types with whatever the sender adds.",
+    "description": "An event. The outcome of a payment has `data`; other types may have any further fields.",
     "anyOf": [
         _open(SandboxPaymentEvent, {"enum": list(OUTCOMES)}),
         _open(SandboxEvent, {"not": {"enum": list(OUTCOMES)}}),
@@ -55,6 +55,6 @@ SANDBOX_EVENT: dict[str, Any] = {
 
 
 class WebhookAnswer(TypedDict):
-    """`recorded` or, for types that mean nothing to us, `ignored`."""
+    """`recorded`, or `ignored` for unknown types."""
 
     status: str

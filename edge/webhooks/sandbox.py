@@ -1,4 +1,4 @@
-"""Webhooks of the sandbox payment provider: what became of a payment that was still open."""
+"""Webhooks of the sandbox payment provider: the outcomes of open payments."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Event = TypeVar("Event", bound=schema.SandboxEvent)
 @router.post(
     "/sandbox",
     response_model=schema.WebhookAnswer,
-    summary="Take an event of the sandbox provider (Standard Webhooks)",
+    summary="Receive an event of the sandbox provider (Standard Webhooks)",
     openapi_extra={"parameters": list(WEBHOOK), "requestBody": {"content": {"application/json": {"schema": EVENT}}}},
 )
 async def receive_sandbox(call: Call) -> Answer:

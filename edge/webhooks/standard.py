@@ -1,6 +1,6 @@
-"""Standard Webhooks signatures, as anybody may send them: keys, and the check. https://www.standardwebhooks.com
+"""Standard Webhooks signatures of untrusted requests: keys, and the check. https://www.standardwebhooks.com
 
-Own code because the reference library answers malformed input with exceptions of many kinds.
+Own code because the reference library raises many kinds of exceptions for malformed input.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ ID = b"webhook-id"
 TIMESTAMP = b"webhook-timestamp"
 SIGNATURE = b"webhook-signature"
 TOLERANCE_S = 300
-"""What the specification recommends: more invites replays, less refuses slow clocks."""
+"""The specification's recommendation: a larger one invites replays, a smaller one refuses slow clocks."""
 KEY_BYTES = range(24, 65)
 MOST_SIGNATURES = 16
-"""A sender rotates between two keys; a list of thousands only burns time."""
+"""A sender rotates between two keys; a list of thousands only wastes time."""
 PREFIX = "whsec_"
 
 ID_PATTERN = r"^[A-Za-z0-9_\-:]{1,100}$"
@@ -30,11 +30,11 @@ _TIMESTAMP = re.compile(TIMESTAMP_PATTERN)
 
 
 class SignatureInvalid(Exception):
-    """The message is not the sender's, or too old; the text says what is wrong, and nothing a forger could use."""
+    """The message is not the sender's, or too old; the text gives the reason without helping a forger."""
 
 
 def keys(secrets: str) -> tuple[bytes, ...]:
-    """Keys from `whsec_...` texts divided by blanks: two while one replaces the other, none for an empty text."""
+    """Keys from `whsec_...` texts separated by blanks: two while one replaces the other, none for an empty text."""
     return tuple(_key(secret) for secret in secrets.split())
 
 
@@ -45,21 +45,21 @@ def verify(
     now: float,
     tolerance_s: int = TOLERANCE_S,
 ) -> str:
-    """The message's id, if one signature fits. SignatureInvalid otherwise. Looks at raw bytes only."""
+    """The message's id, if one signature matches. SignatureInvalid otherwise. Reads raw bytes only."""
     message_id = headers.get(ID, b"").decode("latin-1")
     timestamp = headers.get(TIMESTAMP, b"").decode("latin-1")
     if not _ID.fullmatch(message_id) or not _TIMESTAMP.fullmatch(timestamp):
-        raise SignatureInvalid("webhook-id and webhook-timestamp are needed, in their form")
+        raise SignatureInvalid("webhook-id or webhook-timestamp is missing or malformed")
     if abs(now - int(timestamp)) > tolerance_s:
         raise SignatureInvalid("webhook-timestamp is too far from now")
     expected = [signature(key, message_id, timestamp, body) for key in signing_keys]
     fits = False
     for given in headers.get(SIGNATURE, b"").split(b" ")[:MOST_SIGNATURES]:
         for wanted in expected:
-            # No early end: the time taken must not tell which one fitted.
+            # No early end: the time taken must not reveal which one matched.
             fits |= hmac.compare_digest(given, wanted)
     if not fits:
-        raise SignatureInvalid("no signature fits the body")
+        raise SignatureInvalid("no signature matches the body")
     return message_id
 
 
@@ -74,7 +74,7 @@ def _key(secret: str) -> bytes:
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as wrong:
-        raise ConfigError("a webhook secret must be whsec_ and base64") from wrong
+        raise ConfigError("a webhook secret must be whsec_ followed by base64") from wrong
     if not secret.startswith(PREFIX) or len(key) not in KEY_BYTES:
-        raise ConfigError("a webhook secret must be whsec_ and base64 of 24 to 64 bytes")
+        raise ConfigError("a webhook secret must be whsec_ followed by base64 of 24 to 64 bytes")
     return key

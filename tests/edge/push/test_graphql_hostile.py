@@ -19,7 +19,7 @@ from tests.edge.push.graphql_documents import bomb
 from tests.edge.push.served import Served
 from tests.edge.push.test_graphql import Subscriber, subscribing
 
-OURS = "Something is wrong on our side"
+OURS = "An internal error occurred"
 SIZES = range(10, 101, 10)
 
 
