@@ -59,7 +59,8 @@ def allowed(grant: Grant, wanted: Filter) -> Filter:
     try:
         return grant.narrow(wanted)
     except ScopeMissing as missing:
-        raise Problem(403, "SCOPE_MISSING", f"{missing}.".capitalize(), {"scope": missing.scope}) from missing
+        text = f"{missing}."
+        raise Problem(403, "SCOPE_MISSING", text[0].upper() + text[1:], {"scope": missing.scope}) from missing
 
 
 def _floors(token: str) -> dict[str, int]:

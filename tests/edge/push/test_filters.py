@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chassis.events.event import Event
+from edge.problems import Problem
+from edge.push.door import allowed
 from edge.push.filters import Filter, Grant, ScopeMissing, asked
 from edge.push.index import Index
 from edge.push.pushed import Pushed
@@ -146,3 +148,13 @@ async def test_answers_that_nobody_reads_are_bounded_too() -> None:
 def test_types_of_later_releases_belong_to_no_topic() -> None:
     assert topic_of("promo.customer.changed") == "other"
     assert topic_of("order.audit.mismatch_found") == "alerts"
+
+
+def test_a_refusal_names_the_sku_as_it_was_written() -> None:
+    with pytest.raises(Problem) as refused:
+        allowed(
+            Grant(frozenset({"stock"}), frozenset({"A"})),
+            Filter(topics=frozenset({"stock"}), skus=frozenset({"SERUM-30"})),
+        )
+    assert "SERUM-30" in refused.value.detail
+    assert refused.value.detail[0].isupper()
