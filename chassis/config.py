@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from chassis import services
-from chassis.events import broker
-from chassis.events.event import JSON, PROTOBUF, ContentType
 
 _BY_PORT = sorted(services.SERVICES, key=lambda service: service.port)
 PORTS = {services.EDGE: services.EDGE_PORT, **{service.name: service.port for service in _BY_PORT}}
@@ -127,25 +125,6 @@ def database_url(name: str) -> str:
 def gate_url() -> str:
     """REDIS_URL: the server and database that hold only the gates."""
     return text("REDIS_URL")
-
-
-def broker_url() -> str:
-    """BROKER_URL: the broker that carries events between services, see `chassis.events.broker.connect`.
-
-    By default Redis Streams in database 1 of the gate's server, so that streams never share the gate's keys.
-    """
-    url = text("BROKER_URL", "") or urlunsplit((*urlsplit(gate_url())[:2], "/1", "", ""))
-    if url.partition("://")[0] not in broker.SCHEMES:
-        raise ConfigError(f"BROKER_URL must start with one of {', '.join(f'{one}://' for one in broker.SCHEMES)}")
-    return url
-
-
-def events_content_type() -> ContentType:
-    """EVENTS_FORMAT: `protobuf`, or `json` for consumers that cannot read protobuf. The product's consumers read both."""
-    format_ = text("EVENTS_FORMAT", "protobuf")
-    if format_ not in ("protobuf", "json"):
-        raise ConfigError(f"EVENTS_FORMAT={format_} is neither protobuf nor json")
-    return PROTOBUF if format_ == "protobuf" else JSON
 
 
 def address(process: str) -> str:

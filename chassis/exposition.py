@@ -5,10 +5,7 @@ from __future__ import annotations
 import platform
 import socket
 import threading
-import tomllib
 from collections.abc import Callable, Iterable
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -18,14 +15,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.registry import Collector
 
-from chassis import metrics, telemetry, watchdog
+from chassis import metrics, release, telemetry, watchdog
 from chassis.metrics import Family, Number, Spread
 
 log = telemetry.logger()
 
-DISTRIBUTION = "one-stock"
-PROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
-"""In a checkout it is beside the packages; an installation does not have it."""
 AGAIN_S = 2.0
 """Pause between attempts to listen on an address that is in use."""
 
@@ -44,7 +38,7 @@ class Declared(Collector):
 def registry() -> CollectorRegistry:
     """The declared metrics, and the library's own about this process: CPU, memory, open files, garbage collections."""
     made = CollectorRegistry()
-    BUILD.of(release(), platform.python_version()).set(1)
+    BUILD.of(release.name(), platform.python_version()).set(1)
     ProcessCollector(registry=made)
     GCCollector(registry=made)
     made.register(Declared())
@@ -108,20 +102,6 @@ def _application() -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]
         return [f"{wrong or 'ready'}\n".encode()]
 
     return answer
-
-
-def release() -> str:
-    """The version in the checkout's pyproject.toml, otherwise that of the installed package; "0" without either."""
-    try:
-        project = tomllib.loads(PROJECT.read_text())["project"]
-        if project["name"] == DISTRIBUTION:
-            return str(project["version"])
-    except (OSError, KeyError, tomllib.TOMLDecodeError):
-        pass
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:
-        return "0"
 
 
 def _shown(family: Family[Number] | Family[Spread]) -> Metric:

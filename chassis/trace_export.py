@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 from opentelemetry.trace import format_span_id, format_trace_id
 
-from chassis import exposition
+from chassis import release
 from chassis.config import Traces
 from chassis.trace_file import TraceFile
 
@@ -39,7 +39,7 @@ class Lines(SpanExporter):
 
 def provider(process: str, settings: Traces) -> TracerProvider:
     """Samples by the caller's decision, otherwise by the ratio. Pending spans are sent when the process ends."""
-    resource = Resource.create({"service.name": process, "service.version": exposition.release()})
+    resource = Resource.create({"service.name": process, "service.version": release.name()})
     made = TracerProvider(ParentBasedTraceIdRatio(settings.ratio), resource, shutdown_on_exit=False)
     atexit.register(close, made)
     if settings.endpoint:

@@ -12,7 +12,7 @@ import uvloop
 from chassis import config as chassis_config
 from chassis import process, sockets, telemetry, watchdog, workers
 from chassis.config import ConfigError
-from chassis.events import broker
+from chassis.events import connection
 from edge import app, config
 from edge.clients import Clients
 from edge.config import Settings
@@ -31,7 +31,7 @@ log = telemetry.logger()
 async def serve(settings: Settings, listener: socket.socket) -> None:
     """Serves until SIGTERM or SIGINT, then lets running requests finish."""
     clients = Clients(settings)
-    hub = Hub(broker.connect(settings.broker_url), services.logs(clients), services.event_types())
+    hub = Hub(connection.connect(settings.broker_url), services.logs(clients), services.event_types())
     application = app.create(settings, clients, hub)
     seats = Seats(Limits().within_open_files(), settings.trusted_proxies)
     drain_s = DRAIN_S - math.ceil(max(settings.lame_duck_s, DRAINED_WITHIN_S))

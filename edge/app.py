@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from chassis import context, exposition, tracing
+from chassis import context, release, tracing
 from edge import answers, docs, headers, operation, problems
 from edge.clients import Clients
 from edge.config import Settings
@@ -65,7 +65,7 @@ def create(settings: Settings, clients: Clients, hub: Hub) -> FastAPI:
     """The application. It owns nothing that must be closed: `clients` and `hub` belong to the caller."""
     app = Edge(
         title="one-stock",
-        version=exposition.release(),
+        version=release.name(),
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,

@@ -15,15 +15,12 @@ from edge.clients import Clients
 from edge.front.bodies import Receiving
 from edge.front.limits import MOST_BODY_BYTES
 from edge.front.seats import CONNECTION, Seat
+from edge.scope import PRINCIPAL
 
 if TYPE_CHECKING:
     from edge.push.door import Push
     from edge.push.tickets import Tickets
 
-PRINCIPAL = "edge.principal"
-"""Scope key: the authenticated caller."""
-GRANT = "edge.grant"
-"""Scope key of live routes: the caller's permissions, an `edge.push.filters.Grant`."""
 STREAMING = "edge.streaming"
 """Scope key: true when the response is an endless stream."""
 SLASH_IN_SEGMENT = "\udc2f"

@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from chassis import config, services
 from chassis.config import ConfigError
+from chassis.events import config as events
 from edge.webhooks import standard
 
 LEAST_KEY_CHARACTERS = 32
@@ -56,7 +57,7 @@ def from_environment() -> Settings:
         addresses={service: config.address(service) for service in services.NAMES},
         connections={service: config.connections(service) for service in services.NAMES},
         lame_duck_s=config.lame_duck_s(),
-        broker_url=config.broker_url(),
+        broker_url=events.broker_url(),
         trusted_proxies=_networks("EDGE_TRUSTED_PROXIES"),
         docs=_switch("EDGE_DOCS", "on"),
         hsts=_switch("EDGE_HSTS", "off"),

@@ -13,10 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import access, context
 from edge import answers, docs, headers, metrics, problems, secure_headers
-from edge.call import COUNTED, GRANT, PRINCIPAL, SLASH_IN_SEGMENT, STREAMING
+from edge.call import COUNTED, SLASH_IN_SEGMENT, STREAMING
 from edge.front.seats import CONNECTION, Seat
 from edge.push.filters import EVERYTHING, Grant
 from edge.push.tickets import PROTOCOL_PREFIX, TicketExpired, TicketInvalid, Tickets
+from edge.scope import GRANT, PRINCIPAL
 
 MOST_IN_FLIGHT = 4096
 """Requests served at once; excess requests are refused before they start, so that a burst costs no memory."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chassis import config
+from chassis.events import config as events
 from chassis.events.event import ContentType
 
 
@@ -25,6 +26,6 @@ def load() -> Settings:
         address=config.listening_address("inventory"),
         database_url=config.database_url("inventory"),
         gate_url=config.gate_url(),
-        broker_url=config.broker_url(),
-        events_content_type=config.events_content_type(),
+        broker_url=events.broker_url(),
+        events_content_type=events.content_type(),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chassis import config
+from chassis.events import config as events
 from chassis.events.event import ContentType
 
 PAYMENT_WAIT_S = 780
@@ -31,8 +32,8 @@ def load() -> Settings:
     return Settings(
         address=config.listening_address("order"),
         database_url=config.database_url("orders"),
-        broker_url=config.broker_url(),
-        events_content_type=config.events_content_type(),
+        broker_url=events.broker_url(),
+        events_content_type=events.content_type(),
         inventory_address=config.address("inventory"),
         promo_address=config.address("promo"),
         payment_wait_s=config.whole("ORDER_PAYMENT_WAIT_S", PAYMENT_WAIT_S, 1, 80_000),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from chassis import config
+from chassis.events import config as events
 from chassis.events.event import ContentType
 
 MOST_GIVEN_UP_H = 24 * 30
@@ -31,8 +32,8 @@ def load() -> Settings:
     return Settings(
         address=config.listening_address("webhook"),
         database_url=config.database_url("webhooks"),
-        broker_url=config.broker_url(),
-        events_content_type=config.events_content_type(),
+        broker_url=events.broker_url(),
+        events_content_type=events.content_type(),
         allow_private=config.switch("WEBHOOK_ALLOW_PRIVATE"),
         given_up_after=timedelta(hours=config.whole("WEBHOOK_GIVEN_UP_AFTER_H", 72, 1, MOST_GIVEN_UP_H)),
         timeout_s=config.whole("WEBHOOK_TIMEOUT_MS", 15_000, 100, 30_000) / 1000,

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import ModuleType
 
 from chassis.db import Database
-from chassis.events import broker, database_size, relay
+from chassis.events import connection, database_size, relay
 from chassis.events.backlog import Backlog
 from chassis.events.database_size import DatabaseSize
 from chassis.events.dead_letters import DeadLetters
@@ -44,7 +44,7 @@ class EventSource:
         self._backlog = Backlog(db)
         self._size = DatabaseSize(db)
         self.types = EventTypes(modules)
-        self.broker = broker.connect(broker_url)
+        self.broker = connection.connect(broker_url)
         self._relay = Relay(db, self.broker, source, self.types, content_type, on_restored=on_restored)
         servicer = EventServicer(Log(db), self._dead_letters, source, self.types)
         self.servicer = Servicer(event_service_pb2, event_service_pb2_grpc, "EventService", servicer)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
-from edge.call import GRANT
 from edge.front.sockets import TRANSPORT, cut_off
 from edge.push.filters import EVERYTHING, Grant
+from edge.scope import GRANT
 
 
 @dataclass(frozen=True, eq=False)

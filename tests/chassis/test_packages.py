@@ -105,7 +105,7 @@ def test_every_entry_point_runs_without_the_checkout(
     for program, line in FIRST_LINES.items():
         ended = run(environment / "bin" / program, cwd=tmp_path)
         assert (ended.returncode, ended.stderr.strip()) == (1, line)
-    release = "from chassis import exposition; print(exposition.__file__, exposition.release())"
+    release = "from chassis import release; print(release.__file__, release.name())"
     said = run(environment / "bin" / "python", "-c", release, cwd=tmp_path)
     assert said.stdout.split() == [
         str(site_of(environment) / "chassis" / "exposition.py"),

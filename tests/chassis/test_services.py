@@ -19,6 +19,7 @@ DUMMY = {
     "config.py": """from dataclasses import dataclass
 
 from chassis import config
+from chassis.events import config as events
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Settings:
 
 def load() -> Settings:
     address, url = config.listening_address("dummy"), config.database_url("dummy")
-    return Settings(address, url, config.broker_url(), config.events_content_type())
+    return Settings(address, url, events.broker_url(), events.content_type())
 """,
     "__main__.py": """from chassis import process
 from chassis.db import Database

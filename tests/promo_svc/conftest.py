@@ -9,7 +9,7 @@ import pytest
 
 from chassis import client
 from chassis.db import Database
-from chassis.events import broker as brokers
+from chassis.events import connection
 from chassis.events.broker import Broker
 from chassis.events.consumer import Consumer
 from chassis.events.event import PROTOBUF
@@ -75,7 +75,7 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 @pytest.fixture
 async def broker(settings: Settings) -> AsyncIterator[Broker]:
     """The broker that the service uses."""
-    one = brokers.connect(settings.broker_url)
+    one = connection.connect(settings.broker_url)
     yield one
     await one.close()
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from chassis import client, ids
 from chassis.errors import ServiceError
-from chassis.events import broker as brokers
+from chassis.events import connection
 from gen.webhook.v1 import webhook_service_pb2 as pb
 from gen.webhook.v1.webhook_endpoint_pb2 import WebhookDelivery, WebhookEndpoint
 from gen.webhook.v1.webhook_service_pb2_grpc import WebhookEndpointServiceStub
@@ -41,7 +41,7 @@ async def test_an_event_at_the_broker_arrives_signed(
     stub: WebhookEndpointServiceStub, settings: Settings, receiver: Receiver
 ) -> None:
     endpoint = await made(stub, receiver.url(), topics=["inventory.stock_level.*"], keys=["SERUM-30"])
-    broker = brokers.connect(settings.broker_url)
+    broker = connection.connect(settings.broker_url)
     publisher = await broker.publisher("inventory")
     told = event("SERUM-30")
     await publisher.newest_position()

@@ -1,1 +1,1 @@
-"""One file per broker; `chassis.events.broker.connect` chooses one by the URL's scheme."""
+"""One file per broker; `chassis.events.connection.connect` chooses one by the URL's scheme."""

@@ -8,8 +8,7 @@ import pytest
 
 from chassis import redis
 from chassis.db import Database
-from chassis.events import broker as brokers
-from chassis.events import outbox
+from chassis.events import connection, outbox
 from chassis.events.broker import Broker
 from chassis.events.event_types import EventTypes
 from chassis.events.relay import Relay
@@ -49,7 +48,7 @@ async def streams(stream_url: str) -> AsyncIterator[Client]:
 @pytest.fixture
 async def broker(stream_url: str) -> AsyncIterator[Broker]:
     """Redis Streams."""
-    one = brokers.connect(stream_url)
+    one = connection.connect(stream_url)
     yield one
     await one.close()
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from chassis import config
-from chassis.events import broker as brokers
+from chassis.events import config as events
+from chassis.events import connection
 from chassis.events.broker import BrokerUnreachable
 
 INSTALLED_AS = {"kafka": ("confluent_kafka", "kafka"), "amqp": ("aio_pika", "rabbitmq"), "nats": ("nats", "nats")}
@@ -28,18 +29,18 @@ def test_a_missing_client_library_is_told_by_the_name_of_its_extra(
     with pytest.raises(
         ImportError, match=rf"^{scheme}:// needs {library}.*: in a checkout, pip install '\.\[{extra}\]'$"
     ):
-        brokers.connect(f"{scheme}://somewhere:1")
+        connection.connect(f"{scheme}://somewhere:1")
 
 
 def test_an_unknown_scheme_is_told_with_those_that_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=r"mqtt:// is not a supported broker; there are redis, .*kafka"):
-        brokers.connect("mqtt://somewhere:1")
+        connection.connect("mqtt://somewhere:1")
     monkeypatch.setenv("REDIS_URL", "redis://somewhere/0")
     monkeypatch.setenv("BROKER_URL", "mqtt://somewhere:1")
     with pytest.raises(config.ConfigError, match=r"BROKER_URL must start with one of redis://.*kafka://.*nats://"):
-        config.broker_url()
+        events.broker_url()
     monkeypatch.setenv("BROKER_URL", "amqp://somewhere:1")
-    assert config.broker_url() == "amqp://somewhere:1"
+    assert events.broker_url() == "amqp://somewhere:1"
 
 
 def test_a_url_of_kafka_may_have_several_hosts_an_account_and_settings_of_the_client() -> None:

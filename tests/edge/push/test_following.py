@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from chassis.events import broker
+from chassis.events import connection
 from chassis.events.broker import Broker, Publisher
 from edge.push import feed, hub, resume_token
 from edge.push.feed import Feed
@@ -22,8 +22,8 @@ from tests.edge.push.world import TYPES, WITHIN_S, Client, MemoryLog, hub_of, kn
 @asynccontextmanager
 async def following(url: str, log: MemoryLog) -> AsyncIterator[tuple[Hub, Broker]]:
     """A hub that follows the broker at this URL, and a second connection to publish with."""
-    running = Hub(broker.connect(url), {"inventory": log}, TYPES)
-    other = broker.connect(url)
+    running = Hub(connection.connect(url), {"inventory": log}, TYPES)
+    other = connection.connect(url)
     running.start()
     try:
         await known(running)

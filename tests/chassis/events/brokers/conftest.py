@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
-from chassis.events import broker as brokers
+from chassis.events import connection
 from chassis.events.broker import Broker
 from tests import brokers as servers
 from tests.brokers import Server
@@ -33,7 +33,7 @@ def server(name: str) -> Iterator[Server]:
 @pytest.fixture
 async def broker(server: Server) -> AsyncIterator[Broker]:
     """A connection to it."""
-    one = brokers.connect(server.url)
+    one = connection.connect(server.url)
     yield one
     await one.close()
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from chassis.events import broker as brokers
+from chassis.events import connection
 from chassis.events.broker import Batch, Broker, BrokerUnreachable, Subscription
 from chassis.events.event import PARTITIONS, Event, partition_of
 from chassis.local import ports
@@ -38,7 +38,7 @@ GONE = {
 
 
 async def test_a_broker_that_is_not_there_is_told_of_soon(name: str) -> None:
-    absent = brokers.connect(GONE[name].format(port=ports.free()))
+    absent = connection.connect(GONE[name].format(port=ports.free()))
     publisher = await absent.publisher("nobody")
     began = time.monotonic()
     with pytest.raises(BrokerUnreachable):
