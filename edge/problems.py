@@ -152,11 +152,6 @@ def shutting_down() -> Problem:
     return Problem(503, "SHUTTING_DOWN", "This process is shutting down.", headers=((b"retry-after", b"1"),))
 
 
-def method_not_allowed(detail: str, allowed: str) -> Problem:
-    """405 with the methods that the path supports."""
-    return Problem(405, "METHOD_NOT_ALLOWED", detail, headers=((b"allow", allowed.encode()),))
-
-
 def too_large(most: int) -> Problem:
     """413."""
     return Problem(413, "BODY_TOO_LARGE", f"The body is larger than {most} bytes.")

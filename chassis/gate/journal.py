@@ -12,8 +12,6 @@ from chassis.db import Database, Tx
 from chassis.gate import meters
 from chassis.gate.model import Reservation, Stale, State, Take
 
-LOCK_CLASS = 7401
-"""Advisory lock (class, partition): shared by every writer of the journal, exclusive for the rebuilder."""
 GRACE_MS = 2_000
 """A reservation expires this long after expires_at: room for a commit that is under way."""
 
@@ -26,6 +24,7 @@ RESERVE: LiteralString = "SELECT journal_reserve(%s, %s, %s::jsonb)::text"
 SETTLE: LiteralString = "SELECT journal_settle(%s, %s::jsonb, %s)::text"
 LOOK: LiteralString = "SELECT journal_look(%s, %s)::text"
 ENTER: LiteralString = "SELECT pg_advisory_xact_lock_shared(7401, %s)"
+"""7401 and the partition: shared by every writer of the journal, exclusive for the rebuilder."""
 EPOCH: LiteralString = "SELECT epoch FROM gate WHERE partition = %s"
 NOTE: LiteralString = """
 INSERT INTO gate_adjustments (partition, epoch, key, delta)

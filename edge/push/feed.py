@@ -15,6 +15,8 @@ from edge.push.services import NEWEST, EventLog, Forgotten
 log = telemetry.logger()
 
 PAGE = 500
+SILENT_S = 10.0
+"""A log that does not answer for this long is worth a warning; a service starts or restarts within it."""
 GAP_S = 0.05
 """Age of a gap at which the log is read: partitions of one source arrive slightly out of step."""
 POLL_S = 0.2
@@ -46,7 +48,8 @@ class Feed:
         self._monotonic_s = monotonic_s
         self._look = asyncio.Event()
         self._behind_since: float | None = None
-        self._silent = False
+        self._silent_since: float | None = None
+        self._warned = False
 
     def take(self, event: Event) -> None:
         """Accepts an event from the broker."""
@@ -69,11 +72,9 @@ class Feed:
             await self._rest(CHECK_S if follows() and self.known.is_set() else POLL_S)
             try:
                 await self.run_once()
-                self._silent = False
+                self._silent_since, self._warned = None, False
             except ServiceError as failed:
-                if not self._silent:
-                    log.warning("push.log_silent", source=self.source, error=str(failed))
-                self._silent = True
+                self.failed(failed)
             except Forgotten as gone:
                 self.jump(gone.oldest - 1)
             except Exception as failed:  # a bug must not stop push for good
@@ -91,6 +92,15 @@ class Feed:
             self._compare(page.newest)
             if self.sequence.position >= page.newest:
                 return
+
+    def failed(self, error: ServiceError) -> None:
+        """The log did not answer. Warns once when that lasts: a service that starts or restarts is not worth a warning."""
+        now_s = self._monotonic_s()
+        if self._silent_since is None:
+            self._silent_since = now_s
+        elif now_s - self._silent_since >= SILENT_S and not self._warned:
+            self._warned = True
+            log.warning("push.log_silent", source=self.source, error=str(error))
 
     async def _rest(self, seconds: float) -> None:
         try:

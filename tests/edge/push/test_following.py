@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
+from chassis import errors
 from chassis.events import connection
 from chassis.events.broker import Broker, Publisher
 from edge.push import feed, hub, resume_token
@@ -146,3 +148,12 @@ async def test_a_log_that_was_emptied_is_followed_from_where_it_is_after_half_a_
     log.add(stock(1, id_="anew-1"))
     await one.run_once()
     assert passed == [1]
+
+
+def test_a_log_that_does_not_answer_is_worth_a_warning_only_when_that_lasts() -> None:
+    now = [0.0]
+    one = Feed("inventory", MemoryLog([]), lambda _: None, lambda _, __: None, lambda: now[0])
+    with capture_logs() as lines:
+        for now[0] in (0.0, 5.0, 10.0, 15.0):
+            one.failed(errors.unavailable("SERVICE_UNREACHABLE", "inventory does not answer"))
+    assert [line["event"] for line in lines] == ["push.log_silent"]
