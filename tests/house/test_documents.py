@@ -50,3 +50,9 @@ def test_links_between_documents_lead_to_a_file() -> None:
         folder = (tree.ROOT / path).parent
         broken += [f"{path}:1: {link}" for link in LINK.findall(tree.text(path)) if not (folder / link).exists()]
     tree.holds("mend the link", broken)
+
+
+def test_contributing_names_files_that_are_there() -> None:
+    named = re.findall(r"`([\w./-]+/[\w./-]*)`", tree.text("CONTRIBUTING.md"))
+    broken = [f"CONTRIBUTING.md:1: {name}" for name in named if not (tree.ROOT / name).exists()]
+    tree.holds("name files that are there", broken)
