@@ -12,10 +12,11 @@ from tests.bench.run import Line
 
 
 def show(console: Console, lines: Sequence[Line]) -> None:
-    """One line per row; `of echo` and `of ceiling` are shares of the rates of the two rows whose calls do nothing."""
-    table = Table("row", "what", title="operations per second", title_justify="left")
-    for column in ("ops/s", "of echo", "of ceiling", "p50 ms", "p99 ms", "CPU us/op", "client us/op"):
-        table.add_column(column, justify="right")
+    """One line per row; `/echo` and `/ceiling` are shares of the rates of the two rows whose calls do nothing."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("row", no_wrap=True)
+    for column in ("ops/s", "/echo", "/ceiling", "p50 ms", "p99 ms", "CPU us", "load us"):
+        table.add_column(column, justify="right", no_wrap=True)
     reached = {line.row.name: line.measured.ops_per_s for line in lines}
     nothing = [reached.get("echo"), reached.get("echo_queued")]
     group = ""
@@ -26,6 +27,8 @@ def show(console: Console, lines: Sequence[Line]) -> None:
             table.add_row(f"[bold]{group}[/bold]")
         table.add_row(*_cells(line, nothing))
     console.print(table)
+    for line in lines:
+        console.print(f"{line.row.name}: {line.row.what}", style="dim", highlight=False)
     for line in lines:
         if line.measured.failures:
             console.print(f"{line.row.name}: unexpected answers: {dict(line.measured.failures)}", style="red")
@@ -53,7 +56,6 @@ def _cells(line: Line, nothing: Sequence[float | None]) -> tuple[str, ...]:
     measured = line.measured
     return (
         line.row.name,
-        line.row.what,
         f"{measured.ops_per_s:,.0f}",
         *(f"{measured.ops_per_s / most:.2f}" if most else "" for most in nothing),
         f"{measured.p50_ms:.1f}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import orjson
@@ -13,6 +14,9 @@ from tests import stack as stacks
 from tests.bench import growth, load, messages, report, results, rows, run
 from tests.bench.config import ConfigError, Settings
 from tests.bench.load import Load
+from tests.bench.measurement import Measured
+from tests.bench.rows import Row
+from tests.bench.run import Line
 
 ROWS = (
     *("echo", "evalsha_raw", "reserve_hot", "reserve_hot_half", "replay", "commit", "place_order_rest"),
@@ -34,6 +38,17 @@ async def test_a_run_measures_every_chosen_row_and_writes_it(tmp_path: Path) -> 
     for name, row in written["rows"].items():
         assert row["unexpected"] == {}, name
         assert min(row["ops_per_s"], row["p50_ms"], row["p99_ms"]) > 0, name
+
+
+def test_the_table_fits_a_terminal_of_80_columns() -> None:
+    measured = Measured(87_500.0, 329.6, 435.8, {"inventory": 12_345.0}, 1_234.0, {})
+    lines = [Line(Row(name, "one-stock", "what it is", Load("grpc", "", "", ())), measured) for name in rows.names()]
+    console = Console(width=80, file=io.StringIO(), force_terminal=False)
+    report.show(console, lines)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in shown
+    assert all(name in shown for name in rows.names())
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 async def test_stock_grows_and_the_gate_is_rebuilt_from_it() -> None:
