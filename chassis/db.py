@@ -90,6 +90,12 @@ class Database:
                 raise
             raise named from error
 
+    async def writable(self) -> bool:
+        """Whether the server accepts writes: the readiness of a service with a database. False on a standby. Raises the reasons
+        of `db_errors`."""
+        row = await self.first_row("SELECT NOT pg_is_in_recovery()", ())
+        return row is not None and bool(row[0])
+
     async def first_row(self, statement: str, values: Values) -> Row | None:
         """The first row of one statement, in its own transaction; retried after a deadlock."""
         for attempt in range(1, TRIES + 1):

@@ -53,7 +53,6 @@ from order_svc.store.findings import Findings
 from order_svc.store.history import History
 from order_svc.store.leases import Leases
 from order_svc.store.orders import Orders
-from order_svc.store.readiness import writable
 from order_svc.store.sandbox_payments import SandboxPayments
 
 
@@ -110,7 +109,7 @@ async def serve(settings: config.Settings) -> None:
 
     sandbox = Sandbox(SandboxPayments(db))
     service = compose(db, inventory, promo, {sandbox.name: sandbox}, settings.payment_wait_s, now)
-    server = Server(settings.address, [*service.servicers, events_out.servicer], TABLE, lambda: writable(db))
+    server = Server(settings.address, [*service.servicers, events_out.servicer], TABLE, db.writable)
 
     jobs, leader = Jobs(), Leader(db, "order")
     leader.start()

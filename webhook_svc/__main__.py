@@ -118,10 +118,7 @@ async def running(settings: config.Settings, clock: Callable[[], datetime] = now
             Servicer(webhook_service_pb2, webhook_service_pb2_grpc, "WebhookEndpointService", servicer),
         ]
 
-        async def ready() -> bool:
-            return await db.first_row("SELECT 1", ()) is not None
-
-        server = Server(settings.address, servicers, TABLE, ready)
+        server = Server(settings.address, servicers, TABLE, db.writable)
         jobs, leader = Jobs(), Leader(db, "webhook")
         leader.start()
         events_out.start(jobs, leader)

@@ -97,6 +97,7 @@ class StreamPublisher:
         async with _translated():
             answer = await self._append(words)
         if answer[0] != "APPENDED":
+            await self._reconnect()
             raise BrokerUnreachable(
                 f"Redis has {answer[1]} as newest of {self._source} where {self._newest} was expected"
             )
@@ -114,6 +115,12 @@ class StreamPublisher:
 
     async def close(self) -> None:
         self._wire.close()
+
+    async def _reconnect(self) -> None:
+        """Drops the connections. Behind a proxy that hides a restart of the server, one may have lost its database (SELECT), so
+        that the two kinds of connections see different streams until both are new."""
+        self._wire.close()
+        await self._client.connection_pool.disconnect(inuse_connections=False)
 
     async def _append(self, words: Sequence[Word]) -> Any:
         keys: tuple[Word, ...] = (len(self._keys), *self._keys)

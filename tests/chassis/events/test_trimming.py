@@ -17,7 +17,7 @@ def events() -> list[Event]:
     return [Event(f"promo-{number}", "promo", TYPE, "k", number, time, b"") for number in range(1, EVENTS + 1)]
 
 
-async def _read_all(broker: Broker, group: str) -> int:
+async def read_all(broker: Broker, group: str) -> int:
     subscription, found = await broker.subscribe(group, ["promo"]), 0
     while (batch := await subscription.next(0.05)) is not None:
         found += len(batch.events)
@@ -38,9 +38,9 @@ async def test_what_a_group_has_not_read_since_the_server_was_emptied_is_kept_fo
     assert await publisher.newest_position() == 0
     for first in range(0, EVENTS, SLICE):
         await publisher.publish(events()[first : first + SLICE])
-    assert await _read_all(broker, "quick") == EVENTS
+    assert await read_all(broker, "quick") == EVENTS
     await publisher.maintain()
-    assert await _read_all(broker, "slow") == EVENTS
+    assert await read_all(broker, "slow") == EVENTS
     await publisher.maintain()
     assert await _kept(streams) < EVENTS
     await publisher.close()
@@ -52,10 +52,10 @@ async def test_a_relay_that_has_just_begun_waits_for_groups_that_it_does_not_kno
     publisher = await broker.publisher("promo")
     for first in range(0, EVENTS, SLICE):
         await publisher.publish(events()[first : first + SLICE])
-    assert await _read_all(broker, "quick") == EVENTS
+    assert await read_all(broker, "quick") == EVENTS
     await publisher.maintain()
     assert await _kept(streams) == EVENTS
-    assert await _read_all(broker, "slow") == EVENTS
+    assert await read_all(broker, "slow") == EVENTS
     await publisher.close()
 
 
