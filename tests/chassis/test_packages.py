@@ -108,7 +108,7 @@ def test_every_entry_point_runs_without_the_checkout(
     release = "from chassis import release; print(release.__file__, release.name())"
     said = run(environment / "bin" / "python", "-c", release, cwd=tmp_path)
     assert said.stdout.split() == [
-        str(site_of(environment) / "chassis" / "exposition.py"),
+        str(site_of(environment) / "chassis" / "release.py"),
         project("pyproject.toml")["version"],
     ]
 

@@ -43,7 +43,7 @@ async def test_an_order_that_waits_for_the_bank_is_confirmed_or_declined_by_hand
     assert f"make pay ORDER={order['order_id']}" in action["description"]
     assert ran(stack, "pay", order["order_id"], result) == (0, f"{order['order_id']} is {state}, payment {status}\n")
     code, said = ran(stack, "pay", order["order_id"], result)
-    assert (code, f"is {state} and its payment {status}" in said) == (1, True)
+    assert (code, f"is {state} and its payment is {status}" in said) == (1, True)
 
 
 async def test_an_order_that_does_not_exist_is_one_line(stack: Stack) -> None:
