@@ -23,7 +23,7 @@ from chassis.gate.sweep import Sweeper
 from chassis.jobs import Jobs
 from chassis.redis import Client
 
-WATCH_S = 2.0
+WATCH_S = 3.0
 """Between checks for a lost gate or a restored journal, in case no request finds it first; each is two transactions."""
 SWEEP_REST = 4.0
 """Pause after a sweep, times its duration. The takes of a burst are all due thirty seconds later: they are swept in a fifth of
@@ -64,7 +64,7 @@ class Partition:
         jobs.start("watch-gate", self.epochs.watch, WATCH_S)
         jobs.start("measure-gate", self.gate.measure, 15.0, leading)
         jobs.start("sweep", self.sweeper.run_once, 1.0, leading, SWEEP_REST)
-        jobs.start("expire-reservations", self.sweeper.expire_once, 1.0, leading)
+        jobs.start("expire-reservations", self.sweeper.expire_once, 2.0, leading)
         jobs.start("apply-adjustments", self.adjustments.run_once, 2.0, leading)
         jobs.start("audit", self.auditor.run_once, 0.5, leading)
 

@@ -34,7 +34,7 @@ UPDATE gate SET mark = mark + 1, mark_token = %s
 
 class Serving(NamedTuple):
     """The journal's current epoch (0: none yet), the gate's run it was loaded into, whether Postgres still is the
-    database that it was loaded from, and the journal's mark, which is raised every two seconds while the gate serves."""
+    database that it was loaded from, and the journal's mark, which is raised every three seconds while the gate serves."""
 
     epoch: int
     run_id: str

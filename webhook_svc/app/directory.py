@@ -10,7 +10,7 @@ from webhook_svc.domain import signing
 from webhook_svc.domain.endpoint import Endpoint, Health
 from webhook_svc.store import endpoints
 
-FRESH_S = 1.0
+FRESH_S = 2.0
 """Changes by other processes are seen within this time; deliveries are made after a read in their own transaction."""
 SLICE = 1_000
 """Endpoints per statement: the first read of a process reads all of them."""
