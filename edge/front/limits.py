@@ -68,7 +68,7 @@ class Limits:
     """Webhooks whose bodies are being received."""
 
     def within_open_files(self) -> Limits:
-        """The same limits with connections reduced to this process's limit of open files; a quarter is kept for other uses."""
+        """The same limits with connections reduced to this process's limit of open files; an eighth is kept for other uses."""
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if files == resource.RLIM_INFINITY:
             return self
