@@ -29,6 +29,8 @@ MAY_COMPILE = {
     "edge/schemas/fields.py": "the patterns are constants, built from smaller ones",
     "edge/webhooks/standard.py": "the patterns are constants that the document also shows",
 }
+FORM_OF = {"sku": "FORMAT_SKU", "skus": "FORMAT_SKU", "currency": "FORMAT_CURRENCY"}
+"""A name means the same in every request, so the same texts are allowed."""
 MAY_GLOB = {"edge/push/topics.py": "the patterns are a constant table, the results are kept"}
 
 
@@ -53,6 +55,16 @@ def test_bounds_that_are_declared_can_be_kept() -> None:
                 if low is not None and high is not None and low > high:
                     broken.append(f"{field.full_name}: from {low} to {high}")
     tree.holds("the least is not above the most", broken)
+
+
+def test_fields_of_one_name_have_one_form() -> None:
+    broken = []
+    for service in _services():
+        for field in (field for method in service.methods for field in _fields(method.input_type)):
+            form = FORM_OF.get(field.name)
+            if form is not None and field.message_type is None and bounds.declared(field).form != bounds.FORMS[form]:
+                broken.append(f"{field.full_name}: needs {form}")
+    tree.holds("declares its format", broken)
 
 
 def test_no_pattern_is_made_of_what_is_not_written_in_the_code() -> None:

@@ -27,7 +27,7 @@ from gen.promo.v1 import back_in_stock_pb2 as promo_dot_v1_dot_back__in__stock__
 from gen.promo.v1 import purchase_pb2 as promo_dot_v1_dot_purchase__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpromo/v1/customer_service.proto\x12\x08promo.v1\x1a\x16\x63ommon/v1/bounds.proto\x1a\x1cpromo/v1/back_in_stock.proto\x1a\x17promo/v1/purchase.proto\"y\n\x19GetPurchaseHistoryRequest\x12\x1f\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x0f@\x01\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xb2\xbb\x18\x05 \x00(\xf4\x03\x12\x1d\n\npage_token\x18\x03 \x01(\tB\t\xb2\xbb\x18\x05\x10\xe8\x07\x18\r\"\\\n\x1aGetPurchaseHistoryResponse\x12%\n\tpurchases\x18\x01 \x03(\x0b\x32\x12.promo.v1.Purchase\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xac\x01\n\x1fRequestBackInStockNoticeRequest\x12\x1e\n\nrequest_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x01@\x01\x12\x1f\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x0f@\x01\x12\x15\n\x03sku\x18\x03 \x01(\tB\x08\xb2\xbb\x18\x04\x10@@\x01\x12\x17\n\x07\x63hannel\x18\x04 \x01(\tB\x06\xb2\xbb\x18\x02\x10(\x12\x18\n\x05\x65mail\x18\x05 \x01(\tB\t\xb2\xbb\x18\x05\x10\xfe\x01\x18\x07\"a\n RequestBackInStockNoticeResponse\x12+\n\x06notice\x18\x01 \x01(\x0b\x32\x1b.promo.v1.BackInStockNotice\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"}\n\x1dListBackInStockNoticesRequest\x12\x1f\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x0f@\x01\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xb2\xbb\x18\x05 \x00(\xf4\x03\x12\x1d\n\npage_token\x18\x03 \x01(\tB\t\xb2\xbb\x18\x05\x10\xe8\x07\x18\r\"g\n\x1eListBackInStockNoticesResponse\x12,\n\x07notices\x18\x01 \x03(\x0b\x32\x1b.promo.v1.BackInStockNotice\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"x\n\x1e\x43\x61ncelBackInStockNoticeRequest\x12\x1e\n\nrequest_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x01@\x01\x12\x1f\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x0f@\x01\x12\x15\n\x03sku\x18\x03 \x01(\tB\x08\xb2\xbb\x18\x04\x10@@\x01\"F\n\x1f\x43\x61ncelBackInStockNoticeResponse\x12\x11\n\tcancelled\x18\x01 \x01(\x08\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x32\xc2\x03\n\x0f\x43ustomerService\x12_\n\x12GetPurchaseHistory\x12#.promo.v1.GetPurchaseHistoryRequest\x1a$.promo.v1.GetPurchaseHistoryResponse\x12q\n\x18RequestBackInStockNotice\x12).promo.v1.RequestBackInStockNoticeRequest\x1a*.promo.v1.RequestBackInStockNoticeResponse\x12k\n\x16ListBackInStockNotices\x12\'.promo.v1.ListBackInStockNoticesRequest\x1a(.promo.v1.ListBackInStockNoticesResponse\x12n\n\x17\x43\x61ncelBackInStockNotice\x12(.promo.v1.CancelBackInStockNoticeRequest\x1a).promo.v1.CancelBackInStockNoticeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpromo/v1/customer_service.proto\x12\x08promo.v1\x1a\x16\x63ommon/v1/bounds.proto\x1a\x1cpromo/v1/back_in_stock.proto\x1a\x17promo/v1/purchase.proto\"y\n\x19GetPurchaseHistoryRequest\x12\x1f\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x0f@\x01\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xb2\xbb\x18\x05 \x00(\xf4\x03\x12\x1d\n\npage_token\x18\x03 \x01(\tB\t\xb2\xbb\x18\x05\x10\xe8\x07\x18\r\"\\\n\x1aGetPurchaseHistoryResponse\x12%\n\tpurchases\x18\x01 \x03(\x0b\x32\x12.promo.v1.Purchase\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xae\x01\n\x1fRequestBackInStockNoticeRequest\x12\x1e\n\nrequest_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x01@\x01\x12\x1f\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x0f@\x01\x12\x17\n\x03sku\x18\x03 \x01(\tB\n\xb2\xbb\x18\x06\x10@\x18\x02@\x01\x12\x17\n\x07\x63hannel\x18\x04 \x01(\tB\x06\xb2\xbb\x18\x02\x10(\x12\x18\n\x05\x65mail\x18\x05 \x01(\tB\t\xb2\xbb\x18\x05\x10\xfe\x01\x18\x07\"a\n RequestBackInStockNoticeResponse\x12+\n\x06notice\x18\x01 \x01(\x0b\x32\x1b.promo.v1.BackInStockNotice\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"}\n\x1dListBackInStockNoticesRequest\x12\x1f\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x0f@\x01\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xb2\xbb\x18\x05 \x00(\xf4\x03\x12\x1d\n\npage_token\x18\x03 \x01(\tB\t\xb2\xbb\x18\x05\x10\xe8\x07\x18\r\"g\n\x1eListBackInStockNoticesResponse\x12,\n\x07notices\x18\x01 \x03(\x0b\x32\x1b.promo.v1.BackInStockNotice\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"z\n\x1e\x43\x61ncelBackInStockNoticeRequest\x12\x1e\n\nrequest_id\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x01@\x01\x12\x1f\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\n\xb2\xbb\x18\x06\x10\x64\x18\x0f@\x01\x12\x17\n\x03sku\x18\x03 \x01(\tB\n\xb2\xbb\x18\x06\x10@\x18\x02@\x01\"F\n\x1f\x43\x61ncelBackInStockNoticeResponse\x12\x11\n\tcancelled\x18\x01 \x01(\x08\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x32\xc2\x03\n\x0f\x43ustomerService\x12_\n\x12GetPurchaseHistory\x12#.promo.v1.GetPurchaseHistoryRequest\x1a$.promo.v1.GetPurchaseHistoryResponse\x12q\n\x18RequestBackInStockNotice\x12).promo.v1.RequestBackInStockNoticeRequest\x1a*.promo.v1.RequestBackInStockNoticeResponse\x12k\n\x16ListBackInStockNotices\x12\'.promo.v1.ListBackInStockNoticesRequest\x1a(.promo.v1.ListBackInStockNoticesResponse\x12n\n\x17\x43\x61ncelBackInStockNotice\x12(.promo.v1.CancelBackInStockNoticeRequest\x1a).promo.v1.CancelBackInStockNoticeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,7 +45,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REQUESTBACKINSTOCKNOTICEREQUEST'].fields_by_name['customer_id']._loaded_options = None
   _globals['_REQUESTBACKINSTOCKNOTICEREQUEST'].fields_by_name['customer_id']._serialized_options = b'\262\273\030\006\020d\030\017@\001'
   _globals['_REQUESTBACKINSTOCKNOTICEREQUEST'].fields_by_name['sku']._loaded_options = None
-  _globals['_REQUESTBACKINSTOCKNOTICEREQUEST'].fields_by_name['sku']._serialized_options = b'\262\273\030\004\020@@\001'
+  _globals['_REQUESTBACKINSTOCKNOTICEREQUEST'].fields_by_name['sku']._serialized_options = b'\262\273\030\006\020@\030\002@\001'
   _globals['_REQUESTBACKINSTOCKNOTICEREQUEST'].fields_by_name['channel']._loaded_options = None
   _globals['_REQUESTBACKINSTOCKNOTICEREQUEST'].fields_by_name['channel']._serialized_options = b'\262\273\030\002\020('
   _globals['_REQUESTBACKINSTOCKNOTICEREQUEST'].fields_by_name['email']._loaded_options = None
@@ -61,23 +61,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANCELBACKINSTOCKNOTICEREQUEST'].fields_by_name['customer_id']._loaded_options = None
   _globals['_CANCELBACKINSTOCKNOTICEREQUEST'].fields_by_name['customer_id']._serialized_options = b'\262\273\030\006\020d\030\017@\001'
   _globals['_CANCELBACKINSTOCKNOTICEREQUEST'].fields_by_name['sku']._loaded_options = None
-  _globals['_CANCELBACKINSTOCKNOTICEREQUEST'].fields_by_name['sku']._serialized_options = b'\262\273\030\004\020@@\001'
+  _globals['_CANCELBACKINSTOCKNOTICEREQUEST'].fields_by_name['sku']._serialized_options = b'\262\273\030\006\020@\030\002@\001'
   _globals['_GETPURCHASEHISTORYREQUEST']._serialized_start=124
   _globals['_GETPURCHASEHISTORYREQUEST']._serialized_end=245
   _globals['_GETPURCHASEHISTORYRESPONSE']._serialized_start=247
   _globals['_GETPURCHASEHISTORYRESPONSE']._serialized_end=339
   _globals['_REQUESTBACKINSTOCKNOTICEREQUEST']._serialized_start=342
-  _globals['_REQUESTBACKINSTOCKNOTICEREQUEST']._serialized_end=514
-  _globals['_REQUESTBACKINSTOCKNOTICERESPONSE']._serialized_start=516
-  _globals['_REQUESTBACKINSTOCKNOTICERESPONSE']._serialized_end=613
-  _globals['_LISTBACKINSTOCKNOTICESREQUEST']._serialized_start=615
-  _globals['_LISTBACKINSTOCKNOTICESREQUEST']._serialized_end=740
-  _globals['_LISTBACKINSTOCKNOTICESRESPONSE']._serialized_start=742
-  _globals['_LISTBACKINSTOCKNOTICESRESPONSE']._serialized_end=845
-  _globals['_CANCELBACKINSTOCKNOTICEREQUEST']._serialized_start=847
-  _globals['_CANCELBACKINSTOCKNOTICEREQUEST']._serialized_end=967
-  _globals['_CANCELBACKINSTOCKNOTICERESPONSE']._serialized_start=969
-  _globals['_CANCELBACKINSTOCKNOTICERESPONSE']._serialized_end=1039
-  _globals['_CUSTOMERSERVICE']._serialized_start=1042
-  _globals['_CUSTOMERSERVICE']._serialized_end=1492
+  _globals['_REQUESTBACKINSTOCKNOTICEREQUEST']._serialized_end=516
+  _globals['_REQUESTBACKINSTOCKNOTICERESPONSE']._serialized_start=518
+  _globals['_REQUESTBACKINSTOCKNOTICERESPONSE']._serialized_end=615
+  _globals['_LISTBACKINSTOCKNOTICESREQUEST']._serialized_start=617
+  _globals['_LISTBACKINSTOCKNOTICESREQUEST']._serialized_end=742
+  _globals['_LISTBACKINSTOCKNOTICESRESPONSE']._serialized_start=744
+  _globals['_LISTBACKINSTOCKNOTICESRESPONSE']._serialized_end=847
+  _globals['_CANCELBACKINSTOCKNOTICEREQUEST']._serialized_start=849
+  _globals['_CANCELBACKINSTOCKNOTICEREQUEST']._serialized_end=971
+  _globals['_CANCELBACKINSTOCKNOTICERESPONSE']._serialized_start=973
+  _globals['_CANCELBACKINSTOCKNOTICERESPONSE']._serialized_end=1043
+  _globals['_CUSTOMERSERVICE']._serialized_start=1046
+  _globals['_CUSTOMERSERVICE']._serialized_end=1496
 # @@protoc_insertion_point(module_scope)

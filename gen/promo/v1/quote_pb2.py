@@ -27,7 +27,7 @@ from gen.common.v1 import money_pb2 as common_dot_v1_dot_money__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14promo/v1/quote.proto\x12\x08promo.v1\x1a\x16\x63ommon/v1/bounds.proto\x1a\x15\x63ommon/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x01\n\x04\x43\x61rt\x12+\n\x05lines\x18\x01 \x03(\x0b\x32\x12.promo.v1.CartLineB\x08\xb2\xbb\x18\x04\x30\x01\x38\x64\x12\x1d\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64\x18\x0f\x12\x1b\n\x05\x63odes\x18\x03 \x03(\tB\x0c\xb2\xbb\x18\x08\x08\x01\x10(\x18\x0e\x38\n\x12\x1c\n\x08\x63urrency\x18\x04 \x01(\tB\n\xb2\xbb\x18\x06\x10\x03\x18\x05@\x01\x12\x17\n\x07\x63hannel\x18\x05 \x01(\tB\x06\xb2\xbb\x18\x02\x10(\"\x84\x01\n\x08\x43\x61rtLine\x12\x15\n\x03sku\x18\x01 \x01(\tB\x08\xb2\xbb\x18\x04\x10@@\x01\x12\x1c\n\x08quantity\x18\x02 \x01(\x03\x42\n\xb2\xbb\x18\x06 \x01(\xc0\x84=\x12)\n\x10unit_price_minor\x18\x03 \x01(\x03\x42\x0f\xb2\xbb\x18\x0b \x00(\x80\x80\x9a\xa6\xea\xaf\xe3\x01\x12\x18\n\x08\x63\x61tegory\x18\x04 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\"\xa5\x02\n\x05Quote\x12\"\n\x08subtotal\x18\x01 \x01(\x0b\x32\x10.common.v1.Money\x12(\n\x0e\x64iscount_total\x18\x02 \x01(\x0b\x32\x10.common.v1.Money\x12\x1f\n\x05total\x18\x03 \x01(\x0b\x32\x10.common.v1.Money\x12#\n\x05lines\x18\x04 \x03(\x0b\x32\x14.promo.v1.QuotedLine\x12+\n\x07\x61pplied\x18\x05 \x03(\x0b\x32\x1a.promo.v1.AppliedPromotion\x12+\n\x07skipped\x18\x06 \x03(\x0b\x32\x1a.promo.v1.SkippedPromotion\x12.\n\nquote_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9d\x01\n\nQuotedLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x18\n\x10unit_price_minor\x18\x03 \x01(\x03\x12\x16\n\x0esubtotal_minor\x18\x04 \x01(\x03\x12)\n\tdiscounts\x18\x05 \x03(\x0b\x32\x16.promo.v1.LineDiscount\x12\x13\n\x0btotal_minor\x18\x06 \x01(\x03\":\n\x0cLineDiscount\x12\x14\n\x0cpromotion_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61mount_minor\x18\x02 \x01(\x03\"f\n\x10\x41ppliedPromotion\x12\x14\n\x0cpromotion_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12 \n\x06\x61mount\x18\x04 \x01(\x0b\x32\x10.common.v1.Money\"\xf8\x03\n\x10SkippedPromotion\x12\x14\n\x0cpromotion_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x31\n\x06reason\x18\x03 \x01(\x0e\x32!.promo.v1.SkippedPromotion.Reason\x12\x0c\n\x04node\x18\x04 \x01(\t\x12\x0c\n\x04have\x18\x05 \x01(\t\x12\x0c\n\x04want\x18\x06 \x01(\t\x12\x1a\n\x12other_promotion_id\x18\x07 \x01(\t\"\xc6\x02\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12REASON_NOT_STARTED\x10\x01\x12\x12\n\x0eREASON_EXPIRED\x10\x02\x12\x11\n\rREASON_PAUSED\x10\x03\x12\x1b\n\x17REASON_CONDITION_FAILED\x10\x04\x12\x1b\n\x17REASON_NO_ELIGIBLE_ITEM\x10\x05\x12\x17\n\x13REASON_CODE_UNKNOWN\x10\x06\x12\x16\n\x12REASON_USAGE_LIMIT\x10\x07\x12\x19\n\x15REASON_CUSTOMER_LIMIT\x10\x08\x12\x16\n\x12REASON_EXCLUDED_BY\x10\t\x12\x1b\n\x17REASON_LOWER_VALUE_THAN\x10\n\x12\x14\n\x10REASON_NO_EFFECT\x10\x0b\x12\x14\n\x10REASON_STOCK_LOW\x10\x0c\"\xf3\x02\n\nRedemption\x12\x15\n\rredemption_id\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.promo.v1.Redemption.State\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\x12\x15\n\rpromotion_ids\x18\x04 \x03(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x94\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x13\n\x0fSTATE_COMMITTED\x10\x02\x12\x12\n\x0eSTATE_RELEASED\x10\x03\x12\x11\n\rSTATE_EXPIRED\x10\x04\x12\x11\n\rSTATE_ABORTED\x10\x05\x12\x13\n\x0fSTATE_CANCELLED\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14promo/v1/quote.proto\x12\x08promo.v1\x1a\x16\x63ommon/v1/bounds.proto\x1a\x15\x63ommon/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x01\n\x04\x43\x61rt\x12+\n\x05lines\x18\x01 \x03(\x0b\x32\x12.promo.v1.CartLineB\x08\xb2\xbb\x18\x04\x30\x01\x38\x64\x12\x1d\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x08\xb2\xbb\x18\x04\x10\x64\x18\x0f\x12\x1b\n\x05\x63odes\x18\x03 \x03(\tB\x0c\xb2\xbb\x18\x08\x08\x01\x10(\x18\x0e\x38\n\x12\x1c\n\x08\x63urrency\x18\x04 \x01(\tB\n\xb2\xbb\x18\x06\x10\x03\x18\x05@\x01\x12\x17\n\x07\x63hannel\x18\x05 \x01(\tB\x06\xb2\xbb\x18\x02\x10(\"\x86\x01\n\x08\x43\x61rtLine\x12\x17\n\x03sku\x18\x01 \x01(\tB\n\xb2\xbb\x18\x06\x10@\x18\x02@\x01\x12\x1c\n\x08quantity\x18\x02 \x01(\x03\x42\n\xb2\xbb\x18\x06 \x01(\xc0\x84=\x12)\n\x10unit_price_minor\x18\x03 \x01(\x03\x42\x0f\xb2\xbb\x18\x0b \x00(\x80\x80\x9a\xa6\xea\xaf\xe3\x01\x12\x18\n\x08\x63\x61tegory\x18\x04 \x01(\tB\x06\xb2\xbb\x18\x02\x10\x64\"\xa5\x02\n\x05Quote\x12\"\n\x08subtotal\x18\x01 \x01(\x0b\x32\x10.common.v1.Money\x12(\n\x0e\x64iscount_total\x18\x02 \x01(\x0b\x32\x10.common.v1.Money\x12\x1f\n\x05total\x18\x03 \x01(\x0b\x32\x10.common.v1.Money\x12#\n\x05lines\x18\x04 \x03(\x0b\x32\x14.promo.v1.QuotedLine\x12+\n\x07\x61pplied\x18\x05 \x03(\x0b\x32\x1a.promo.v1.AppliedPromotion\x12+\n\x07skipped\x18\x06 \x03(\x0b\x32\x1a.promo.v1.SkippedPromotion\x12.\n\nquote_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9d\x01\n\nQuotedLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x18\n\x10unit_price_minor\x18\x03 \x01(\x03\x12\x16\n\x0esubtotal_minor\x18\x04 \x01(\x03\x12)\n\tdiscounts\x18\x05 \x03(\x0b\x32\x16.promo.v1.LineDiscount\x12\x13\n\x0btotal_minor\x18\x06 \x01(\x03\":\n\x0cLineDiscount\x12\x14\n\x0cpromotion_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61mount_minor\x18\x02 \x01(\x03\"f\n\x10\x41ppliedPromotion\x12\x14\n\x0cpromotion_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12 \n\x06\x61mount\x18\x04 \x01(\x0b\x32\x10.common.v1.Money\"\xf8\x03\n\x10SkippedPromotion\x12\x14\n\x0cpromotion_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x31\n\x06reason\x18\x03 \x01(\x0e\x32!.promo.v1.SkippedPromotion.Reason\x12\x0c\n\x04node\x18\x04 \x01(\t\x12\x0c\n\x04have\x18\x05 \x01(\t\x12\x0c\n\x04want\x18\x06 \x01(\t\x12\x1a\n\x12other_promotion_id\x18\x07 \x01(\t\"\xc6\x02\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12REASON_NOT_STARTED\x10\x01\x12\x12\n\x0eREASON_EXPIRED\x10\x02\x12\x11\n\rREASON_PAUSED\x10\x03\x12\x1b\n\x17REASON_CONDITION_FAILED\x10\x04\x12\x1b\n\x17REASON_NO_ELIGIBLE_ITEM\x10\x05\x12\x17\n\x13REASON_CODE_UNKNOWN\x10\x06\x12\x16\n\x12REASON_USAGE_LIMIT\x10\x07\x12\x19\n\x15REASON_CUSTOMER_LIMIT\x10\x08\x12\x16\n\x12REASON_EXCLUDED_BY\x10\t\x12\x1b\n\x17REASON_LOWER_VALUE_THAN\x10\n\x12\x14\n\x10REASON_NO_EFFECT\x10\x0b\x12\x14\n\x10REASON_STOCK_LOW\x10\x0c\"\xf3\x02\n\nRedemption\x12\x15\n\rredemption_id\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.promo.v1.Redemption.State\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\x12\x15\n\rpromotion_ids\x18\x04 \x03(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x94\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x13\n\x0fSTATE_COMMITTED\x10\x02\x12\x12\n\x0eSTATE_RELEASED\x10\x03\x12\x11\n\rSTATE_EXPIRED\x10\x04\x12\x11\n\rSTATE_ABORTED\x10\x05\x12\x13\n\x0fSTATE_CANCELLED\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,7 +45,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CART'].fields_by_name['channel']._loaded_options = None
   _globals['_CART'].fields_by_name['channel']._serialized_options = b'\262\273\030\002\020('
   _globals['_CARTLINE'].fields_by_name['sku']._loaded_options = None
-  _globals['_CARTLINE'].fields_by_name['sku']._serialized_options = b'\262\273\030\004\020@@\001'
+  _globals['_CARTLINE'].fields_by_name['sku']._serialized_options = b'\262\273\030\006\020@\030\002@\001'
   _globals['_CARTLINE'].fields_by_name['quantity']._loaded_options = None
   _globals['_CARTLINE'].fields_by_name['quantity']._serialized_options = b'\262\273\030\006 \001(\300\204='
   _globals['_CARTLINE'].fields_by_name['unit_price_minor']._loaded_options = None
@@ -55,21 +55,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CART']._serialized_start=115
   _globals['_CART']._serialized_end=281
   _globals['_CARTLINE']._serialized_start=284
-  _globals['_CARTLINE']._serialized_end=416
-  _globals['_QUOTE']._serialized_start=419
-  _globals['_QUOTE']._serialized_end=712
-  _globals['_QUOTEDLINE']._serialized_start=715
-  _globals['_QUOTEDLINE']._serialized_end=872
-  _globals['_LINEDISCOUNT']._serialized_start=874
-  _globals['_LINEDISCOUNT']._serialized_end=932
-  _globals['_APPLIEDPROMOTION']._serialized_start=934
-  _globals['_APPLIEDPROMOTION']._serialized_end=1036
-  _globals['_SKIPPEDPROMOTION']._serialized_start=1039
-  _globals['_SKIPPEDPROMOTION']._serialized_end=1543
-  _globals['_SKIPPEDPROMOTION_REASON']._serialized_start=1217
-  _globals['_SKIPPEDPROMOTION_REASON']._serialized_end=1543
-  _globals['_REDEMPTION']._serialized_start=1546
-  _globals['_REDEMPTION']._serialized_end=1917
-  _globals['_REDEMPTION_STATE']._serialized_start=1769
-  _globals['_REDEMPTION_STATE']._serialized_end=1917
+  _globals['_CARTLINE']._serialized_end=418
+  _globals['_QUOTE']._serialized_start=421
+  _globals['_QUOTE']._serialized_end=714
+  _globals['_QUOTEDLINE']._serialized_start=717
+  _globals['_QUOTEDLINE']._serialized_end=874
+  _globals['_LINEDISCOUNT']._serialized_start=876
+  _globals['_LINEDISCOUNT']._serialized_end=934
+  _globals['_APPLIEDPROMOTION']._serialized_start=936
+  _globals['_APPLIEDPROMOTION']._serialized_end=1038
+  _globals['_SKIPPEDPROMOTION']._serialized_start=1041
+  _globals['_SKIPPEDPROMOTION']._serialized_end=1545
+  _globals['_SKIPPEDPROMOTION_REASON']._serialized_start=1219
+  _globals['_SKIPPEDPROMOTION_REASON']._serialized_end=1545
+  _globals['_REDEMPTION']._serialized_start=1548
+  _globals['_REDEMPTION']._serialized_end=1919
+  _globals['_REDEMPTION_STATE']._serialized_start=1771
+  _globals['_REDEMPTION_STATE']._serialized_end=1919
 # @@protoc_insertion_point(module_scope)
